@@ -1,0 +1,56 @@
+"""The client's errors. Each message says what was given, what is allowed and what to do.
+
+ScenefleetError
+├── RecipeError         the recipe or settings cannot be used                exit code 1
+├── CatalogError        the catalogue answered wrongly, or not at all        exit code 1
+├── StoreError          the store could not be read or written               exit code 1
+│   └── NotInStoreError no such file there
+├── FleetError          Azure Batch (or the emulator) refused or failed      exit code 1
+├── NotAuthorisedError  a credential is missing, wrong or too weak           exit code 4
+├── BudgetError         the estimate is above the budget                     exit code 6
+└── UsageError          the command's words are off                          exit code 2
+"""
+
+
+class ScenefleetError(Exception):
+    """The root of all errors that scenefleet raises on purpose."""
+
+    exit_code = 1
+
+
+class RecipeError(ScenefleetError):
+    """A recipe or a settings file that cannot be used."""
+
+
+class CatalogError(ScenefleetError):
+    """A catalogue that could not be searched, or answered something it should not."""
+
+
+class StoreError(ScenefleetError):
+    """A store that could not be read or written."""
+
+
+class NotInStoreError(StoreError):
+    """A file that is not in the store."""
+
+
+class FleetError(ScenefleetError):
+    """Azure Batch, or the emulator, refused or failed."""
+
+
+class NotAuthorisedError(ScenefleetError):
+    """A credential that is missing, wrong or too weak."""
+
+    exit_code = 4
+
+
+class BudgetError(ScenefleetError):
+    """An estimate above the budget."""
+
+    exit_code = 6
+
+
+class UsageError(ScenefleetError):
+    """A command whose words are off."""
+
+    exit_code = 2

@@ -1,0 +1,63 @@
+"""What a store must do. A path is relative, has forward slashes and never leaves the store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One file in a store."""
+
+    path: str
+    size: int
+    """Bytes."""
+    sha256: str | None
+    """Hexadecimal digest as the store knows it without reading the file; None where it does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeAccess:
+    """What a node gets in its environment to write to the store. Its text never shows a secret."""
+
+    environment: Mapping[str, str] = field(repr=False)
+
+
+class Store(Protocol):
+    """Where files live. Every method raises `StoreError` with what to do about it."""
+
+    @property
+    def address(self) -> str:
+        """As a person writes it: a folder's path, or `az://account/container/prefix`."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """The file's bytes; raises `NotInStoreError` where there is none."""
+        ...
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes the file whole or not at all, replacing one that is there."""
+        ...
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Copies the file to a local path, whole or not at all."""
+        ...
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """Files below a folder, in no order; none where the folder is not there."""
+        ...
+
+    def digest(self, path: str) -> str:
+        """SHA-256 of the file's bytes, in hexadecimal; reads it where the store does not know."""
+        ...
+
+    def node_access(self, hours: float) -> NodeAccess:
+        """What a node needs to write to this store for so many hours, and nothing more."""
+        ...
+
+    def node_url(self, path: str, hours: float) -> str:
+        """An address from which a Batch node downloads one file; holds a read-only SAS on Blob."""
+        ...

@@ -1,0 +1,1 @@
+"""An Azure Batch service on loopback, for tests and laptops."""

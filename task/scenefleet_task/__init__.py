@@ -1,0 +1,1 @@
+"""What runs on a node: reads a scene's bands, computes, writes and puts the outputs."""
