@@ -147,7 +147,7 @@ class Source:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskDocument:
-    """All that one task needs. `id` is a hash of the rest (see `identify`): equal work, equal id."""
+    """All that one task needs; `id` is a hash of the rest (see `identify`)."""
 
     version: int
     id: str

@@ -1,1 +1,1 @@
-"""catalog"""
+"""Where scenes come from: search, selection, completeness, radiometry."""

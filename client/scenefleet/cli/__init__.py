@@ -1,1 +1,1 @@
-"""cli"""
+"""The verbs of the command line; holds no logic."""

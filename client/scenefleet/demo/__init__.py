@@ -1,1 +1,1 @@
-"""demo"""
+"""A small archive of made-up scenes, served as a STAC API."""

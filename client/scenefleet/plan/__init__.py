@@ -1,1 +1,1 @@
-"""plan"""
+"""Items and a recipe become task documents and an estimate; pure."""

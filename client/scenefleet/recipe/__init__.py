@@ -1,1 +1,1 @@
-"""recipe"""
+"""What the user asks for: a typed model read from YAML."""

@@ -1,1 +1,1 @@
-"""results"""
+"""The STAC catalogue of outputs, and the report."""

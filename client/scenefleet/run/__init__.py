@@ -1,1 +1,1 @@
-"""run"""
+"""A run's life: create, start, watch, cancel, retry, resume."""

@@ -1,1 +1,1 @@
-"""store"""
+"""Where files live: a folder, or Azure Blob."""
