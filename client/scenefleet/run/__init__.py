@@ -1,1 +1,31 @@
 """A run's life: create, start, watch, cancel, retry, resume."""
+
+from scenefleet.run.events import Ended, Event, Progress, Submitted, TaskChanged, Trouble
+from scenefleet.run.life import cancel, look, remaining, settle, submit, watch
+from scenefleet.run.model import Run, RunState, TaskOutcome
+from scenefleet.run.record import create, find, list_runs, load, load_plan, load_recipe, update
+
+__all__ = [
+    "Ended",
+    "Event",
+    "Progress",
+    "Run",
+    "RunState",
+    "Submitted",
+    "TaskChanged",
+    "TaskOutcome",
+    "Trouble",
+    "cancel",
+    "create",
+    "find",
+    "list_runs",
+    "load",
+    "load_plan",
+    "load_recipe",
+    "look",
+    "remaining",
+    "settle",
+    "submit",
+    "update",
+    "watch",
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +27,29 @@ class NodeAccess:
     environment: Mapping[str, str] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class NodeFile:
+    """Where a node downloads one file from. Its text never shows the address, which may be signed.
+
+    Attributes:
+        url: the address; holds a read-only SAS for this one file where no identity is used.
+        identity: resource id of the managed identity that Batch reads it as, or None.
+    """
+
+    url: str = field(repr=False)
+    identity: str | None = None
+
+
 class Store(Protocol):
-    """Where files live. Every method raises `StoreError` with what to do about it."""
+    """Where files live. Every method raises `StoreError` or `NotAuthorisedError`."""
 
     @property
     def address(self) -> str:
         """As a person writes it: a folder's path, or `az://account/container/prefix`."""
+        ...
+
+    def prepare(self) -> None:
+        """Makes the folder or container where it is missing, and checks that it can be written."""
         ...
 
     def read(self, path: str) -> bytes:
@@ -50,6 +68,10 @@ class Store(Protocol):
         """Files below a folder, in no order; none where the folder is not there."""
         ...
 
+    def folders(self, prefix: str) -> list[str]:
+        """Names of the folders directly below one, sorted; none where it is not there."""
+        ...
+
     def digest(self, path: str) -> str:
         """SHA-256 of the file's bytes, in hexadecimal; reads it where the store does not know."""
         ...
@@ -58,6 +80,11 @@ class Store(Protocol):
         """What a node needs to write to this store for so many hours, and nothing more."""
         ...
 
-    def node_url(self, path: str, hours: float) -> str:
-        """An address from which a Batch node downloads one file; holds a read-only SAS on Blob."""
+    def node_file(self, path: str, hours: float) -> NodeFile:
+        """Where a node downloads one file of this store from, for so many hours."""
         ...
+
+
+def sha256(data: bytes) -> str:
+    """Hexadecimal SHA-256 of some bytes."""
+    return hashlib.sha256(data).hexdigest()

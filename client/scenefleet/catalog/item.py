@@ -1,0 +1,113 @@
+"""A STAC item as it is kept: hrefs absolute and unsigned, a bbox even if it had none."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+from urllib.parse import unquote, urljoin, urlsplit
+
+from scenefleet.catalog.access import of_planetary_computer, unsigned
+from scenefleet.catalog.model import Json, Scene, from_json
+from scenefleet.errors import CatalogError
+
+
+@dataclass(frozen=True, slots=True)
+class Tidy:
+    """A scene, and whether its box had to be made from its geometry."""
+
+    scene: Scene
+    boxed: bool
+
+
+def is_url(text: str) -> bool:
+    """Whether the text is an `http(s)` address."""
+    return urlsplit(text).scheme in ("http", "https")
+
+
+def absolute(href: str, base: str) -> str:
+    """`href` as seen from the document at `base`, each a URL or a path of a file."""
+    if urlsplit(href).scheme == "file":
+        return unquote(urlsplit(href).path)
+    if "://" in href:
+        return href
+    if is_url(base):
+        return urljoin(base, href)
+    # normpath, not resolve: what a catalogue links to stays the path that was written
+    return os.path.normpath(Path(base).absolute().parent / href)
+
+
+def tidy(item: Any, base: str, *, pc: bool = False) -> Tidy:  # noqa: ANN401 - any JSON value
+    """The scene of an item found in the document at `base`.
+
+    Args:
+        item: STAC item JSON; left as it is.
+        base: URL or path of the document that held it; relative hrefs start there.
+        pc: whether the catalogue is Planetary Computer's, even if the item's links do not say so.
+
+    Raises:
+        CatalogError: if the item cannot be used: no geometry, no time, a signed address.
+    """
+    if not isinstance(item, dict):
+        raise CatalogError(f"{base} holds {type(item).__name__} where a STAC item should be.")
+    given = cast("Json", item)
+    name = str(given.get("id"))
+    kept = _absolute_item(given, base)
+    kept = cast("Json", unsigned(kept, item=name, pc=pc or of_planetary_computer(given)))
+    boxed = _complete_footprint(kept, name)
+    return Tidy(from_json(kept), boxed)
+
+
+def _absolute_item(item: Json, base: str) -> Json:
+    links = [link for link in cast("list[Any]", item.get("links") or []) if _has_href(link)]
+    assets = cast("dict[str, Json]", item.get("assets") or {})
+    changed = dict(item)
+    if "links" in item:
+        changed["links"] = [{**link, "href": absolute(str(link["href"]), base)} for link in links]
+    changed["assets"] = {
+        key: {**asset, "href": absolute(str(asset["href"]), base)}
+        for key, asset in assets.items()
+        if _has_href(asset)
+    }
+    return changed
+
+
+def _has_href(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return isinstance(value, dict) and "href" in value
+
+
+def _complete_footprint(item: Json, name: str) -> bool:
+    """Makes `bbox` from `geometry`, or the reverse; says whether it had to."""
+    from shapely.errors import ShapelyError
+    from shapely.geometry import box, mapping, shape
+
+    geometry, bbox = item.get("geometry"), item.get("bbox")
+    if geometry and bbox:
+        return False
+    if not geometry and not bbox:
+        raise CatalogError(f"Item {name!r} has neither bbox nor geometry: where is it?")
+    try:
+        if not geometry:
+            item["geometry"] = _plain_json(mapping(box(*_corners(cast("list[float]", bbox)))))
+        else:
+            item["bbox"] = list(shape(geometry).bounds)
+    except (ShapelyError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+        raise CatalogError(f"Item {name!r} has a malformed footprint: {error}") from error
+    if not item["bbox"]:
+        raise CatalogError(f"Item {name!r} has an empty geometry and no bbox: where is it?")
+    return True
+
+
+def _corners(bbox: list[float]) -> tuple[float, float, float, float]:
+    """West, south, east, north of a box that may have heights too (RFC 7946, section 5)."""
+    west, south, east, north = bbox if len(bbox) == 4 else (*bbox[:2], *bbox[3:5])
+    return west, south, east, north
+
+
+def _plain_json(value: Any) -> Any:  # noqa: ANN401 - tuples, as shapely gives them, become lists
+    if isinstance(value, dict):
+        return {key: _plain_json(part) for key, part in cast("Json", value).items()}
+    if isinstance(value, list | tuple):
+        return [_plain_json(part) for part in cast("list[Any]", value)]
+    return value

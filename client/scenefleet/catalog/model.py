@@ -1,0 +1,202 @@
+"""What a catalogue gives: scenes with their assets, and what a search kept, dropped and noticed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
+
+from scenefleet.errors import CatalogError
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asset:
+    """One file of a scene, as its item describes it."""
+
+    href: str
+    """An unsigned URL, or an absolute path of a local file."""
+    media_type: str | None
+    roles: tuple[str, ...]
+    common_names: tuple[str, ...]
+    """STAC common names of its bands, in band order; a band without one is left out."""
+    bands: int
+    """How many bands the item describes for it; 0 where it describes none."""
+    gsd: float | None
+    """Ground sample distance in metres."""
+    scale: float | None
+    """As the item says for the first band (`raster:bands` or STAC 1.1 `bands`); so are the next."""
+    offset: float | None
+    nodata: float | None
+    data_type: str | None
+    shape: tuple[int, int] | None
+    """`proj:shape`: rows, columns."""
+    transform: tuple[float, ...] | None
+    """`proj:transform`: six or nine numbers, row-major, from (column, row) to the CRS."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """What is needed of a STAC item; `document` is the item itself."""
+
+    id: str
+    collection: str
+    """Empty where the item names none."""
+    datetime: str
+    """RFC 3339, UTC; the start of the interval where the item has one instead."""
+    bbox: tuple[float, ...]
+    """west, south, east, north in degrees (EPSG:4326)."""
+    geometry: Json
+    """GeoJSON geometry of the footprint, longitude before latitude."""
+    properties: Json
+    assets: Mapping[str, Asset]
+    href: str | None
+    """The item's own unsigned address or path, or None where it has none."""
+    document: Json = field(repr=False)
+    """The STAC item: as served, but every href absolute and unsigned, and `bbox` there."""
+
+    def to_json(self) -> Json:
+        """The scene as STAC item JSON."""
+        return self.document
+
+    @property
+    def cloud_cover(self) -> float | None:
+        """`eo:cloud_cover` in per cent, or None where the item says nothing of it."""
+        value = self.properties.get("eo:cloud_cover")
+        return float(value) if isinstance(value, int | float) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """A scene that a search met but does not give."""
+
+    item: str
+    reason: str
+    """In words; many scenes may share one text up to the first colon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SearchResult:
+    """What a search found."""
+
+    items: tuple[Scene, ...]
+    """Sorted by datetime, collection and id."""
+    matched: int | None
+    """How many the server said match what it was asked, or None where it did not say."""
+    dropped: tuple[Dropped, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the user should know: filters that a server ignored, boxes made from geometries ..."""
+
+
+def from_json(item: Json) -> Scene:
+    """The scene of a STAC item whose hrefs are absolute and unsigned (see `catalog.item.tidy`).
+
+    Raises:
+        CatalogError: if a member that is needed is missing or malformed.
+    """
+    name = item.get("id")
+    if not isinstance(name, str) or not name:
+        raise CatalogError("The catalogue gave an item without an id; STAC requires one.")
+    try:
+        return _scene(name, item)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        raise CatalogError(f"Item {name!r} is no valid STAC item ({detail}).") from error
+
+
+def moment(item: Json) -> datetime:
+    """When the item was acquired: `datetime`, or `start_datetime` where that is null.
+
+    Raises:
+        CatalogError: if it has neither, or no RFC 3339 time.
+    """
+    properties = cast("Json", item.get("properties") or {})
+    text = properties.get("datetime") or properties.get("start_datetime")
+    if not isinstance(text, str):
+        raise CatalogError(f"Item {item.get('id')!r} has neither datetime nor start_datetime.")
+    return instant(text, item)
+
+
+def instant(text: str, item: Json) -> datetime:
+    """An RFC 3339 time of an item; one without an offset counts as UTC, as old catalogues mean it.
+
+    Raises:
+        CatalogError: if it is no such time.
+    """
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        raise CatalogError(f"Item {item.get('id')!r} has {text!r}, which is no time.") from None
+    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+
+
+def _scene(name: str, item: Json) -> Scene:
+    properties = cast("Json", item.get("properties") or {})
+    assets = cast("dict[str, Json]", item.get("assets") or {})
+    bbox = tuple(float(number) for number in item["bbox"])
+    links = cast("list[Json]", item.get("links") or [])
+    return Scene(
+        id=name,
+        collection=str(item.get("collection") or ""),
+        datetime=moment(item).isoformat().replace("+00:00", "Z"),
+        # a box with heights has six numbers: RFC 7946, section 5
+        bbox=bbox if len(bbox) == 4 else (bbox[0], bbox[1], bbox[3], bbox[4]),
+        geometry=item["geometry"],
+        properties=properties,
+        assets={key: _asset(value, properties) for key, value in assets.items()},
+        href=next((str(link["href"]) for link in links if link.get("rel") == "self"), None),
+        document=item,
+    )
+
+
+def _asset(asset: Json, properties: Json) -> Asset:
+    bands = _bands(asset)
+    first = [bands[0] if bands else {}, asset]
+    names = (band.get("common_name") or band.get("eo:common_name") for band in bands)
+    shape = asset.get("proj:shape") or properties.get("proj:shape")
+    transform = asset.get("proj:transform") or properties.get("proj:transform")
+    data_type = _first(first, "data_type", "raster:data_type")
+    return Asset(
+        href=str(asset["href"]),
+        media_type=asset.get("type"),
+        roles=tuple(asset.get("roles") or ()),
+        common_names=tuple(str(text) for text in names if text),
+        bands=len(bands),
+        gsd=_number(_first([*first, properties], "gsd", "spatial_resolution", "eo:gsd")),
+        scale=_number(_first(first, "scale", "raster:scale")),
+        offset=_number(_first(first, "offset", "raster:offset")),
+        nodata=_number(_first(first, "nodata", "raster:nodata")),
+        data_type=str(data_type) if data_type else None,
+        shape=(int(shape[0]), int(shape[1])) if shape else None,
+        transform=tuple(float(number) for number in transform) if transform else None,
+    )
+
+
+def _bands(asset: Json) -> list[Json]:
+    """The asset's bands, whether told by STAC 1.1 `bands`, `raster:bands` or `eo:bands`."""
+    sources = [cast("list[Json]", asset.get(key) or []) for key in ("eo:bands", "raster:bands")]
+    count = max(len(source) for source in sources)
+    merged: list[Json] = [{} for _ in range(count)]
+    for source in sources:
+        for band, more in zip(merged, source, strict=False):
+            band.update(more)
+    return cast("list[Json]", asset.get("bands") or merged)
+
+
+def _first(places: Iterable[Json], *names: str) -> Any:  # noqa: ANN401 - any JSON value
+    values = (place.get(name) for place in places for name in names)
+    return next((value for value in values if value is not None), None)
+
+
+def _number(value: Any) -> float | None:  # noqa: ANN401 - any JSON value
+    """A finite number; the texts "nan" and "inf" that STAC allows for nodata give None.
+
+    A raster of floats knows its own NaN, and JSON written later could not hold it.
+    """
+    if value is None:
+        return None
+    number = float(value)
+    return number if math.isfinite(number) else None

@@ -1,0 +1,178 @@
+"""The search: from a recipe's `search` to the scenes it selects, whatever kind of catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+from urllib.parse import urlsplit
+
+from scenefleet.catalog import cql2
+from scenefleet.catalog.item import absolute, tidy
+from scenefleet.catalog.model import Json, Scene, SearchResult
+from scenefleet.catalog.select import Selection, select, summary
+from scenefleet.catalog.source import WELL_KNOWN, Patience, Source, examine, locate
+
+if TYPE_CHECKING:
+    from scenefleet.catalog.api import Answer, Api
+    from scenefleet.catalog.web import Reader
+    from scenefleet.recipe.model import Search
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Scenes as they came, before selection, and how many of them lacked a box."""
+
+    scenes: tuple[Scene, ...]
+    boxed: int
+
+
+def search(query: Search, *, base: Path, patience: Patience | None = None) -> SearchResult:
+    """The scenes that the query asks for, complete or not at all.
+
+    Filters are checked here again, whatever the server did; nothing found is a result, not an
+    error, and its notes say what filtered the scenes out.
+
+    Args:
+        query: once read, so that `area` is a geometry and `dates` an RFC 3339 interval.
+        base: folder that a relative path of a catalogue starts from.
+        patience: how long to wait for a server; None for the usual.
+
+    Raises:
+        CatalogError: if the catalogue cannot be read, answers wrongly, or gives fewer items than
+            it says match; also for items that cannot be used.
+    """
+    from scenefleet.catalog.web import Reader
+
+    reader = Reader(patience or Patience())
+    href = locate(query.catalog, base)
+    if query.catalog in WELL_KNOWN:
+        return _search_api(href, query, reader)
+    source = examine(href, reader)
+    if source.kind == "api":
+        return _search_api(href, query, reader)
+    return _search_files(source, query, reader)
+
+
+def _search_files(source: Source, query: Search, reader: Reader) -> SearchResult:
+    from scenefleet.catalog.files import items
+
+    batch = _tidy_all(items(source, reader), pc=False)
+    selection = select(batch.scenes, query)
+    return _result(batch, selection, query, matched=None, notes=[])
+
+
+def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
+    from scenefleet.catalog.api import Api
+    from scenefleet.catalog.extent import extent_notes
+
+    api = Api(url, reader)
+    documents = [api.collection(name) for name in query.collections]
+    notes = [note for found in documents if found for note in extent_notes(found, query)]
+    filtering = api.filtering()
+    here = query.filter is None or cql2.supported(query.filter)
+    if query.filter is not None and not here:
+        notes.append(_trust(query.filter, filtering))
+    answer = api.search(query, filtering)
+    batch = _tidy_answer(answer, url)
+    selection = select(batch.scenes, query, filtered=here)
+    notes += _filter_notes(answer, selection, query)
+    if not selection.kept and here and _server_filters(query, filtering):
+        again = _without_filter(api, query, url)
+        answer, batch, selection = again.answer, again.batch, again.selection
+        notes += again.notes
+    return _result(batch, selection, query, matched=answer.matched, notes=notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Again:
+    answer: Answer
+    batch: _Batch
+    selection: Selection
+    notes: tuple[str, ...]
+
+
+def _without_filter(api: Api, query: Search, url: str) -> _Again:
+    """The same search filtered here, after one that the server filtered came back empty.
+
+    Tells how many scenes the filter costs, and finds servers that answer nothing to a filter they
+    do not understand.
+    """
+    answer = api.search(query, "none")
+    batch = _tidy_answer(answer, url)
+    selection = select(batch.scenes, query)
+    passed = len(selection.kept)
+    note = f"The server found nothing for the filter, though {passed} scenes pass; filtered here."
+    return _Again(answer, batch, selection, (note,) if passed else ())
+
+
+def _server_filters(query: Search, filtering: str) -> bool:
+    if filtering == "none":
+        return False
+    return query.cloud_below is not None or (filtering == "cql2-json" and query.filter is not None)
+
+
+def _trust(expression: Json, filtering: str) -> str:
+    if filtering != "cql2-json":
+        cql2.matches(expression, {})  # raises, naming the operator
+        raise cql2.UnsupportedFilterError("The filter cannot be applied by server or scenefleet.")
+    return "The filter uses operators that only the server knows: its word is taken for it."
+
+
+def _filter_notes(answer: Answer, selection: Selection, query: Search) -> list[str]:
+    """What the server left undone of what it was asked."""
+    reasons = [entry.reason.partition(":")[0] for entry in selection.dropped]
+    late = sum(reason in ("cloud", "filter", "no eo:cloud_cover") for reason in reasons)
+    notes: list[str] = []
+    if late and _server_filters(query, answer.filtering):
+        notes.append(f"The server ignored the filter for {late} scenes; filtered here.")
+    elif late:
+        notes.append(f"The server cannot filter; {late} scenes were filtered here.")
+    strangers = sum(reason in ("area", "dates", "collection") for reason in reasons)
+    if strangers:
+        notes.append(
+            f"The server gave {strangers} scenes outside the area, dates or collections; "
+            "dropped here."
+        )
+    return notes
+
+
+def _tidy_answer(answer: Answer, url: str) -> _Batch:
+    pc = urlsplit(url).hostname == urlsplit(WELL_KNOWN["planetary-computer"]).hostname
+    return _tidy_all(((item, _own_address(item, url)) for item in answer.items), pc=pc)
+
+
+def _own_address(item: Any, url: str) -> str:  # noqa: ANN401 - any JSON value
+    """Where the item's relative hrefs start: its self link, else the API's address."""
+    links = cast("list[Json]", item.get("links") or []) if isinstance(item, dict) else []  # pyright: ignore[reportUnknownMemberType]
+    own = next((str(link.get("href")) for link in links if link.get("rel") == "self"), url)
+    return absolute(own, url)
+
+
+def _tidy_all(items: Iterable[tuple[Any, str]], *, pc: bool) -> _Batch:
+    tidied = [tidy(item, base, pc=pc) for item, base in items]
+    return _Batch(tuple(one.scene for one in tidied), sum(one.boxed for one in tidied))
+
+
+def _result(
+    batch: _Batch, selection: Selection, query: Search, *, matched: int | None, notes: list[str]
+) -> SearchResult:
+    if batch.boxed:
+        notes.append(f"{batch.boxed} items had no bbox; it was made from their geometry.")
+    differing = sum(entry.reason.endswith("first is kept") for entry in selection.dropped)
+    if differing:
+        notes.append(f"{differing} items came twice with different content; the first is kept.")
+    if not selection.kept:
+        notes.append(_nothing(batch, selection, query))
+    unique_notes = tuple(dict.fromkeys(notes))
+    result = SearchResult(items=selection.kept, matched=matched, notes=unique_notes)
+    return replace(result, dropped=selection.dropped)
+
+
+def _nothing(batch: _Batch, selection: Selection, query: Search) -> str:
+    names = ", ".join(query.collections)
+    if not batch.scenes:
+        return f"No scene of {names} matches area and dates."
+    count = len(batch.scenes)
+    return f"No scene is left: {count} came, {summary(selection.dropped, query)}."

@@ -1,0 +1,155 @@
+"""Which of the scenes that came are kept; the same rules whatever a server did or left undone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+from scenefleet.catalog import cql2
+from scenefleet.catalog.duplicates import without_duplicates
+from scenefleet.catalog.model import Dropped, Json, Scene, instant, moment
+
+if TYPE_CHECKING:
+    from scenefleet.recipe.model import Search
+
+Rule = Callable[[Scene], str | None]
+"""Says why a scene is dropped, or None."""
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Scenes kept, sorted by datetime, collection and id; and the others, each with its reason."""
+
+    kept: tuple[Scene, ...]
+    dropped: tuple[Dropped, ...]
+
+
+def select(scenes: Iterable[Scene], query: Search, *, filtered: bool = True) -> Selection:
+    """The scenes that the query asks for.
+
+    Args:
+        scenes: in the order they came.
+        query: what the user asked for.
+        filtered: whether `query.filter` is applied here too.
+
+    Raises:
+        CatalogError: if the filter cannot be applied.
+    """
+    rules = _rules(query, filtered=filtered)
+    kept: list[Scene] = []
+    dropped: list[Dropped] = []
+    for scene in scenes:
+        reason = next((text for text in (rule(scene) for rule in rules) if text), None)
+        if reason:
+            dropped.append(Dropped(scene.id, reason))
+        else:
+            kept.append(scene)
+    unique, doubles = without_duplicates(kept)
+    unique = sorted(unique, key=order)
+    end = query.limit or len(unique)
+    beyond = [Dropped(scene.id, f"limit: beyond the first {end}") for scene in unique[end:]]
+    return Selection(tuple(unique[:end]), (*dropped, *doubles, *beyond))
+
+
+def order(scene: Scene) -> tuple[datetime, str, str]:
+    """What scenes are sorted by."""
+    return (moment(scene.document), scene.collection, scene.id)
+
+
+def summary(dropped: Iterable[Dropped], query: Search) -> str:
+    """In one phrase how many were dropped for which reason, the most frequent first."""
+    counts = Counter(entry.reason.partition(":")[0] for entry in dropped)
+    words = {
+        "cloud": f"cloud_below {query.cloud_below:g}" if query.cloud_below is not None else "cloud",
+        "limit": f"limit {query.limit}",
+    }
+    return ", ".join(f"{n} dropped by {words.get(key, key)}" for key, n in counts.most_common())
+
+
+def interval(dates: str) -> tuple[datetime | None, datetime | None]:
+    """First and last moment of an RFC 3339 interval; None is open. The last second is all in."""
+    first, _, last = dates.partition("/")
+    start, end = _edge(first), _edge(last or first)
+    if end and not end.microsecond:
+        end += timedelta(seconds=1) - timedelta(microseconds=1)
+    return start, end
+
+
+def _edge(text: str) -> datetime | None:
+    if text in ("", ".."):
+        return None
+    value = datetime.fromisoformat(text)
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
+
+
+def _rules(query: Search, *, filtered: bool) -> list[Rule]:
+    rules: list[Rule] = [_collection_rule(query.collections)]
+    if query.area is not None:
+        rules.append(_area_rule(cast("Json", query.area)))
+    if query.dates is not None:
+        rules.append(_dates_rule(query.dates))
+    if query.cloud_below is not None:
+        rules.append(_cloud_rule(query.cloud_below))
+    if query.filter is not None and filtered:
+        rules.append(_filter_rule(query.filter))
+    return rules
+
+
+def _collection_rule(collections: tuple[str, ...]) -> Rule:
+    def rule(scene: Scene) -> str | None:
+        if scene.collection in collections:
+            return None
+        return f"collection: it is of {scene.collection or 'no collection'!r}, not asked for"
+
+    return rule
+
+
+def _area_rule(area: Json) -> Rule:
+    import shapely
+    from shapely.geometry import shape
+
+    wanted: Any = shape(area)
+    shapely.prepare(wanted)
+
+    def rule(scene: Scene) -> str | None:
+        footprint: Any = shape(scene.geometry)
+        if not footprint.is_valid:  # real footprints touch themselves now and then
+            footprint = cast("Any", shapely.make_valid(footprint))
+        return None if wanted.intersects(footprint) else "area: it lies outside"
+
+    return rule
+
+
+def _dates_rule(dates: str) -> Rule:
+    start, end = interval(dates)
+
+    def rule(scene: Scene) -> str | None:
+        first = moment(scene.document)
+        closing = scene.properties.get("end_datetime")
+        whole = scene.properties.get("datetime") is None and isinstance(closing, str)
+        last = instant(str(closing), scene.document) if whole else first
+        outside = (end and first > end) or (start and last < start)
+        return f"dates: it is of {scene.datetime}" if outside else None
+
+    return rule
+
+
+def _cloud_rule(limit: float) -> Rule:
+    def rule(scene: Scene) -> str | None:
+        cover = scene.cloud_cover
+        if cover is None:
+            return "no eo:cloud_cover: cloud_below cannot be checked without it"
+        return None if cover < limit else f"cloud: {cover:g} per cent"
+
+    return rule
+
+
+def _filter_rule(expression: Json) -> Rule:
+    def rule(scene: Scene) -> str | None:
+        passed = cql2.matches(expression, scene.document)
+        return None if passed else "filter: it does not match"
+
+    return rule

@@ -1,0 +1,114 @@
+"""Where a catalogue is, what kind it is, and how long to wait for it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, cast
+
+from scenefleet.catalog.access import plain
+from scenefleet.catalog.item import is_url
+from scenefleet.catalog.model import Json
+from scenefleet.errors import CatalogError
+
+if TYPE_CHECKING:
+    from scenefleet.catalog.web import Reader
+
+WELL_KNOWN = {
+    "planetary-computer": "https://planetarycomputer.microsoft.com/api/stac/v1",
+    "earth-search": "https://earth-search.aws.element84.com/v1",
+}
+Kind = Literal["api", "items", "item", "static"]
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long a catalogue is waited for."""
+
+    retries: int = 5
+    """Further tries of a request that was throttled (429) or met a server's fault (5xx)."""
+    backoff: float = 1.0
+    """Seconds before the second retry; doubled for each one after."""
+    timeout: tuple[float, float] = (10.0, 90.0)
+    """Seconds to connect, and between two bytes; Planetary Computer's slow pages take a minute."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A catalogue's document: its address or path, its kind and, unless well known, its content."""
+
+    href: str
+    kind: Kind
+    document: Json
+
+
+def locate(catalog: str, base: Path) -> str:
+    """The URL of a catalogue by its name or URL; else an absolute path, relative to `base`."""
+    if catalog in WELL_KNOWN:
+        return WELL_KNOWN[catalog]
+    if is_url(catalog):
+        return catalog
+    return os.path.normpath(base.absolute() / Path(catalog).expanduser())
+
+
+def read(href: str, reader: Reader) -> Json:
+    """The JSON object at a URL or in a local file.
+
+    Raises:
+        CatalogError: if it cannot be read or is no JSON object.
+    """
+    if is_url(href):
+        return reader.read_json(href)
+    path = Path(href)
+    try:
+        value = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = ", ".join(WELL_KNOWN)
+        raise CatalogError(
+            f"There is no file {href}. `catalog` is one of {known}, the URL of a STAC API, or a "
+            "path of a file of items or a static catalogue, relative to the recipe."
+        ) from None
+    except OSError as error:
+        raise CatalogError(f"{href} cannot be read: {error.strerror}.") from None
+    except ValueError as error:
+        raise CatalogError(f"{href} is no JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise CatalogError(f"{href} holds no STAC object, but {type(value).__name__}.")
+    return cast("Json", value)
+
+
+def examine(href: str, reader: Reader) -> Source:
+    """Reads the catalogue's document and tells its kind.
+
+    Raises:
+        CatalogError: if it cannot be read, or is nothing that can be searched.
+    """
+    document = read(href, reader)
+    return Source(href, _kind(href, document), document)
+
+
+def _kind(href: str, document: Json) -> Kind:
+    kind = document.get("type")
+    links = cast("list[Json]", document.get("links") or [])
+    if kind == "FeatureCollection":
+        return "items"
+    if kind == "Feature":
+        return "item"
+    if kind == "Catalog" or (kind is None and "stac_version" in document):
+        searchable = any(link.get("rel") == "search" for link in links)
+        return "api" if is_url(href) and (searchable or document.get("conformsTo")) else "static"
+    if kind == "Collection":
+        root = next((str(link.get("href")) for link in links if link.get("rel") == "root"), "")
+        if is_url(href) and any(link.get("rel") == "items" for link in links):
+            raise CatalogError(
+                f"{plain(href)} is one collection of a STAC API. Give the API's own address as "
+                f"`catalog`{f' ({plain(root)})' if is_url(root) else ''} and "
+                f"`collections: [{document.get('id')}]`."
+            )
+        return "static"
+    raise CatalogError(
+        f"{plain(href) if is_url(href) else href} is no STAC catalogue, collection or file of "
+        f"items: its type is {kind!r}."
+    )

@@ -1,0 +1,40 @@
+"""`scenefleet doctor`."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from scenefleet.cli.options import json_option, settings_option
+from scenefleet.cli.show import put_json, put_table, say
+
+
+@click.command(epilog="Example:  scenefleet doctor --recipe recipe.yaml")
+@click.option(
+    "-r",
+    "--recipe",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also check what this recipe reaches.",
+)
+@settings_option
+@json_option
+def command(recipe: Path | None, settings_path: Path | None, *, as_json: bool) -> None:
+    """Check this machine, the settings, and what they reach.
+
+    With --recipe also its catalogue, store and Batch account; nothing is submitted. Exits with 4
+    if a credential is refused, 1 if something else is wrong.
+    """
+    from scenefleet.cli.health import examine
+
+    checks = examine(recipe, settings_path)
+    if as_json:
+        put_json([asdict(check) for check in checks])
+    else:
+        put_table(("check", "", "what was found"), [(c.name, c.verdict, c.text) for c in checks])
+    wrong = [check for check in checks if check.verdict == "wrong"]
+    if wrong and not as_json:
+        say(f"\n{len(wrong)} of {len(checks)} checks failed")
+    sys.exit(max((check.code for check in checks), default=0))

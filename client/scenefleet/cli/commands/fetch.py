@@ -1,0 +1,48 @@
+"""`scenefleet fetch`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scenefleet.cli.options import Desk, json_option, run_options
+from scenefleet.cli.show import count, put_json, say, size
+
+if TYPE_CHECKING:
+    from scenefleet.run import Run
+
+
+@click.command(epilog="Example:  scenefleet fetch --to ./ndvi")
+@run_options
+@click.option(
+    "--to",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    required=True,
+    help="The folder to copy to; made if it is not there.",
+)
+@json_option
+def command(
+    desk: Desk,
+    run: Run,
+    folder: Path,
+    *,
+    as_json: bool,
+) -> None:
+    """Copy a run's results [default: the newest run's] to a folder, as a STAC catalogue.
+
+    Files that are there with the right checksum are not copied again.
+    """
+    from scenefleet.results.fetch import fetch
+    from scenefleet.run import load_plan
+
+    copied = fetch(desk.store, load_plan(desk.store, run), folder)
+    if as_json:
+        put_json({"folder": str(folder), "files": copied.files, "bytes": copied.bytes})
+    else:
+        say(
+            f"{folder}: {count(copied.files, 'file')} copied ({size(copied.bytes)}), "
+            f"{copied.there} there already"
+        )

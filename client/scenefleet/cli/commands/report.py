@@ -1,0 +1,45 @@
+"""`scenefleet report`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from scenefleet.cli.options import Desk, json_option, run_options
+from scenefleet.cli.show import put_json
+
+if TYPE_CHECKING:
+    from scenefleet.run import Run
+
+
+@click.command(epilog="Example:  scenefleet report --to report.html")
+@run_options
+@click.option(
+    "--to", "target", type=click.Path(path_type=Path, dir_okay=False), help="Copy it to this file."
+)
+@json_option
+def command(
+    desk: Desk,
+    run: Run,
+    target: Path | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Write a run's report [default: the newest run's], one HTML file that opens anywhere."""
+    from scenefleet.cli.ending import publish
+    from scenefleet.fleet import join_fleet
+    from scenefleet.run import Ended, RunState, load_plan, look
+
+    running = run.state == RunState.RUNNING
+    with join_fleet(run.backend if running else "local", desk.settings, run=run.id) as fleet:
+        outcomes = look(desk.store, fleet, run, load_plan(desk.store, run))
+    path = publish(desk, Ended(run, outcomes))
+    if target is not None:
+        desk.store.fetch(path, target)
+    where = str(target) if target else f"{desk.store.address}/{path}"
+    if as_json:
+        put_json({"report": where})
+    else:
+        click.echo(where)

@@ -1,0 +1,55 @@
+"""`scenefleet status`."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+import click
+
+from scenefleet.cli.options import Desk, json_option, run_options
+from scenefleet.cli.show import put_json, put_table, say
+
+if TYPE_CHECKING:
+    from scenefleet.run import Run
+
+
+@click.command(epilog="Example:  scenefleet status --json | jq .counts")
+@run_options
+@json_option
+def command(
+    desk: Desk,
+    run: Run,
+    *,
+    as_json: bool,
+) -> None:
+    """Show how far a run [default: the newest] has come, a row a scene."""
+    from scenefleet.cli.ending import summary
+    from scenefleet.fleet import join_fleet
+    from scenefleet.run import Ended, RunState, load_plan, look
+
+    plan = load_plan(desk.store, run)
+    running = run.state == RunState.RUNNING
+    with join_fleet(run.backend if running else "local", desk.settings, run=run.id) as fleet:
+        outcomes = look(desk.store, fleet, run, plan)
+        lost = running and fleet is None
+    if as_json:
+        put_json(summary(desk, run, Ended(run, outcomes)))
+        return
+    rows = [
+        (
+            o.state,
+            o.datetime[:10],
+            "" if o.seconds is None else f"{o.seconds:.1f}",
+            "" if o.valid_percent is None else f"{o.valid_percent:.1f}",
+            o.attempts,
+            o.item,
+            o.message or "",
+        )
+        for o in outcomes
+    ]
+    put_table(("state", "date", "seconds", "valid %", "tries", "scene", "why"), rows)
+    states = Counter(outcome.state for outcome in outcomes)
+    say(f"{run.id}: {run.state}: " + ", ".join(f"{n} {s}" for s, n in sorted(states.items())))
+    if lost:
+        say("Its client was cut off; the same `scenefleet run` goes on with what is left.")

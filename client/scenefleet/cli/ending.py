@@ -1,0 +1,57 @@
+"""What a verb says and returns when a run has ended."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from scenefleet.cli.options import Desk
+from scenefleet.cli.show import count, put_json, say
+from scenefleet.results import write_collection, write_report
+from scenefleet.run import Ended, Run, RunState, load_plan
+
+EXIT = {RunState.DONE: 0, RunState.PARTIAL: 3, RunState.FAILED: 3, RunState.CANCELLED: 5}
+"""Exit code by final state."""
+
+
+def publish(desk: Desk, ended: Ended) -> str:
+    """Writes the product's collection and the run's report; returns the report's store path."""
+    if any(outcome.state == "done" for outcome in ended.outcomes):
+        write_collection(desk.store, ended.run.name)
+    plan = load_plan(desk.store, ended.run)
+    notes = [f"Left out: {left.item}: {left.reason}" for left in plan.left_out]
+    return write_report(desk.store, ended.run, ended.outcomes, plan_notes=notes)
+
+
+def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
+    """Says how the run ended and what to do next; returns the exit code."""
+    run, states = ended.run, Counter(outcome.state for outcome in ended.outcomes)
+    code = EXIT.get(run.state, 1)
+    if as_json:
+        put_json(summary(desk, run, ended) | {"report": report})
+        return code
+    failed = states["failed"]
+    tail = f", {failed} failed" if failed else ""
+    say(f"{run.id}: {run.state}: {count(states['done'], 'scene')} done{tail}")
+    for outcome in [o for o in ended.outcomes if o.state == "failed"][:5]:
+        say(f"  {outcome.item}: {outcome.exit or 'failed'}: {outcome.message or 'no reason given'}")
+    if failed > 5:
+        say(f"  ... and {failed - 5} more; the report lists them all")
+    address = desk.store.address
+    say(f"results  {address}/products/{run.name}/collection.json")
+    say(f"report   {address}/{report}")
+    if run.state in (RunState.PARTIAL, RunState.FAILED):
+        say(f"next     scenefleet logs {run.id} --store {address}    (what the failed tasks said)")
+        say(f"         scenefleet retry {run.id} --store {address}   (redo the failed scenes)")
+    elif run.state == RunState.CANCELLED:
+        say("next     the same `scenefleet run` goes on with the scenes that are left")
+    return code
+
+
+def summary(desk: Desk, run: Run, ended: Ended | None) -> dict[str, object]:
+    """A run for `--json`."""
+    value: dict[str, object] = {**run.model_dump(mode="json"), "store": desk.store.address}
+    if ended is not None:
+        states = Counter(outcome.state for outcome in ended.outcomes)
+        value["counts"] = {s: states[s] for s in ("waiting", "running", "done", "failed")}
+        value["scenes"] = [outcome.model_dump(mode="json") for outcome in ended.outcomes]
+    return value

@@ -1,0 +1,74 @@
+"""Draws a run's events on standard error: a bar in a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from functools import partial
+from typing import Any
+
+from scenefleet.cli.show import count, say
+from scenefleet.run import Ended, Event, Progress, Submitted, TaskChanged, Trouble
+
+
+def follow(events: Iterable[Event], *, total: int) -> Ended:
+    """Draws events until the last one, which it returns."""
+    if sys.stderr.isatty():
+        return _with_bar(events, total)
+    for event in events:
+        if isinstance(event, Ended):
+            return event
+        _line(event, total)
+    raise AssertionError("a run's events end with Ended")
+
+
+def _line(event: Event, total: int) -> None:
+    if isinstance(event, Progress):
+        text = f"{event.done}/{total} done, {event.running} running, {event.waiting} waiting"
+        say(text + (f", {event.failed} failed" if event.failed else ""))
+    else:
+        _speak(event, say)
+
+
+def _speak(event: Event, write: Any) -> None:  # noqa: ANN401 - click's echo or rich's print
+    if isinstance(event, Submitted):
+        skipped = f"; {event.done} done already" if event.done else ""
+        again = f"; {event.there} were there already" if event.there else ""
+        write(f"submitted {count(event.new, 'task')}{again}{skipped}")
+    elif isinstance(event, Trouble):
+        write(f"no node yet: {event.text}")
+    elif isinstance(event, TaskChanged) and event.state == "failed":
+        write(f"failed: {event.item}" + (f": {event.message}" if event.message else ""))
+
+
+def _print(console: Any, text: str) -> None:  # noqa: ANN401 - rich's, imported late
+    console.print(text, markup=False, highlight=False)
+
+
+def _with_bar(events: Iterable[Event], total: int) -> Ended:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import Progress as Bar
+
+    console = Console(stderr=True)
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[rest]}"),
+        TimeElapsedColumn(),
+    )
+    with Bar(*columns, console=console) as bar:
+        row = bar.add_task("scenes", total=total, rest="")
+        for event in events:
+            if isinstance(event, Ended):
+                done = sum(outcome.state == "done" for outcome in event.outcomes)
+                bar.update(row, completed=done, rest="")
+                return event
+            if isinstance(event, Progress):
+                rest = f"{event.running} running, {event.waiting} waiting"
+                failed = f", [red]{event.failed} failed[/]" if event.failed else ""
+                bar.update(row, completed=event.done, rest=rest + failed)
+            else:
+                _speak(event, partial(_print, console))
+    raise AssertionError("a run's events end with Ended")

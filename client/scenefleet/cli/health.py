@@ -1,0 +1,135 @@
+"""What `doctor` looks at: each check is one thing, tried for real."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from scenefleet import __version__
+from scenefleet.cli.options import desk_of, read_settings
+from scenefleet.errors import ScenefleetError
+from scenefleet.recipe import RecipeFile, read_recipe
+from scenefleet.settings import Settings
+
+_PACKAGES = ("numpy", "rasterio", "pystac_client", "planetary_computer", "azure.storage.blob")
+_FREE = 2e9
+"""Bytes of disk that a run on this machine should have: a full scene's files take up to 1 GB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at."""
+
+    name: str
+    verdict: Literal["ok", "note", "wrong"]
+    text: str
+    code: int
+    """The exit code that it asks for; 0 unless something is wrong."""
+
+
+def examine(recipe: Path | None, settings_path: Path | None) -> list[Check]:
+    """All checks, in the order in which a run would meet them."""
+    checks = [_try("scenefleet", _version), _try("packages", _packages), _try("disk", _disk)]
+    checks.append(_try("emulator", _emulator))
+    settings: list[Settings] = []
+    checks.append(_try("settings", lambda: _settings(settings_path, settings)))
+    if recipe is not None and settings:
+        checks += _of_recipe(recipe, settings[0])
+    return checks
+
+
+def _of_recipe(path: Path, settings: Settings) -> list[Check]:
+    read: list[RecipeFile] = []
+    checks = [_try("recipe", lambda: _recipe(path, read))]
+    if not read:
+        return checks
+    source = read[0]
+    checks.append(_try("catalogue", lambda: _catalogue(source)))
+    checks.append(_try("store", lambda: _store(source, settings)))
+    if source.recipe.compute.backend == "azure":
+        checks.append(_try("batch", lambda: _batch(source, settings)))
+    return checks
+
+
+def _try(name: str, look: Callable[[], str | Check]) -> Check:
+    try:
+        found = look()
+    except ScenefleetError as error:
+        return Check(name, "wrong", str(error), error.exit_code)
+    except ImportError as error:
+        return Check(name, "wrong", f"{error}; install scenefleet again", 1)
+    return found if isinstance(found, Check) else Check(name, "ok", found, 0)
+
+
+def _version() -> str:
+    return f"{__version__}, Python {platform.python_version()} at {sys.executable}"
+
+
+def _packages() -> str:
+    for name in _PACKAGES:
+        importlib.import_module(name)
+    return f"{', '.join(_PACKAGES)} import"
+
+
+def _disk() -> Check:
+    free = shutil.disk_usage(Path.cwd()).free
+    text = f"{free / 1e9:.0f} GB free in this folder, {os.cpu_count()} cores"
+    return Check("disk", "ok" if free > _FREE else "note", text, 0)
+
+
+def _emulator() -> str:
+    from scenefleet.fleet.connection import connect, told
+    from scenefleet.fleet.local import emulator
+
+    with emulator(slots=1) as connection, connect(connection) as client:
+        with told("listing the emulator's pools"):
+            pools = list(client.list_pools())
+        return f"starts and answers at {connection.endpoint} ({len(pools)} pools)"
+
+
+def _settings(path: Path | None, found: list[Settings]) -> Check:
+    settings = read_settings(path)
+    found.append(settings)
+    given = sorted(key for key, value in settings.azure if value is not None)
+    keys = ", ".join(given) or "nothing set; not needed for runs on this machine"
+    if settings.path.exists() and given and settings.path.stat().st_mode & 0o077:
+        text = f"{settings.path}: others may read it, and it may hold keys: chmod 600 it"
+        return Check("settings", "note", text, 0)
+    return Check("settings", "ok", f"{settings.path}: {keys}", 0)
+
+
+def _recipe(path: Path, found: list[RecipeFile]) -> str:
+    found.append(read_recipe(path))
+    return f"{path}: {found[0].recipe.name}"
+
+
+def _catalogue(source: RecipeFile) -> str:
+    from scenefleet.catalog import search
+
+    query = source.recipe.search.model_copy(update={"limit": 1})
+    result = search(query, base=source.base)
+    return f"{query.catalog} answers; {'a scene' if result.items else 'no scene'} matches"
+
+
+def _store(source: RecipeFile, settings: Settings) -> str:
+    store = desk_of(source, settings).store
+    store.prepare()
+    return f"{store.address} can be written"
+
+
+def _batch(source: RecipeFile, settings: Settings) -> str:
+    from scenefleet.fleet import choose_pool, join_fleet
+
+    choice = choose_pool(source, settings)
+    with join_fleet("azure", settings, run="") as fleet:
+        assert fleet is not None
+        there = fleet.has_pool(choice.id)
+        fleet.check_image(choice)
+    return f"the account answers; pool {choice.id} {'exists' if there else 'will be made'}"

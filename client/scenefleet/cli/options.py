@@ -1,0 +1,127 @@
+"""Options that several verbs share, and the values they become."""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from scenefleet.recipe import RecipeFile
+    from scenefleet.run import Run
+    from scenefleet.settings import Settings
+    from scenefleet.store import Store
+
+DEFAULT_RECIPE = Path("recipe.yaml")
+
+settings_option = click.option(
+    "--settings",
+    "settings_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Settings file [default: the user's own; see `scenefleet doctor`].",
+)
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+recipe_argument = click.argument(
+    "recipe", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_RECIPE
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """A store and the settings that open it."""
+
+    store: Store
+    settings: Settings
+
+
+def read_settings(path: Path | None) -> Settings:
+    """The settings of a file and of this process's environment."""
+    from scenefleet.settings import read_settings as read
+
+    return read(path, os.environ)
+
+
+def desk_of(source: RecipeFile, settings: Settings) -> Desk:
+    """The recipe's store, opened."""
+    from scenefleet.store import open_store
+
+    address = source.recipe.output.store
+    return Desk(open_store(address, base=source.base, settings=settings), settings)
+
+
+def find_desk(recipe: Path | None, address: str | None, settings_path: Path | None) -> Desk:
+    """The store that a verb about a run means.
+
+    Raises:
+        UsageError: if nothing says which store is meant.
+    """
+    from scenefleet.errors import UsageError
+    from scenefleet.recipe import read_recipe
+    from scenefleet.store import open_store
+
+    settings = read_settings(settings_path)
+    if address is not None:
+        return Desk(open_store(address, base=Path(), settings=settings), settings)
+    if recipe is None and not DEFAULT_RECIPE.exists():
+        raise UsageError(
+            f"there is no {DEFAULT_RECIPE} here: name the recipe by --recipe FILE, or its store by "
+            "--store ADDRESS"
+        )
+    return desk_of(read_recipe(recipe or DEFAULT_RECIPE), settings)
+
+
+def find_run(desk: Desk, run_id: str | None) -> Run:
+    """The run that is named, or the store's newest.
+
+    Raises:
+        UsageError: if there is none.
+    """
+    from scenefleet.errors import UsageError
+    from scenefleet.run import list_runs, load
+
+    if run_id is not None:
+        return load(desk.store, run_id)
+    runs = list_runs(desk.store)
+    if not runs:
+        raise UsageError(
+            f"{desk.store.address} holds no run yet; `scenefleet run recipe.yaml` makes one"
+        )
+    return runs[0]
+
+
+def run_options(function: Callable[..., None]) -> Callable[..., None]:
+    """`[RUN]`, `--recipe`, `--store`, `--settings`: gives the verb a `Desk` and a `Run` first."""
+
+    @functools.wraps(function)
+    def found(
+        run_id: str | None,
+        recipe: Path | None,
+        address: str | None,
+        settings_path: Path | None,
+        **rest: Any,  # noqa: ANN401 - the verb's own options
+    ) -> None:
+        desk = find_desk(recipe, address, settings_path)
+        function(desk, find_run(desk, run_id), **rest)
+
+    return click.argument("run_id", metavar="[RUN]", required=False)(store_options(found))
+
+
+def store_options(function: Callable[..., None]) -> Callable[..., None]:
+    """`--recipe`, `--store` and `--settings`: which store is meant."""
+    function = settings_option(function)
+    function = click.option(
+        "--store",
+        "address",
+        help="The store: a folder or az://account/container/prefix [default: the recipe's].",
+    )(function)
+    return click.option(
+        "-r",
+        "--recipe",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=f"The recipe whose store is meant [default: {DEFAULT_RECIPE}].",
+    )(function)

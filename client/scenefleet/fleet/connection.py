@@ -1,0 +1,118 @@
+"""How a Batch service is reached: an account on Azure, or the emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from scenefleet.errors import FleetError, NotAuthorisedError
+from scenefleet.settings import Settings
+
+if TYPE_CHECKING:
+    from azure.batch import BatchClient
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A Batch endpoint and who calls it. Its text never shows the key."""
+
+    endpoint: str
+    account: str | None
+    """The account's name, needed with a key."""
+    key: str | None = field(repr=False)
+    """Shared key; None for Entra ID."""
+
+
+def azure_connection(settings: Settings) -> Connection:
+    """The connection that the settings describe.
+
+    Raises:
+        NotAuthorisedError: if the endpoint, or the account's name beside a key, is missing.
+    """
+    settings.need("batch_endpoint")
+    azure = settings.azure
+    if azure.batch_key is not None:
+        settings.need("batch_account")
+    endpoint = str(azure.batch_endpoint)
+    if "://" not in endpoint:
+        endpoint = f"https://{endpoint}"
+    key = azure.batch_key.get_secret_value() if azure.batch_key else None
+    return Connection(endpoint.rstrip("/"), azure.batch_account, key)
+
+
+def connect(connection: Connection) -> BatchClient:
+    """The SDK's client for a connection; nothing is sent yet."""
+    from azure.batch import BatchClient
+
+    if connection.key is not None:
+        from azure.core.credentials import AzureNamedKeyCredential
+
+        credential: Any = AzureNamedKeyCredential(str(connection.account), connection.key)
+    else:
+        from azure.identity import DefaultAzureCredential
+
+        credential = DefaultAzureCredential()
+    return BatchClient(endpoint=connection.endpoint, credential=credential)
+
+
+@contextmanager
+def told(what: str) -> Generator[None]:
+    """Turns the SDK's errors into ours, with the service's code and text, which hold no secret.
+
+    Args:
+        what: what was being done, for the message: "creating pool x".
+    """
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        HttpResponseError,
+        ServiceRequestError,
+        ServiceResponseError,
+    )
+
+    try:
+        yield
+    except ClientAuthenticationError as error:
+        raise _denied(what, error) from None
+    except HttpResponseError as error:
+        if error.status_code in (401, 403):
+            raise _denied(what, error) from None
+        raise FleetError(f"{what}: Azure Batch answered {service_text(error)}") from None
+    except (ServiceRequestError, ServiceResponseError) as error:
+        raise FleetError(
+            f"{what}: Azure Batch cannot be reached ({type(error).__name__}). Check the network "
+            "and `batch_endpoint` in the settings; what was submitted goes on without this client."
+        ) from None
+    except ValueError as error:
+        raise NotAuthorisedError(f"{what}: the Batch key in the settings is malformed") from error
+
+
+def service_text(error: Any) -> str:  # noqa: ANN401 - the SDK's errors carry either model
+    """Status, code and first line of the service's own message."""
+    model = getattr(error, "model", None)
+    code = getattr(model, "code", None) or getattr(error, "error_code", None) or ""
+    message: Any = getattr(model, "message", None)
+    text = str(getattr(message, "value", None) or message or getattr(error, "reason", "") or "")
+    details: list[Any] = (
+        getattr(model, "values_property", None) or getattr(model, "values", None) or []
+    )
+    more = [f"{d.key}: {d.value}" for d in details if getattr(d, "key", None)]
+    first = text.splitlines()[0] if text else ""
+    return " ".join(part for part in (str(error.status_code), code, first, "; ".join(more)) if part)
+
+
+def error_code(error: Any) -> str | None:  # noqa: ANN401 - as above
+    """The service's error code, such as `JobExists`."""
+    model = getattr(error, "model", None)
+    code = getattr(model, "code", None) or getattr(error, "error_code", None)
+    return str(code) if code else None
+
+
+def _denied(what: str, error: Any) -> NotAuthorisedError:  # noqa: ANN401 - as above
+    code = error_code(error) or "no credential was accepted"
+    return NotAuthorisedError(
+        f"{what}: Azure Batch did not accept the credential ({code}). Check `batch_account` and "
+        "`batch_key` in the settings, or `az login` and the role Azure Batch Data Contributor; an "
+        "account may refuse shared keys. `scenefleet doctor` tries each of them."
+    )

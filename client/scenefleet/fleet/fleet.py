@@ -1,0 +1,222 @@
+"""Where a run's tasks go: an Azure Batch account, or the emulator on this machine."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from scenefleet.errors import FleetError
+from scenefleet.fleet import local, progress, submit
+from scenefleet.fleet.connection import Connection, azure_connection, connect, told
+from scenefleet.fleet.pool import check_image, ensure_pool, find_pool
+from scenefleet.fleet.template import load_template, to_data_plane
+from scenefleet.recipe import RecipeFile
+from scenefleet.settings import Settings
+from scenefleet.store import NodeAccess, NodeFile
+from scenefleet_task import spec
+
+if TYPE_CHECKING:
+    from azure.batch import BatchClient
+
+CANCELLED = "cancelled by user"
+"""The reason that a cancelled job gives for its end."""
+_SUBMIT_SECONDS = 1800.0
+"""How long adding tasks may take in all: 100,000 tasks take about a minute with 8 calls at once."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolChoice:
+    """The pool that a recipe asks for."""
+
+    body: dict[str, Any]
+    """As the data plane takes it."""
+    image: str | None
+    """The container image of its tasks; None where tasks run on the node itself."""
+    identity: str | None
+    """Resource id of the managed identity of its nodes, which must have been deployed."""
+
+    @property
+    def id(self) -> str:
+        """The pool's id."""
+        return str(self.body["id"])
+
+
+def choose_pool(source: RecipeFile, settings: Settings) -> PoolChoice:
+    """The pool of a recipe: this machine's cores for a local run, else from its template.
+
+    Raises:
+        FleetError: if the template cannot be read or used, or no image is named.
+    """
+    compute = source.recipe.compute
+    if compute.backend == "local":
+        return PoolChoice(body=local.local_pool(local_slots(source)), image=None, identity=None)
+    name = compute.pool
+    template = load_template(source.base / name if name.endswith(".json") else name)
+    image = compute.image or settings.azure.image
+    if image is None:
+        raise FleetError(
+            "Azure Batch needs the task's container image: write `image:` under `compute` in the "
+            "recipe or under [azure] in the settings. docker/README.md says how to build it."
+        )
+    identity = settings.azure.identity_resource_id
+    body = to_data_plane(
+        template,
+        pool_id=f"scenefleet-{template.name}",
+        image=image,
+        registry_identity=identity,
+        max_nodes=compute.max_nodes,
+    )
+    return PoolChoice(body=body, image=image, identity=identity)
+
+
+def local_slots(source: RecipeFile) -> int:
+    """Tasks at once on this machine."""
+    return source.recipe.compute.slots or os.cpu_count() or 1
+
+
+class Fleet:
+    """A Batch service and what a run asks of it. Close it with the block that opened it."""
+
+    def __init__(self, client: BatchClient, *, here: bool) -> None:
+        """Wraps an SDK client; `here` says that its tasks run on this machine."""
+        self._client = client
+        self._here = here
+
+    def ensure_pool(self, choice: PoolChoice) -> bool:
+        """Makes the pool, or reuses it if it is equal; True if it was made."""
+        return ensure_pool(self._client, choice.body, needs_identity=choice.identity is not None)
+
+    def has_pool(self, pool: str) -> bool:
+        """Whether a pool of that id is there."""
+        return find_pool(self._client, pool) is not None
+
+    def check_image(self, choice: PoolChoice) -> None:
+        """Checks that the service supports the pool's operating system image, and will for a while.
+
+        Raises:
+            FleetError: if it does not, or no longer.
+        """
+        check_image(self._client, choice.body)
+
+    def submit(
+        self,
+        documents: Sequence[spec.TaskDocument],
+        *,
+        job: str,
+        run: str,
+        choice: PoolChoice,
+        source: RecipeFile,
+        code: NodeFile,
+        code_name: str,
+        access: NodeAccess,
+    ) -> submit.Sent:
+        """Makes the job, adds a task a document, and lets the job end when all of them have.
+
+        Safe to repeat: a job or task that is there already is left as it is.
+        """
+        compute = source.recipe.compute
+        python = shlex.quote(sys.executable) if self._here else "python3"
+        wanted = submit.JobSpec(
+            job=job,
+            pool=choice.id,
+            run=run,
+            command=f"{python} {code_name} run",
+            code=code,
+            code_name=code_name,
+            access=access,
+            image=choice.image,
+            retries=compute.retries,
+            task_minutes=compute.task_minutes,
+            hours=compute.max_hours,
+        )
+        submit.create_job(self._client, wanted)
+        deadline = time.monotonic() + _SUBMIT_SECONDS
+        sent = submit.add_tasks(self._client, wanted, documents, deadline=deadline)
+        submit.close_job(self._client, job)
+        return sent
+
+    def job(self, job: str) -> progress.JobStatus | None:
+        """The job's state, or None where there is none of that id."""
+        return progress.job_status(self._client, job)
+
+    def counts(self, job: str) -> progress.Counts:
+        """Tasks of the job by state."""
+        return progress.counts(self._client, job)
+
+    def changed_tasks(self, job: str, since: datetime | None) -> list[progress.TaskRecord]:
+        """Tasks of the job whose state changed since a moment; all of them for None."""
+        return progress.changed_tasks(self._client, job, since)
+
+    def pool_troubles(self, pool: str) -> list[str]:
+        """Why the pool has fewer nodes than it wants; empty if nothing is wrong."""
+        return progress.pool_troubles(self._client, pool)
+
+    def cancel(self, job: str) -> None:
+        """Ends the job and its running tasks; what they wrote stays."""
+        from azure.core.exceptions import HttpResponseError
+
+        # without options the SDK raises ValueError; it takes the service's own JSON for them
+        options: Any = {"terminateReason": CANCELLED}
+        with told(f"cancelling job {job}"):
+            try:
+                self._client.begin_terminate_job(job, options=options)
+            except HttpResponseError as error:
+                if error.status_code not in (404, 409):  # gone, or ended already: what was wanted
+                    raise
+
+    def read_file(self, job: str, task: str, path: str) -> bytes | None:
+        """A file of a task that is still on its node, as `stderr.txt`; None where it is not."""
+        from azure.core.exceptions import HttpResponseError
+
+        with told(f"reading {path} of task {task}"):
+            try:
+                return b"".join(self._client.download_task_file(job, task, path))
+            except HttpResponseError as error:
+                if error.status_code in (404, 409):
+                    return None
+                raise
+
+
+@contextmanager
+def open_fleet(source: RecipeFile, settings: Settings, *, run: str) -> Generator[Fleet]:
+    """The fleet of a run: the account of the settings, or an emulator that ends with the block.
+
+    Raises:
+        NotAuthorisedError: if the settings lack what a run on Azure needs.
+        FleetError: if the emulator does not start.
+    """
+    if source.recipe.compute.backend == "azure":
+        with _closing(azure_connection(settings), here=False) as fleet:
+            yield fleet
+        return
+    with local.emulator(slots=local_slots(source)) as connection:
+        local.announce(run, connection)
+        try:
+            with _closing(connection, here=True) as fleet:
+                yield fleet
+        finally:
+            local.withdraw(run)
+
+
+@contextmanager
+def join_fleet(backend: str, settings: Settings, *, run: str) -> Generator[Fleet | None]:
+    """The fleet that a run is on now; None for a local run whose emulator is gone."""
+    connection = azure_connection(settings) if backend == "azure" else local.find(run)
+    if connection is None:
+        yield None
+        return
+    with _closing(connection, here=backend == "local") as fleet:
+        yield fleet
+
+
+@contextmanager
+def _closing(connection: Connection, *, here: bool) -> Generator[Fleet]:
+    with connect(connection) as client:
+        yield Fleet(client, here=here)

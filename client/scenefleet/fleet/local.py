@@ -1,0 +1,157 @@
+"""A Batch emulator for a run on this machine: a child process that ends with the client.
+
+The emulator's key is made up for each start and travels by the environment; where the emulator
+listens is noted in a file that only the user can read, so that `watch`, `logs` and `cancel` in
+another terminal find it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+import subprocess
+import sys
+import tempfile
+from base64 import b64encode
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from scenefleet.errors import FleetError
+from scenefleet.fleet.connection import Connection
+
+LOCAL_POOL = "local"
+
+
+def local_pool(slots: int) -> dict[str, Any]:
+    """The data-plane body of the pool for a local run: `slots` virtual nodes of one slot each."""
+    return {
+        "id": LOCAL_POOL,
+        "vmSize": "Standard_D1_v2",
+        "virtualMachineConfiguration": {
+            "imageReference": {
+                "publisher": "microsoft-dsvm",
+                "offer": "ubuntu-hpc",
+                "sku": "2404",
+                "version": "latest",
+            },
+            "nodeAgentSKUId": "batch.node.ubuntu 24.04",
+        },
+        "targetDedicatedNodes": slots,
+        "targetLowPriorityNodes": 0,
+        "taskSlotsPerNode": 1,
+    }
+
+
+@contextmanager
+def emulator(*, slots: int) -> Generator[Connection]:
+    """A running emulator; it and every task on it end with the block, or with this process.
+
+    Raises:
+        FleetError: if it does not start.
+    """
+    key = b64encode(secrets.token_bytes(48)).decode()
+    with tempfile.TemporaryFile() as log:
+        process = _start(key, slots, log)
+        try:
+            yield Connection(*_ready(process, log), key)
+        finally:
+            _stop(process)
+
+
+def _start(key: str, slots: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
+    interpreter = Path(sys.executable)
+    path = os.pathsep.join([str(interpreter.parent), os.environ.get("PATH", os.defpath)])
+    command = [sys.executable, "-m", "batch_emulator", "serve", "--port", "0", "--json"]
+    command += ["--exit-with-parent", "--allow-file-urls", "--nodes", str(slots)]
+    return subprocess.Popen(
+        command,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=log,
+        # a session of its own, so that Ctrl-C reaches the client alone, which then says goodbye
+        start_new_session=True,
+        env={**os.environ, "BATCH_EMULATOR_KEY": key, "PATH": path},
+    )
+
+
+def _ready(process: subprocess.Popen[bytes], log: IO[bytes]) -> tuple[str, str]:
+    assert process.stdout is not None
+    line = process.stdout.readline()
+    try:
+        answer = json.loads(line)
+        return str(answer["endpoint"]), str(answer["account"])
+    except (ValueError, KeyError):
+        process.wait(timeout=10)
+        log.seek(0)
+        said = log.read().decode(errors="replace").strip().splitlines()[-5:]
+        raise FleetError(
+            "The local Batch emulator did not start: " + (" | ".join(said) or "it said nothing")
+        ) from None
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.close()  # its sign to end its tasks and itself
+    try:
+        process.wait(timeout=15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    process.stdout.close()
+
+
+def announce(run_id: str, connection: Connection) -> Path:
+    """Notes where a run's emulator listens, readable by this user alone."""
+    file = _lease(run_id)
+    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    file.unlink(missing_ok=True)
+    value = {
+        "endpoint": connection.endpoint,
+        "account": connection.account,
+        "key": connection.key,
+        "client": os.getpid(),
+    }
+    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as lease:
+        json.dump(value, lease)
+    return file
+
+
+def withdraw(run_id: str) -> None:
+    """Takes this process's note back."""
+    if _announced(run_id).get("client") == os.getpid():
+        _lease(run_id).unlink(missing_ok=True)
+
+
+def find(run_id: str) -> Connection | None:
+    """The emulator that another process runs for a run; None where there is none, or it is gone."""
+    value = _announced(run_id)
+    if not value or not _alive(int(value["client"])):
+        return None
+    return Connection(value["endpoint"], value["account"], value["key"])
+
+
+def _announced(run_id: str) -> dict[str, Any]:
+    try:
+        return json.loads(_lease(run_id).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+
+
+def _lease(run_id: str) -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("scenefleet", appauthor=False) / "local" / f"{run_id}.json"
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True

@@ -1,0 +1,99 @@
+"""A pool: made, or reused if it is what is wanted, or a conflict that says what differs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from scenefleet.errors import FleetError
+from scenefleet.fleet.connection import error_code, told
+from scenefleet.fleet.pool_differences import differences
+
+if TYPE_CHECKING:
+    from azure.batch import BatchClient
+
+
+def ensure_pool(client: BatchClient, body: dict[str, Any], *, needs_identity: bool) -> bool:
+    """Makes the pool unless it is there and equal.
+
+    Args:
+        client: the SDK's client.
+        body: the pool as the data plane takes it.
+        needs_identity: whether the template names a managed identity, which only a deployment of
+            `main.bicep` can give a pool: such a pool is never made here.
+
+    Returns:
+        True if the pool was made, False if it was there.
+
+    Raises:
+        FleetError: if a pool of that id is there and differs, or must be deployed first.
+    """
+    from azure.batch import models
+
+    pool = str(body["id"])
+    existing = find_pool(client, pool)
+    if existing is not None:
+        _check(body, existing)
+        return False
+    if needs_identity:
+        raise FleetError(
+            f"pool {pool}: its template gives the nodes a managed identity, which only the "
+            "management plane can set. Deploy it once with pool_templates/main.bicep; after that "
+            "runs reuse it."
+        )
+    from azure.core.exceptions import HttpResponseError
+
+    with told(f"creating pool {pool}"):
+        try:
+            client.create_pool(models.BatchPoolCreateOptions(body))
+        except HttpResponseError as error:
+            if error_code(error) != "PoolExists":
+                raise
+    return True
+
+
+def find_pool(client: BatchClient, pool: str) -> dict[str, Any] | None:
+    """The pool as the service has it (REST JSON), or None where there is none."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with told(f"reading pool {pool}"):
+        try:
+            return client.get_pool(pool).as_dict()
+        except ResourceNotFoundError:
+            return None
+
+
+def check_image(client: BatchClient, body: dict[str, Any]) -> None:
+    """Checks that the service supports the pool's operating system image, and still will tomorrow.
+
+    Raises:
+        FleetError: if it does not know the image, or its support has ended.
+    """
+    wanted = body["virtualMachineConfiguration"]["imageReference"]
+    name = f"{wanted.get('publisher')}:{wanted.get('offer')}:{wanted.get('sku')}"
+    with told("listing supported images"):
+        for image in client.list_supported_images():
+            known = image.image_reference
+            if f"{known.publisher}:{known.offer}:{known.sku}".lower() != name.lower():
+                continue
+            end = image.batch_support_end_of_life
+            if end is None or end > datetime.now(UTC):
+                return
+            raise FleetError(f"image {name}: Azure Batch ended its support on {end:%Y-%m-%d}")
+    raise FleetError(
+        f"image {name}: this account's Azure Batch does not list it as supported; see `az batch "
+        "pool supported-images list` and edit the pool template"
+    )
+
+
+def _check(body: dict[str, Any], existing: dict[str, Any]) -> None:
+    if existing.get("state") == "deleting":
+        raise FleetError(f"pool {body['id']} is being deleted; give the command again in a minute")
+    if found := differences(body, existing):
+        raise FleetError(
+            f"pool {body['id']} exists, but is not what the recipe asks for:\n  "
+            + "\n  ".join(found)
+            + "\nSet the recipe's `compute` to what the pool has, or copy the template to a file "
+            f"of another name and name that as `compute.pool`, or delete the pool "
+            f"(az batch pool delete --pool-id {body['id']})."
+        )

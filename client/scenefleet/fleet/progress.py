@@ -1,0 +1,125 @@
+"""How far a job has come, as the service tells it: counts, changed tasks, and why nothing moves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
+
+from scenefleet.fleet.connection import told
+
+if TYPE_CHECKING:
+    from azure.batch import BatchClient
+
+TaskStage = Literal["active", "preparing", "running", "completed"]
+
+_OVERLAP = timedelta(seconds=5)
+"""Asked for again each time, as the service's times are rounded and arrive late."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """Tasks of a job by state; `running` includes those that are being prepared."""
+
+    active: int
+    running: int
+    succeeded: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskRecord:
+    """One task as the service has it."""
+
+    id: str
+    stage: TaskStage
+    changed: datetime
+    """When it entered this stage, UTC."""
+    exit_code: int | None
+    succeeded: bool | None
+    """None while it is not completed."""
+    retries: int
+    failure: str | None
+    """The service's own words for why it failed, where not by the task's exit code alone."""
+    node: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class JobStatus:
+    """A job's state and why it ended."""
+
+    state: str
+    """`active`, `disabling`, `disabled`, `enabling`, `terminating`, `completed` or `deleting`."""
+    reason: str | None
+
+    @property
+    def ended(self) -> bool:
+        """Whether no task of the job will run any more."""
+        return self.state in ("completed", "deleting")
+
+
+def job_status(client: BatchClient, job: str) -> JobStatus | None:
+    """The job's state, or None where there is no such job."""
+    from azure.core.exceptions import ResourceNotFoundError
+
+    with told(f"reading job {job}"):
+        try:
+            found = client.get_job(job)
+        except ResourceNotFoundError:
+            return None
+    reason = found.execution_info.termination_reason if found.execution_info else None
+    return JobStatus(_text(found.state), reason)
+
+
+def counts(client: BatchClient, job: str) -> Counts:
+    """Tasks of a job by state; one cheap call however many tasks there are."""
+    with told(f"counting tasks of job {job}"):
+        found = client.get_job_task_counts(job).task_counts
+    return Counts(found.active, found.running, found.succeeded, found.failed)
+
+
+def changed_tasks(client: BatchClient, job: str, since: datetime | None) -> list[TaskRecord]:
+    """Tasks whose state changed at `since` or later (a little earlier, to miss none)."""
+    condition = None
+    if since is not None:
+        moment = (since - _OVERLAP).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        condition = f"stateTransitionTime ge DateTime'{moment}'"
+    select = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
+    with told(f"listing tasks of job {job}"):
+        return [_record(t) for t in client.list_tasks(job, filter=condition, select=select)]
+
+
+def pool_troubles(client: BatchClient, pool: str) -> list[str]:
+    """Why the pool has fewer nodes than it wants, in the service's words; empty if nothing is."""
+    with told(f"reading pool {pool}"):
+        found = client.get_pool(pool)
+    troubles = [f"{error.code}: {error.message}" for error in found.resize_errors or []]
+    run = found.auto_scale_run
+    if run is not None and run.error is not None:
+        troubles.append(f"autoscale {run.error.code}: {run.error.message}")
+    return troubles
+
+
+def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
+    info = task.execution_info
+    failure = info.failure_info if info else None
+    result = _text(info.result) if info and info.result else None
+    words = None
+    if failure is not None and failure.code != "FailureExitCode":
+        pairs: list[Any] = failure.details or []
+        details = [f"{d.name}: {d.value}" for d in pairs]
+        words = " ".join([f"{failure.code}: {failure.message}", *details])
+    return TaskRecord(
+        id=task.id,
+        stage=_text(task.state),  # pyright: ignore[reportArgumentType] - the service's own words
+        changed=task.state_transition_time,
+        exit_code=info.exit_code if info else None,
+        succeeded=None if result is None else result == "success",
+        retries=info.retry_count or 0 if info else 0,
+        failure=words,
+        node=task.node_info.node_id if task.node_info else None,
+    )
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - the SDK's enums, or text it does not know
+    return str(getattr(value, "value", value)).lower()

@@ -1,0 +1,245 @@
+"""Pool templates: one description of a pool, used by Bicep, Terraform and the client.
+
+A template is a JSON file with the `properties` of Microsoft.Batch/batchAccounts/pools, API version
+2025-06-01. Nothing here talks to Azure, and nothing here needs its libraries.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from scenefleet.errors import FleetError
+from scenefleet.fleet.pool_differences import differences
+from scenefleet.fleet.pool_keys import (
+    AUTO_SCALE,
+    FIXED_SCALE,
+    POOL,
+    VIRTUAL_MACHINE,
+    as_object,
+    not_carried,
+    translate,
+)
+
+__all__ = ["PoolTemplate", "check_creatable", "differences", "load_template", "to_data_plane"]
+
+PACKAGED = ("dedicated", "spot")
+SUFFIX = ".pool.json"
+
+CAP = re.compile(
+    r"^(?P<start>[ \t]*maxNodes[ \t]*=[ \t]*)(?P<cap>\d+)(?P<end>[ \t]*;)", re.MULTILINE
+)
+"""The line of an autoscale formula that says how many nodes there are at most."""
+
+INTER_NODE = {"enabled": True, "disabled": False}
+
+
+@dataclass(frozen=True)
+class PoolTemplate:
+    """What a pool is to be, in the management plane's words."""
+
+    name: str
+    """`spot` of `spot.pool.json`."""
+    source: str
+    """Where it was read from, for messages."""
+    properties: Mapping[str, Any]
+    """The ARM `properties`."""
+
+
+def load_template(name_or_path: str | Path) -> PoolTemplate:
+    """The template with a packaged name (`spot`, `dedicated`), or the one in a file.
+
+    Raises:
+        FleetError: No such name or file, or it is not a template.
+    """
+    text = str(name_or_path)
+    if isinstance(name_or_path, str) and re.fullmatch(r"[\w-]+", text):
+        return _parse(_read_packaged(text), name=text, source=f"packaged template {text!r}")
+    path = Path(name_or_path)
+    try:
+        content = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise FleetError(
+            f"pool template {text}: cannot be read ({reason}). Give a file, or one of the packaged "
+            f"names: {', '.join(PACKAGED)}"
+        ) from error
+    return _parse(content, name=path.name.removesuffix(SUFFIX), source=text)
+
+
+def to_data_plane(
+    template: PoolTemplate,
+    *,
+    pool_id: str,
+    image: str | None = None,
+    registry_identity: str | None = None,
+    max_nodes: int | None = None,
+) -> dict[str, Any]:
+    """The REST body with which the data plane creates this pool (Batch 2025-06-01).
+
+    Args:
+        template: What the pool is to be.
+        pool_id: The pool's id.
+        image: The container image, best pinned by digest. Without one, and with none in the
+            template, tasks run on the node itself: the container configuration is left out.
+        registry_identity: Resource id of the managed identity that pulls the image. Only a pool
+            deployed by Bicep can hold that identity: see `check_creatable`.
+        max_nodes: Lowers the template's greatest number of nodes; never raises it.
+
+    Raises:
+        FleetError: The template holds something that the data plane cannot express.
+    """
+    properties = dict(template.properties)
+    deployment = as_object(
+        properties.pop("deploymentConfiguration", None), "deploymentConfiguration"
+    )
+    machine = deployment.pop("virtualMachineConfiguration", None)
+    for name in deployment:
+        raise not_carried(f"deploymentConfiguration.{name}")
+    scale = properties.pop("scaleSettings", {})
+    inter_node = properties.pop("interNodeCommunication", "Disabled")
+    return {
+        "id": pool_id,
+        **translate(properties, POOL, ""),
+        "enableInterNodeCommunication": _inter_node(inter_node),
+        "virtualMachineConfiguration": _machine(machine, image, registry_identity),
+        **_scale(scale, max_nodes),
+    }
+
+
+def check_creatable(body: Mapping[str, Any]) -> None:
+    """Refuses a body that names an identity: a pool gets one on the management plane only.
+
+    Raises:
+        FleetError: It does.
+    """
+    container = body.get("virtualMachineConfiguration", {}).get("containerConfiguration", {})
+    if any(
+        "identityReference" in registry for registry in container.get("containerRegistries", ())
+    ):
+        raise FleetError(
+            f"pool {body.get('id')!r} is to pull its image by a managed identity, and Azure Batch "
+            "gives a pool an identity only when it is deployed through Azure Resource Manager. "
+            "Deploy it with pool_templates/main.bicep and run again, or use an image that needs no "
+            "sign-in."
+        )
+
+
+def _read_packaged(name: str) -> str:
+    if name not in PACKAGED:
+        near = difflib.get_close_matches(name, PACKAGED, n=1)
+        raise FleetError(
+            f"pool template {name!r}: there is no packaged template of that name"
+            + (f"; did you mean {near[0]!r}?" if near else "")
+            + f" Packaged are {', '.join(PACKAGED)}; or give the path of a file."
+        )
+    inside = resources.files("scenefleet.fleet") / "pool_templates" / f"{name}{SUFFIX}"
+    if inside.is_file():
+        return inside.read_text(encoding="utf-8")
+    # An editable install: the wheel's build is what copies the folder into the package.
+    checkout = Path(__file__).resolve().parents[3] / "pool_templates" / f"{name}{SUFFIX}"
+    return checkout.read_text(encoding="utf-8")
+
+
+def _parse(content: str, *, name: str, source: str) -> PoolTemplate:
+    try:
+        value: object = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise FleetError(
+            f"pool template {source}: not JSON at line {error.lineno}, column {error.colno}: "
+            f"{error.msg}"
+        ) from error
+    properties = as_object(value, source)
+    if "properties" in properties:
+        raise FleetError(
+            f"pool template {source}: holds a whole resource; give the object under its key "
+            "'properties' alone"
+        )
+    for needed in ("vmSize", "deploymentConfiguration"):
+        if needed not in properties:
+            raise FleetError(f"pool template {source}: has no {needed!r}, and no pool is without")
+    return PoolTemplate(name=name, source=source, properties=properties)
+
+
+def _inter_node(value: object) -> bool:
+    known = INTER_NODE.get(str(value).lower())
+    if known is None:
+        raise FleetError(
+            f"pool template: interNodeCommunication is {value!r}; it may be Enabled or Disabled"
+        )
+    return known
+
+
+def _machine(value: object, image: str | None, registry_identity: str | None) -> dict[str, Any]:
+    where = "deploymentConfiguration.virtualMachineConfiguration"
+    machine = translate(value, VIRTUAL_MACHINE, where)
+    container: dict[str, Any] = machine.pop("containerConfiguration", {"type": "dockerCompatible"})
+    if image is not None:
+        container["containerImageNames"] = [image]
+    if registry_identity is not None:
+        container["containerRegistries"] = [
+            {
+                "registryServer": _registry_of(image),
+                "identityReference": {"resourceId": registry_identity},
+            }
+        ]
+    if container.get("containerImageNames"):
+        machine["containerConfiguration"] = container
+    return machine
+
+
+def _registry_of(image: str | None) -> str:
+    # As Docker tells a registry from a folder on its own: by a dot, a port or `localhost`.
+    server, slash, _ = (image or "").partition("/")
+    if not slash or not ("." in server or ":" in server or server == "localhost"):
+        raise FleetError(
+            f"image {image!r}: to pull it by a managed identity, its name must begin with the "
+            "registry, as in myregistry.azurecr.io/scenefleet-task@sha256:..."
+        )
+    return server
+
+
+def _scale(value: object, max_nodes: int | None) -> dict[str, Any]:
+    if max_nodes is not None and max_nodes < 1:
+        raise FleetError(f"max_nodes is {max_nodes}; it must be 1 or more")
+    settings = as_object(value, "scaleSettings")
+    if set(settings) == {"autoScale"}:
+        scale = translate(settings["autoScale"], AUTO_SCALE, "scaleSettings.autoScale")
+        scale["autoScaleFormula"] = _cap_formula(scale.get("autoScaleFormula"), max_nodes)
+        return {"enableAutoScale": True, **scale}
+    if set(settings) == {"fixedScale"}:
+        scale = translate(settings["fixedScale"], FIXED_SCALE, "scaleSettings.fixedScale")
+        return {"enableAutoScale": False, **scale, **_cap_targets(scale, max_nodes)}
+    given = ", ".join(settings) or "nothing"
+    raise FleetError(
+        f"pool template: scaleSettings holds {given}; it must hold either autoScale or fixedScale"
+    )
+
+
+def _cap_formula(formula: object, max_nodes: int | None) -> str:
+    if not isinstance(formula, str):
+        raise FleetError("pool template: scaleSettings.autoScale has no formula")
+    if max_nodes is None:
+        return formula
+    found = CAP.search(formula)
+    if found is None:
+        raise FleetError(
+            f"max_nodes is {max_nodes}, and the pool template's formula has no line "
+            "'maxNodes = <number>;' to put it into. Add the line and use maxNodes in the targets, "
+            "or leave max_nodes out."
+        )
+    cap = min(max_nodes, int(found["cap"]))
+    return f"{formula[: found.start()]}{found['start']}{cap}{found['end']}{formula[found.end() :]}"
+
+
+def _cap_targets(scale: Mapping[str, Any], max_nodes: int | None) -> dict[str, int]:
+    dedicated = int(scale.get("targetDedicatedNodes", 0))
+    spot = int(scale.get("targetLowPriorityNodes", 0))
+    if max_nodes is not None:
+        dedicated = min(dedicated, max_nodes)
+        spot = min(spot, max_nodes - dedicated)
+    return {"targetDedicatedNodes": dedicated, "targetLowPriorityNodes": spot}

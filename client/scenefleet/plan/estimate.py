@@ -1,0 +1,101 @@
+"""What a plan will read, write, take and cost. Pure arithmetic over what the items say.
+
+The constants were measured on this project's own task over one full Sentinel-2 scene (see
+docs/runs.md); a machine's own speed moves the hours by a factor of two either way.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scenefleet.catalog import Scene
+from scenefleet.plan.model import Plan
+from scenefleet.recipe import Recipe
+
+_TILE = (10980, 10980)
+"""Rows and columns of a 10 m Sentinel-2 band: assumed where an item gives no `proj:shape`."""
+_BAND_BYTES = 2 / 1.48
+"""Bytes a pixel of a stored 16-bit band: real bands compress 1.48 times."""
+_MASK_BYTES = 0.06
+_OUT_BYTES = 1.55
+"""Bytes a pixel of an int16 index with its overviews, deflated."""
+_CPU_INDEX = 0.085e-6
+"""CPU seconds a pixel of output for one index: read, compute, encode."""
+_CPU_BAND = 0.012e-6
+"""CPU seconds a pixel of a band that is read."""
+_CPU_TASK = 2.5
+"""CPU seconds of a task beside its pixels: start, imports, upload."""
+_BOOT_HOURS = 0.1
+"""Node hours paid for a node's start and its idle end."""
+_CORES = re.compile(r"_[A-Z]+?(\d+)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimate:
+    """What a plan will come to."""
+
+    tasks: int
+    bytes_in: int
+    """Bytes that tasks download, at most: whole bands, although only the area is read."""
+    bytes_out: int
+    core_hours: float
+    nodes: int
+    hours: float
+    """Wall time with all nodes at work."""
+    node_hours: float
+    cost: float | None
+    """In the currency of `budget.node_price`; None where the recipe gives no price."""
+
+
+def estimate(plan: Plan, scenes: Sequence[Scene], recipe: Recipe, *, cores: int) -> Estimate:
+    """The estimate of a plan.
+
+    Args:
+        plan: the tasks.
+        scenes: the scenes they were made of, for the rasters' sizes.
+        recipe: for the number of nodes and the price.
+        cores: cores (and task slots) of one node; of this machine for a local run.
+    """
+    by_id = {(scene.collection, scene.id): scene for scene in scenes}
+    bytes_in = bytes_out = cpu = 0.0
+    for document in plan.documents:
+        scene = by_id[document.source.collection, document.source.id]
+        sizes = [_pixels(scene, band.asset) for band in document.bands]
+        largest = max(sizes)
+        bytes_in += sum(sizes) * _BAND_BYTES + (largest * _MASK_BYTES if document.mask else 0)
+        bytes_out += largest * _OUT_BYTES * len(document.indices)
+        cpu += _CPU_TASK + sum(sizes) * _CPU_BAND + largest * _CPU_INDEX * len(document.indices)
+    local = recipe.compute.backend == "local"
+    tasks = len(plan.documents)
+    nodes = 1 if local else max(1, min(recipe.compute.max_nodes, math.ceil(tasks / cores)))
+    hours = cpu / 3600 / max(1, min(cores * nodes, tasks))
+    node_hours = 0.0 if local else nodes * (hours + _BOOT_HOURS)
+    price = recipe.budget.node_price
+    return Estimate(
+        tasks=tasks,
+        bytes_in=round(bytes_in),
+        bytes_out=round(bytes_out),
+        core_hours=cpu / 3600,
+        nodes=nodes,
+        hours=hours,
+        node_hours=node_hours,
+        cost=None if price is None else node_hours * price,
+    )
+
+
+def vm_cores(size: str) -> int:
+    """Cores of an Azure VM size, which its name holds: `Standard_D4ds_v5` has 4.
+
+    Source: https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions; 1 where the
+    name has no number.
+    """
+    match = _CORES.search(size)
+    return max(1, int(match.group(1))) if match else 1
+
+
+def _pixels(scene: Scene, asset: str) -> int:
+    rows, columns = scene.assets[asset].shape or _TILE
+    return rows * columns

@@ -1,0 +1,59 @@
+"""The recipe that `scenefleet init` writes: short, commented, and one that runs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+
+def starter(backend: Literal["local", "azure"]) -> str:
+    """A commented recipe for this machine, or for Azure Batch."""
+    return _HEAD + (_AZURE if backend == "azure" else _LOCAL)
+
+
+_HEAD = """\
+# A scenefleet recipe. Try it:   scenefleet search recipe.yaml
+#                                scenefleet plan recipe.yaml
+#                                scenefleet run recipe.yaml
+version: 1
+name: ndvi-zeeland                  # names the results and the runs
+
+search:
+  catalog: planetary-computer       # or earth-search, the URL of a STAC API, a file of items
+  collections: [sentinel-2-l2a]
+  bbox: [3.55, 51.45, 3.75, 51.55]  # west, south, east, north; or area: fields.geojson
+  dates: 2023-06-01/2023-06-15      # a day, a month (2023-06), a year, or from/to
+  cloud_below: 20                   # per cent of the whole scene
+  # filter: {op: "=", args: [{property: "s2:mgrs_tile"}, "31UES"]}   # more CQL2, if you need it
+  # limit: 10
+
+process:
+  each: scene
+  indices: [ndvi]                   # ndvi gndvi ndwi mndwi ndmi ndbi ndsi nbr
+  mask: [clouds, shadows]           # clouds shadows snow water, or none
+  clip: true                        # only the area above; false computes whole scenes
+
+"""
+_LOCAL = """\
+output:
+  store: ./results                  # a folder, or az://account/container/prefix
+
+compute:
+  backend: local                    # this machine, by the Batch emulator; or azure
+  # slots: 2                        # scenes at once; default: all cores
+  retries: 1                        # further tries of a scene that failed
+"""
+_AZURE = """\
+output:
+  store: az://youraccount/scenefleet/zeeland
+
+compute:
+  backend: azure                    # who you are there: [azure] in the settings file
+  pool: spot                        # or dedicated, or a file such as pool_templates/my.pool.json
+  max_nodes: 20
+  retries: 1                        # further tries of a scene that failed
+  task_minutes: 60                  # a scene that takes longer is ended
+
+budget:
+  node_price: 0.05                  # what one node of the pool costs an hour, in your currency
+  max_cost: 5                       # a run whose estimate is higher is refused
+"""

@@ -1,0 +1,57 @@
+"""What a run gives off while it is watched."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scenefleet.run.model import Run, TaskOutcome, TaskState
+
+
+@dataclass(frozen=True, slots=True)
+class Submitted:
+    """The tasks are with the service."""
+
+    new: int
+    there: int
+    """Tasks that the service had from an earlier submission."""
+    done: int
+    """Tasks whose outputs are there already: not submitted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How many tasks stand where; given off when it changes."""
+
+    waiting: int
+    running: int
+    done: int
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class TaskChanged:
+    """A task started or ended."""
+
+    task: str
+    item: str
+    state: TaskState
+    message: str | None
+    """Why it failed, as far as the service knows; the report knows more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Something that keeps tasks from running, in the service's words."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """The run has ended; nothing comes after this."""
+
+    run: Run
+    outcomes: tuple[TaskOutcome, ...]
+
+
+Event = Submitted | Progress | TaskChanged | Trouble | Ended

@@ -1,0 +1,88 @@
+"""How far each task of a run has come, folded from outputs, results and the service's records."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from scenefleet.fleet import TaskRecord
+from scenefleet.plan import Plan
+from scenefleet.run.finished import Finished
+from scenefleet.run.model import RunState, TaskOutcome, TaskState
+from scenefleet_task import spec
+from scenefleet_task.result import Result
+
+
+def fold(
+    plan: Plan,
+    finished: Mapping[str, Finished],
+    attempts: Mapping[str, Sequence[Result]],
+    records: Mapping[str, TaskRecord],
+) -> list[TaskOutcome]:
+    """One outcome a task, in the plan's order.
+
+    Args:
+        plan: the tasks.
+        finished: what is done, by task id: this wins over all else.
+        attempts: results by task id, the latest last.
+        records: the service's view by task id, where a job is known; empty where none is.
+    """
+    return [
+        _outcome(document, finished.get(document.id), attempts.get(document.id, ()), records)
+        for document in plan.documents
+    ]
+
+
+def verdict(outcomes: Sequence[TaskOutcome], *, cancelled: bool) -> RunState:
+    """The state of a run whose job has ended."""
+    done = sum(outcome.state == "done" for outcome in outcomes)
+    if done == len(outcomes):
+        return RunState.DONE
+    if cancelled:
+        return RunState.CANCELLED
+    return RunState.PARTIAL if done else RunState.FAILED
+
+
+def _outcome(
+    document: spec.TaskDocument,
+    finished: Finished | None,
+    attempts: Sequence[Result],
+    records: Mapping[str, TaskRecord],
+) -> TaskOutcome:
+    last = attempts[-1] if attempts else None
+    record = records.get(document.id)
+    state = _state(finished, last, record)
+    failed = state == "failed"
+    source = document.source
+    cloud = source.properties.get("eo:cloud_cover")
+    # of a finished task the item tells, which holds whichever attempt wrote it
+    told: Mapping[str, Any] = finished.item["properties"] if finished else {}
+    return TaskOutcome(
+        task=document.id,
+        item=source.id,
+        collection=source.collection,
+        datetime=source.datetime,
+        geometry=source.geometry,
+        state=state,
+        cloud_cover=float(cloud) if isinstance(cloud, int | float) else None,
+        attempts=len(attempts),
+        seconds=last.seconds if last else None,
+        exit=last.exit if last and state in ("done", "failed") else None,
+        message=(last.message if last else record and record.failure) if failed else None,
+        valid_percent=told.get("scenefleet:valid_percent"),
+        reasons=told.get("scenefleet:reasons", {}),
+        outputs=dict(finished.assets) if finished else {},
+        item_path=finished.item_path if finished else None,
+    )
+
+
+def _state(finished: Finished | None, last: Result | None, record: TaskRecord | None) -> TaskState:
+    if finished is not None:
+        return "done"
+    if record is not None and record.stage in ("preparing", "running"):
+        return "running"
+    if record is not None and record.stage == "active":
+        return "waiting"
+    if record is not None or (last is not None and last.code != 0):
+        return "failed"
+    return "waiting"

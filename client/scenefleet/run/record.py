@@ -1,0 +1,131 @@
+"""A run's files in the store: `run.json`, `recipe.yaml`, `items.jsonl`, `plan.jsonl`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from scenefleet import __version__
+from scenefleet.catalog import Scene
+from scenefleet.errors import NotInStoreError, StoreError, UsageError
+from scenefleet.plan import LeftOut, Plan
+from scenefleet.recipe import RecipeFile, parse, resolved
+from scenefleet.run.model import Run, RunState
+from scenefleet.store import Store
+from scenefleet_task import spec
+
+
+def now() -> str:
+    """The time as records hold it: RFC 3339, UTC, whole seconds."""
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def create(store: Store, source: RecipeFile, plan: Plan, scenes: Sequence[Scene]) -> Run:
+    """Writes a run's files, `run.json` last; a run that is there already is returned as it is.
+
+    Raises:
+        StoreError: if the store cannot be written.
+    """
+    store.prepare()
+    if (known := find(store, plan.id)) is not None:
+        return known
+    folder = f"runs/{plan.id}"
+    store.write(f"{folder}/recipe.yaml", resolved(source.recipe).encode())
+    store.write(f"{folder}/items.jsonl", _lines(scene.to_json() for scene in scenes))
+    store.write(f"{folder}/plan.jsonl", _lines(spec.to_json(d) for d in plan.documents))
+    left_out = [{"item": left.item, "reason": left.reason} for left in plan.left_out]
+    store.write(f"{folder}/left_out.jsonl", _lines(left_out))
+    moment = now()
+    run = Run(
+        id=plan.id,
+        name=plan.name,
+        state=RunState.ANALYSED,
+        created=moment,
+        updated=moment,
+        backend=source.recipe.compute.backend,
+        tasks=len(plan.documents),
+        version=__version__,
+    )
+    save(store, run)
+    return run
+
+
+def save(store: Store, run: Run) -> None:
+    """Writes `run.json` whole or not at all."""
+    store.write(f"runs/{run.id}/run.json", (run.model_dump_json(indent=1) + "\n").encode())
+
+
+def update(store: Store, run: Run, **changes: object) -> Run:
+    """The run with some changes, saved."""
+    run = run.model_copy(update={**changes, "updated": now()})
+    save(store, run)
+    return run
+
+
+def find(store: Store, run_id: str) -> Run | None:
+    """The run's record, or None where there is no such run.
+
+    Raises:
+        StoreError: if the record is there and cannot be read.
+    """
+    path = f"runs/{run_id}/run.json"
+    try:
+        return Run.model_validate_json(store.read(path))
+    except NotInStoreError:
+        return None
+    except ValidationError:
+        raise StoreError(
+            f"{store.address}/{path} is no record of a run of this version of scenefleet; it was "
+            "written by another version, or damaged"
+        ) from None
+
+
+def load(store: Store, run_id: str) -> Run:
+    """The run's record.
+
+    Raises:
+        UsageError: if there is no such run, naming those there are.
+    """
+    if (run := find(store, run_id)) is not None:
+        return run
+    known = [run.id for run in list_runs(store)]
+    there = f"there are {', '.join(known[:5])}" if known else "there is none"
+    raise UsageError(f"{store.address} holds no run {run_id!r}; {there}.")
+
+
+def list_runs(store: Store) -> list[Run]:
+    """All runs of the store, the newest first."""
+    runs = [run for name in store.folders("runs") if (run := find(store, name)) is not None]
+    return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def load_plan(store: Store, run: Run) -> Plan:
+    """The plan as it was frozen with the run.
+
+    Raises:
+        StoreError: if a line of it is damaged.
+    """
+    path = f"runs/{run.id}/plan.jsonl"
+    try:
+        documents = [spec.from_json(json.loads(line)) for line in store.read(path).splitlines()]
+        left = [
+            json.loads(line) for line in store.read(f"runs/{run.id}/left_out.jsonl").splitlines()
+        ]
+    except ValueError as error:
+        raise StoreError(f"{store.address}/{path} is damaged: {error}") from None
+    left_out = tuple(LeftOut(str(entry["item"]), str(entry["reason"])) for entry in left)
+    return Plan(name=run.name, documents=tuple(documents), left_out=left_out)
+
+
+def load_recipe(store: Store, run: Run) -> RecipeFile:
+    """The recipe as it was frozen with the run; paths in it start from the current folder."""
+    text = store.read(f"runs/{run.id}/recipe.yaml").decode()
+    return RecipeFile(parse(text, Path("recipe.yaml")), Path("recipe.yaml"), text)
+
+
+def _lines(values: Iterable[object]) -> bytes:
+    return b"".join(spec.dump(value) + b"\n" for value in values)

@@ -1,0 +1,236 @@
+"""A store in an Azure Blob container."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
+from scenefleet.settings import AzureSettings
+from scenefleet.store.base import Entry, NodeAccess, NodeFile, sha256
+
+if TYPE_CHECKING:
+    from azure.storage.blob import BlobServiceClient, ContainerClient
+
+_SKEW = timedelta(minutes=15)
+"""A SAS starts so much earlier, since clocks of nodes differ (the service's own advice)."""
+_DELEGATION_LIMIT = timedelta(days=7)
+"""A user delegation key lives seven days at most (the service's limit)."""
+
+
+class BlobStore:
+    """`az://account/container/prefix`, reached by a key or by Entra ID."""
+
+    def __init__(self, address: str, settings: AzureSettings) -> None:
+        account, container, prefix = split_address(address)
+        self._account, self._container, self._prefix = account, container, prefix
+        self._settings = settings
+        endpoint = settings.storage_endpoint or f"https://{account}.blob.core.windows.net"
+        self._endpoint = endpoint.rstrip("/")
+        self._opened: BlobServiceClient | None = None
+
+    @property
+    def address(self) -> str:
+        """`az://account/container/prefix`."""
+        parts = (self._account, self._container, self._prefix)
+        return "az://" + "/".join(part for part in parts if part)
+
+    def prepare(self) -> None:
+        """Makes the container where it is missing."""
+        with _say(self.address):
+            client = self._client()
+            if not client.exists():
+                client.create_container()
+
+    def read(self, path: str) -> bytes:
+        """The blob's bytes."""
+        with _say(f"{self.address}/{path}"):
+            return self._client().download_blob(self._name(path)).readall()
+
+    def write(self, path: str, data: bytes) -> None:
+        """Uploads the blob, checked by the service against its MD5."""
+        with _say(f"{self.address}/{path}"):
+            self._client().upload_blob(
+                self._name(path),
+                data,
+                overwrite=True,
+                validate_content=True,
+                metadata={"sha256": sha256(data)},
+            )
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Downloads the blob beside the target, then renames."""
+        part = target.with_name(f".{target.name}.part")
+        with _say(f"{self.address}/{path}"):
+            stream = self._client().download_blob(self._name(path), max_concurrency=4)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                with part.open("wb") as file:
+                    stream.readinto(file)
+                part.replace(target)
+            finally:
+                part.unlink(missing_ok=True)
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """Blobs below a folder, with the digest that was stored with each."""
+        start = self._name(prefix.rstrip("/") + "/") if prefix else self._name("")
+        skip = len(self._name(""))
+        with _say(self.address):
+            for blob in self._client().list_blobs(name_starts_with=start, include=["metadata"]):
+                metadata: dict[str, str] = blob.metadata or {}
+                yield Entry(str(blob.name)[skip:], int(blob.size or 0), metadata.get("sha256"))
+
+    def folders(self, prefix: str) -> list[str]:
+        """Names of the virtual folders directly below one."""
+        from azure.storage.blob import BlobPrefix
+
+        start = self._name(prefix.rstrip("/") + "/")
+        with _say(self.address):
+            below = self._client().walk_blobs(name_starts_with=start, delimiter="/")
+            found = [str(part.name) for part in below if isinstance(part, BlobPrefix)]
+        return sorted(name[len(start) :].rstrip("/") for name in found)
+
+    def digest(self, path: str) -> str:
+        """The digest stored with the blob, or that of its bytes where there is none."""
+        with _say(f"{self.address}/{path}"):
+            client = self._client().get_blob_client(self._name(path))
+            if known := (client.get_blob_properties().metadata or {}).get("sha256"):
+                return str(known)
+            digest = hashlib.sha256()
+            for chunk in client.download_blob().chunks():
+                digest.update(chunk)
+            return digest.hexdigest()
+
+    def node_access(self, hours: float) -> NodeAccess:
+        """A managed identity where the settings name one, else a SAS that can only write."""
+        url = "/".join(part for part in (self._endpoint, self._container, self._prefix) if part)
+        environment = {"SCENEFLEET_STORE": url}
+        if self._settings.identity_client_id:
+            environment["SCENEFLEET_STORE_IDENTITY"] = self._settings.identity_client_id
+        else:
+            environment["SCENEFLEET_STORE_SAS"] = self._container_sas(hours)
+        return NodeAccess(environment)
+
+    def node_file(self, path: str, hours: float) -> NodeFile:
+        """The blob's address: plain with an identity, else with a SAS that reads it alone."""
+        url = f"{self._endpoint}/{self._container}/{self._name(path)}"
+        if self._settings.identity_resource_id:
+            return NodeFile(url, self._settings.identity_resource_id)
+        return NodeFile(f"{url}?{self._blob_sas(path, hours)}")
+
+    def _container_sas(self, hours: float) -> str:
+        from azure.storage.blob import ContainerSasPermissions, generate_container_sas
+
+        with _say(self.address):
+            return generate_container_sas(
+                self._account,
+                self._container,
+                permission=ContainerSasPermissions(create=True, write=True),
+                **self._signature(hours),
+            )
+
+    def _blob_sas(self, path: str, hours: float) -> str:
+        from azure.storage.blob import BlobSasPermissions, generate_blob_sas
+
+        with _say(self.address):
+            return generate_blob_sas(
+                self._account,
+                self._container,
+                self._name(path),
+                permission=BlobSasPermissions(read=True),
+                **self._signature(hours),
+            )
+
+    def _signature(self, hours: float) -> dict[str, Any]:
+        """What signs a SAS, and for how long: the account's key, or the user's delegation key."""
+        now = datetime.now(UTC)
+        start, expiry = now - _SKEW, now + min(timedelta(hours=hours), _DELEGATION_LIMIT - _SKEW)
+        window: dict[str, Any] = {"start": start, "expiry": expiry}
+        if key := self._settings.storage_key:
+            return {"account_key": key.get_secret_value(), **window}
+        delegation = self._service().get_user_delegation_key(start, expiry)
+        return {"user_delegation_key": delegation, **window}
+
+    def _service(self) -> BlobServiceClient:
+        if self._opened is None:
+            from azure.storage.blob import BlobServiceClient
+
+            self._opened = BlobServiceClient(self._endpoint, credential=self._credential())
+        return self._opened
+
+    def _client(self) -> ContainerClient:
+        return self._service().get_container_client(self._container)
+
+    def _credential(self) -> Any:  # noqa: ANN401 - one of two unrelated classes of the SDK
+        if key := self._settings.storage_key:
+            from azure.core.credentials import AzureNamedKeyCredential
+
+            return AzureNamedKeyCredential(self._account, key.get_secret_value())
+        from azure.identity import DefaultAzureCredential
+
+        return DefaultAzureCredential()
+
+    def _name(self, path: str) -> str:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts:
+            raise StoreError(f"{path!r} is no path inside the store")
+        return f"{self._prefix}/{path}" if self._prefix else path
+
+
+def split_address(address: str) -> tuple[str, str, str]:
+    """Account, container and prefix of `az://account/container/prefix`.
+
+    Raises:
+        StoreError: if there is no account or no container in it.
+    """
+    account, _, rest = address.removeprefix("az://").partition("/")
+    container, _, prefix = rest.strip("/").partition("/")
+    if not account or not container:
+        raise StoreError(f"{address!r} is no store on Blob; write az://account/container/prefix")
+    return account, container, prefix
+
+
+@contextmanager
+def _say(what: str) -> Generator[None]:
+    """Turns the SDK's errors into ours, without its text, which could hold a signed address."""
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        HttpResponseError,
+        ResourceNotFoundError,
+        ServiceRequestError,
+    )
+
+    try:
+        yield
+    except ResourceNotFoundError as error:
+        code = getattr(error, "error_code", None)
+        if code == "ContainerNotFound":
+            raise StoreError(f"{what}: the container does not exist") from None
+        raise NotInStoreError(f"{what}: there is no such file in the store") from None
+    except ClientAuthenticationError as error:
+        raise _denied(what, getattr(error, "error_code", None)) from None
+    except HttpResponseError as error:
+        code = getattr(error, "error_code", None)
+        if error.status_code in (401, 403):
+            raise _denied(what, code) from None
+        raise StoreError(
+            f"{what}: the storage service answered {error.status_code} {code}"
+        ) from None
+    except ServiceRequestError as error:
+        raise StoreError(
+            f"{what}: the storage service cannot be reached ({type(error).__name__}). Check the "
+            "account's name, `storage_endpoint` in the settings, and the network."
+        ) from None
+    except ValueError as error:
+        raise NotAuthorisedError(f"{what}: the storage key in the settings is malformed") from error
+
+
+def _denied(what: str, code: object) -> NotAuthorisedError:
+    return NotAuthorisedError(
+        f"{what}: not allowed ({code or 'no credential was accepted'}). Check `storage_key` in the "
+        "settings, or `az login` and the role Storage Blob Data Contributor on the container."
+    )

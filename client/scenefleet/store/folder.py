@@ -1,0 +1,130 @@
+"""A store in a folder."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+
+from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
+from scenefleet.store.base import Entry, NodeAccess, NodeFile
+
+
+class FolderStore:
+    """A folder of this machine, or one that nodes and client share."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+
+    @property
+    def address(self) -> str:
+        """The folder's absolute path."""
+        return str(self.root)
+
+    def prepare(self) -> None:
+        """Makes the folder and proves that a file can be written to it."""
+        with _say(self.root, "written"):
+            self.root.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self.root):
+                pass
+
+    def read(self, path: str) -> bytes:
+        """The file's bytes."""
+        with _say(self._at(path), "read"):
+            return self._at(path).read_bytes()
+
+    def write(self, path: str, data: bytes) -> None:
+        """Writes beside the target, then renames, so that no reader meets half a file."""
+        target = self._at(path)
+        with _say(target, "written"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _whole(target) as part:
+                part.write_bytes(data)
+
+    def fetch(self, path: str, target: Path) -> None:
+        """Copies the file to a local path."""
+        with _say(self._at(path), "read"), self._at(path).open("rb") as source:
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _whole(target) as part, part.open("wb") as copy:
+                shutil.copyfileobj(source, copy)
+
+    def list(self, prefix: str) -> Iterator[Entry]:
+        """Files below a folder; parts of files that are being written are passed over."""
+        start = self._at(prefix)
+        for folder, _, names in os.walk(start):
+            for name in names:
+                file = Path(folder, name)
+                if not name.endswith(".part"):
+                    path = file.relative_to(self.root).as_posix()
+                    with _say(file, "read"):
+                        yield Entry(path, file.stat().st_size, None)
+
+    def folders(self, prefix: str) -> list[str]:
+        """Names of the folders directly below one."""
+        start = self._at(prefix)
+        with _say(start, "read"):
+            return sorted(p.name for p in start.iterdir() if p.is_dir()) if start.is_dir() else []
+
+    def digest(self, path: str) -> str:
+        """SHA-256 of the file's bytes."""
+        with _say(self._at(path), "read"), self._at(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def node_access(self, hours: float) -> NodeAccess:  # noqa: ARG002 - a folder knows no time
+        """The folder itself: nodes of the emulator see the same file system."""
+        return NodeAccess({"SCENEFLEET_STORE": str(self.root)})
+
+    def node_file(self, path: str, hours: float) -> NodeFile:  # noqa: ARG002 - as above
+        """A `file://` address, which the emulator takes when started for a folder store."""
+        return NodeFile(self._at(path).as_uri())
+
+    def _at(self, path: str) -> Path:
+        parts = PurePosixPath(path)
+        if parts.is_absolute() or ".." in parts.parts or "\0" in path:
+            raise StoreError(f"{path!r} is no path inside the store")
+        return self.root / parts
+
+
+@contextmanager
+def _whole(target: Path) -> Generator[Path]:
+    """A path beside `target` to write to, renamed to it at the end, removed on failure."""
+    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
+    part = Path(name)
+    try:
+        os.fchmod(handle, 0o666 & ~_umask())
+        os.close(handle)
+        yield part
+        part.replace(target)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
+
+
+@contextmanager
+def _say(path: Path, verb: str) -> Generator[None]:
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError):
+        raise NotInStoreError(f"{path}: there is no such file in the store") from None
+    except PermissionError:
+        raise NotAuthorisedError(
+            f"{path}: may not be {verb} by this user. Give yourself the permission, or name "
+            "another folder as `output.store`."
+        ) from None
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise StoreError(
+                f"{path}: the disk is full. Nothing that was finished is lost: free some space, "
+                "then give the same command again."
+            ) from None
+        raise StoreError(f"{path}: cannot be {verb}: {error.strerror or error}") from None
