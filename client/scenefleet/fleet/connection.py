@@ -88,24 +88,21 @@ def told(what: str) -> Generator[None]:
         raise NotAuthorisedError(f"{what}: the Batch key in the settings is malformed") from error
 
 
-def service_text(error: Any) -> str:  # noqa: ANN401 - the SDK's errors carry either model
-    """Status, code and first line of the service's own message."""
+def service_text(error: Any) -> str:  # noqa: ANN401 - azure-core's error around Batch's own model
+    """Status, code and first line of the service's own message, with its details."""
     model = getattr(error, "model", None)
-    code = getattr(model, "code", None) or getattr(error, "error_code", None) or ""
     message: Any = getattr(model, "message", None)
-    text = str(getattr(message, "value", None) or message or getattr(error, "reason", "") or "")
-    details: list[Any] = (
-        getattr(model, "values_property", None) or getattr(model, "values", None) or []
-    )
-    more = [f"{d.key}: {d.value}" for d in details if getattr(d, "key", None)]
+    text = str(getattr(message, "value", None) or getattr(error, "reason", None) or "")
+    details: list[Any] = getattr(model, "error_values", None) or []
+    more = "; ".join(f"{detail.key}: {detail.value}" for detail in details)
     first = text.splitlines()[0] if text else ""
-    return " ".join(part for part in (str(error.status_code), code, first, "; ".join(more)) if part)
+    parts = (str(error.status_code), error_code(error), first, more)
+    return " ".join(part for part in parts if part)
 
 
 def error_code(error: Any) -> str | None:  # noqa: ANN401 - as above
     """The service's error code, such as `JobExists`."""
-    model = getattr(error, "model", None)
-    code = getattr(model, "code", None) or getattr(error, "error_code", None)
+    code = getattr(getattr(error, "model", None), "code", None)
     return str(code) if code else None
 
 

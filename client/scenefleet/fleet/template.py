@@ -9,11 +9,11 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 from pathlib import Path
 from typing import Any
 
 from scenefleet.errors import FleetError
+from scenefleet.fleet.packaged import templates_folder
 from scenefleet.fleet.pool_differences import differences
 from scenefleet.fleet.pool_keys import (
     AUTO_SCALE,
@@ -25,7 +25,7 @@ from scenefleet.fleet.pool_keys import (
     translate,
 )
 
-__all__ = ["PoolTemplate", "check_creatable", "differences", "load_template", "to_data_plane"]
+__all__ = ["PoolTemplate", "differences", "load_template", "to_data_plane"]
 
 PACKAGED = ("dedicated", "spot")
 SUFFIX = ".pool.json"
@@ -87,7 +87,7 @@ def to_data_plane(
         image: The container image, best pinned by digest. Without one, and with none in the
             template, tasks run on the node itself: the container configuration is left out.
         registry_identity: Resource id of the managed identity that pulls the image. Only a pool
-            deployed by Bicep can hold that identity: see `check_creatable`.
+            deployed by Bicep can hold that identity, so the body is for comparing with one.
         max_nodes: Lowers the template's greatest number of nodes; never raises it.
 
     Raises:
@@ -111,24 +111,6 @@ def to_data_plane(
     }
 
 
-def check_creatable(body: Mapping[str, Any]) -> None:
-    """Refuses a body that names an identity: a pool gets one on the management plane only.
-
-    Raises:
-        FleetError: It does.
-    """
-    container = body.get("virtualMachineConfiguration", {}).get("containerConfiguration", {})
-    if any(
-        "identityReference" in registry for registry in container.get("containerRegistries", ())
-    ):
-        raise FleetError(
-            f"pool {body.get('id')!r} is to pull its image by a managed identity, and Azure Batch "
-            "gives a pool an identity only when it is deployed through Azure Resource Manager. "
-            "Deploy it with pool_templates/main.bicep and run again, or use an image that needs no "
-            "sign-in."
-        )
-
-
 def _read_packaged(name: str) -> str:
     if name not in PACKAGED:
         near = difflib.get_close_matches(name, PACKAGED, n=1)
@@ -137,12 +119,7 @@ def _read_packaged(name: str) -> str:
             + (f"; did you mean {near[0]!r}?" if near else "")
             + f" Packaged are {', '.join(PACKAGED)}; or give the path of a file."
         )
-    inside = resources.files("scenefleet.fleet") / "pool_templates" / f"{name}{SUFFIX}"
-    if inside.is_file():
-        return inside.read_text(encoding="utf-8")
-    # An editable install: the wheel's build is what copies the folder into the package.
-    checkout = Path(__file__).resolve().parents[3] / "pool_templates" / f"{name}{SUFFIX}"
-    return checkout.read_text(encoding="utf-8")
+    return (templates_folder() / f"{name}{SUFFIX}").read_text(encoding="utf-8")
 
 
 def _parse(content: str, *, name: str, source: str) -> PoolTemplate:

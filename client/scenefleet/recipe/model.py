@@ -82,6 +82,12 @@ class Search(_Part):
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many scenes, the oldest first."""
 
+    @field_validator("dates", mode="before")
+    @classmethod
+    def _year(cls, value: object) -> object:
+        # YAML reads a year as a number
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
     @field_validator("dates")
     @classmethod
     def _interval(cls, value: str | None) -> str | None:

@@ -165,7 +165,7 @@ def settle(
         if record.succeeded is False and record.id not in finished and not cancelled:
             result = _of_service(record, plan)
             known = attempts.setdefault(record.id, [])
-            if result is not None and not any(r.started >= result.started for r in known):
+            if result is not None and all(r.attempt != result.attempt for r in known):
                 write_attempt(store, run.id, result)
                 known.append(result)
     found = folding.fold(plan, finished, attempts, records)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -16,6 +17,8 @@ from scenefleet.store.base import Entry, NodeAccess, NodeFile, sha256
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
 
+_CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
+"""Source: https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers."""
 _SKEW = timedelta(minutes=15)
 """A SAS starts so much earlier, since clocks of nodes differ (the service's own advice)."""
 _DELEGATION_LIMIT = timedelta(days=7)
@@ -122,6 +125,12 @@ class BlobStore:
             return NodeFile(url, self._settings.identity_resource_id)
         return NodeFile(f"{url}?{self._blob_sas(path, hours)}")
 
+    def close(self) -> None:
+        """Closes the connection."""
+        if self._opened is not None:
+            self._opened.close()
+            self._opened = None
+
     def _container_sas(self, hours: float) -> str:
         from azure.storage.blob import ContainerSasPermissions, generate_container_sas
 
@@ -191,6 +200,11 @@ def split_address(address: str) -> tuple[str, str, str]:
     container, _, prefix = rest.strip("/").partition("/")
     if not account or not container:
         raise StoreError(f"{address!r} is no store on Blob; write az://account/container/prefix")
+    if not _CONTAINER.fullmatch(container):
+        raise StoreError(
+            f"{address!r}: {container!r} is no name of a container; it has 3 to 63 lower-case "
+            "letters, digits and single hyphens"
+        )
     return account, container, prefix
 
 
@@ -207,14 +221,14 @@ def _say(what: str) -> Generator[None]:
     try:
         yield
     except ResourceNotFoundError as error:
-        code = getattr(error, "error_code", None)
+        code = _code(error)
         if code == "ContainerNotFound":
             raise StoreError(f"{what}: the container does not exist") from None
         raise NotInStoreError(f"{what}: there is no such file in the store") from None
     except ClientAuthenticationError as error:
-        raise _denied(what, getattr(error, "error_code", None)) from None
+        raise _denied(what, _code(error)) from None
     except HttpResponseError as error:
-        code = getattr(error, "error_code", None)
+        code = _code(error)
         if error.status_code in (401, 403):
             raise _denied(what, code) from None
         raise StoreError(
@@ -225,11 +239,14 @@ def _say(what: str) -> Generator[None]:
             f"{what}: the storage service cannot be reached ({type(error).__name__}). Check the "
             "account's name, `storage_endpoint` in the settings, and the network."
         ) from None
-    except ValueError as error:
-        raise NotAuthorisedError(f"{what}: the storage key in the settings is malformed") from error
 
 
-def _denied(what: str, code: object) -> NotAuthorisedError:
+def _code(error: Any) -> str | None:  # noqa: ANN401 - the SDK's errors of many kinds
+    code = getattr(error, "error_code", None)
+    return None if code is None else str(getattr(code, "value", code))
+
+
+def _denied(what: str, code: str | None) -> NotAuthorisedError:
     return NotAuthorisedError(
         f"{what}: not allowed ({code or 'no credential was accepted'}). Check `storage_key` in the "
         "settings, or `az login` and the role Storage Blob Data Contributor on the container."

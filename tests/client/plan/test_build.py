@@ -1,0 +1,173 @@
+"""Scenes become the right task documents, the same ones each time."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from scenefleet.catalog import Scene, from_json, search
+from scenefleet.errors import CatalogError
+from scenefleet.plan import plan
+from scenefleet.recipe import Recipe, parse
+from scenefleet_task import spec
+
+Need = Callable[[str], Path]
+
+
+def recipe(more: str = "", search: str = "{}") -> Recipe:
+    return parse(f"version: 1\nname: test\nsearch: {search}\n{more}", Path("recipe.yaml"))
+
+
+def scene(**changes: Any) -> Scene:
+    """A Sentinel-2 scene of Planetary Computer, as small as it can be."""
+    names = {"B04": "red", "B08": "nir", "SCL": None}
+    host = "https://sentinel2l2a01.blob.core.windows.net/sentinel2-l2"
+    item = {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "id": "S2A_X",
+        "collection": "sentinel-2-l2a",
+        "bbox": [5.0, 51.0, 6.0, 52.0],
+        "geometry": {
+            "type": "Polygon",
+            "coordinates": [[[5, 51], [6, 51], [6, 52], [5, 52], [5, 51]]],
+        },
+        "properties": {"datetime": "2023-06-01T10:50:29Z", "s2:processing_baseline": "05.09"},
+        "assets": {
+            key: {"href": f"{host}/{key}.tif", "type": "image/tiff; application=geotiff",
+                  **({"eo:bands": [{"name": key, "common_name": name}]} if name else {})}
+            for key, name in names.items()
+        },
+        "links": [{"rel": "self", "href": "https://planetarycomputer.microsoft.com/api/stac/v1/x"}],
+    }  # fmt: skip
+    return from_json(item | changes)
+
+
+def test_a_document_holds_all_that_the_task_needs() -> None:
+    (document,) = plan(recipe(), [scene()]).documents
+    assert [(b.name, b.asset, b.scale, b.offset) for b in document.bands] == [
+        ("nir", "B08", 1e-4, -0.1),
+        ("red", "B04", 1e-4, -0.1),
+    ]
+    assert document.mask is not None
+    assert document.mask.classes == (
+        (0, "nodata"), (1, "saturated"), (3, "shadow"), (8, "cloud"), (9, "cloud"), (10, "cloud"),
+    )  # fmt: skip
+    assert document.access == "planetary-computer"
+    assert spec.decode(spec.encode(document)) == document
+
+
+def test_the_same_input_gives_the_same_plan() -> None:
+    first, second = plan(recipe(), [scene()]), plan(recipe(), [scene()])
+    assert first == second
+    assert first.id == second.id
+
+
+def test_the_id_follows_what_is_computed_and_nothing_else() -> None:
+    base = plan(recipe(), [scene()]).documents[0].id
+    assert plan(recipe("compute: {retries: 3}\noutput: {store: elsewhere}"), [scene()]).documents[
+        0
+    ].id == base  # fmt: skip
+    assert plan(recipe("process: {indices: [gndvi, ndvi]}"), [with_green()]).documents[0].id != base
+    assert plan(recipe("process: {mask: none}"), [scene()]).documents[0].id != base
+    older = scene(
+        properties={"datetime": "2023-06-01T10:50:29Z", "s2:processing_baseline": "03.01"}
+    )
+    assert plan(recipe(), [older]).documents[0].id != base
+
+
+def with_green() -> Scene:
+    one = scene()
+    green = replace(one.assets["B04"], common_names=("green",))
+    return replace(one, assets={**one.assets, "B03": green})
+
+
+def test_another_port_of_a_mirror_is_the_same_task() -> None:
+    ids = set()
+    for port in (1234, 4321):
+        item = json.loads(json.dumps(scene().to_json()))
+        for key, asset in item["assets"].items():
+            asset["href"] = f"http://127.0.0.1:{port}/{key}.tif"
+        ids.add(plan(recipe(), [from_json(item)]).documents[0].id)
+    assert len(ids) == 1
+
+
+def test_ids_that_would_leave_the_folder_or_collide_do_not() -> None:
+    scenes = [
+        scene(id="../../etc/x"),
+        scene(id="a/b"),
+        scene(id="a-b"),
+        scene(id="a-b", collection="sentinel-2-l1c"),
+    ]
+    folders = [document.folder for document in plan(recipe(), scenes).documents]
+    assert len(set(folders)) == 4
+    for folder in folders:
+        assert "/" not in folder
+        assert not folder.startswith(".")
+
+
+def test_a_scene_without_a_band_is_left_out_and_named() -> None:
+    bare = scene(id="bare", assets={"B04": scene().to_json()["assets"]["B04"]})
+    made = plan(recipe(), [scene(), bare])
+    assert [document.source.id for document in made.documents] == ["S2A_X"]
+    assert made.left_out[0].item == "bare"
+    assert "nir" in made.left_out[0].reason
+
+
+def test_no_scene_with_the_band_is_an_error() -> None:
+    with pytest.raises(CatalogError, match="swir16"):
+        plan(recipe("process: {indices: [ndmi]}"), [scene()])
+
+
+def test_a_mask_without_classification_says_what_to_write() -> None:
+    assets = {k: v for k, v in scene().to_json()["assets"].items() if k != "SCL"}
+    with pytest.raises(CatalogError, match="mask: none"):
+        plan(recipe(), [scene(assets=assets)])
+    assert plan(recipe("process: {mask: none}"), [scene(assets=assets)]).documents[0].mask is None
+
+
+def test_a_large_area_is_cut_to_the_scene() -> None:
+    ring = [[5 + n / 1000, 51.0] for n in range(900)] + [[5.9, 51.9], [0.0, 60.0], [5.0, 51.0]]
+    area = json.dumps({"type": "Polygon", "coordinates": [ring]})
+    (document,) = plan(recipe("process: {clip: true}", f"{{area: {area}}}"), [scene()]).documents
+    assert document.clip is not None
+    longitudes = [point[0] for point in document.clip["coordinates"][0]]
+    assert min(longitudes) >= 5.0 - 0.021
+
+
+def test_a_small_area_is_kept_as_it_is() -> None:
+    (document,) = plan(
+        recipe("process: {clip: true}", "{bbox: [5.1, 51.1, 5.2, 51.2]}"), [scene()]
+    ).documents
+    assert document.clip is not None
+    assert len(document.clip["coordinates"][0]) == 5
+
+
+def test_a_recorded_answer_of_planetary_computer_plans(need: Need) -> None:
+    folder = need("shared") / "data/stac"
+    asked = parse(
+        "version: 1\nname: pc\nsearch: {catalog: pc_s2l2a_one_tile_two_months_13.json, "
+        "dates: 2020-06-01/2020-07-31, cloud_below: 10}",
+        folder / "recipe.yaml",
+    )
+    found = search(asked.search, base=folder)
+    made = plan(asked, found.items)
+    assert len(made.documents) == 11
+    assert made.left_out == ()
+    for document in made.documents:
+        assert document.access == "planetary-computer"
+        assert [(b.asset, b.offset, b.rule) for b in document.bands] == [
+            ("B08", 0.0, "s2-baseline<04.00"),
+            ("B04", 0.0, "s2-baseline<04.00"),
+        ]
+        assert document.mask is not None
+        assert document.mask.href.endswith("_SCL_20m.tif")
+        assert "?" not in document.mask.href
+        assert len(spec.encode(document)) < 4000
+    assert [d.source.datetime for d in made.documents] == sorted(
+        d.source.datetime for d in made.documents
+    )
+    assert made.id == plan(asked, search(asked.search, base=folder).items).id

