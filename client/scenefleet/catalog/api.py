@@ -26,8 +26,6 @@ from scenefleet.errors import CatalogError
 if TYPE_CHECKING:
     from scenefleet.recipe.model import Search
 
-PAGE = 100
-"""Items a page: larger ones make servers fail (502 at 250, pystac-client issue 659)."""
 Filtering = Literal["cql2-json", "query", "none"]
 
 
@@ -52,6 +50,7 @@ class Api:
             CatalogError: if there is none, or the API cannot be searched.
         """
         self.url = url
+        self._page = reader.patience.page
         with _quiet(), understood(url):
             # `timeout` again: Client.open would put None in place of the reader's own
             self._client = Client.open(url, stac_io=reader, timeout=reader.timeout)
@@ -110,7 +109,7 @@ class Api:
                 collections=list(query.collections),
                 intersects=query.area,
                 datetime=query.dates,
-                limit=PAGE,
+                limit=self._page,
                 **cast("dict[str, Any]", wanted),
             )
             items, matched = self._collect(search.pages_as_dicts())

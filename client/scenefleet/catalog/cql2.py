@@ -69,6 +69,10 @@ def _truth(expression: Any, item: Json) -> bool | None:  # noqa: ANN401 - any JS
     if isinstance(expression, bool):
         return expression
     op, arguments = _operation(expression)
+    if op not in OPERATORS:
+        raise UnsupportedFilterError(
+            f"The filter uses {op!r}; scenefleet itself can apply {', '.join(OPERATORS)}."
+        )
     if op in ("and", "or"):
         return _join(op, [_truth(argument, item) for argument in arguments])
     if op == "not":
@@ -92,9 +96,7 @@ def _predicate(op: str, values: list[Any]) -> bool:
             return bool(re.fullmatch(_pattern(str(values[1])), str(values[0]), re.DOTALL))
     except (TypeError, IndexError) as error:
         raise CatalogError(f"The filter cannot be applied: {op!r} of {values}: {error}.") from None
-    raise UnsupportedFilterError(
-        f"The filter uses {op!r}; scenefleet itself can apply {', '.join(OPERATORS)}."
-    )
+    raise AssertionError(op)
 
 
 def _operation(expression: Any) -> tuple[str, list[Any]]:  # noqa: ANN401 - any JSON value

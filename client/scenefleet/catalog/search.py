@@ -73,7 +73,7 @@ def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
     filtering = api.filtering()
     here = query.filter is None or cql2.supported(query.filter)
     if query.filter is not None and not here:
-        notes.append(_trust(query.filter, filtering))
+        notes.append(_trust(filtering))
     answer = api.search(query, filtering)
     batch = _tidy_answer(answer, url)
     selection = select(batch.scenes, query, filtered=here)
@@ -113,10 +113,18 @@ def _server_filters(query: Search, filtering: str) -> bool:
     return query.cloud_below is not None or (filtering == "cql2-json" and query.filter is not None)
 
 
-def _trust(expression: Json, filtering: str) -> str:
+def _trust(filtering: str) -> str:
+    """What to say where only the server can apply the filter.
+
+    Raises:
+        UnsupportedFilterError: if the server cannot either.
+    """
     if filtering != "cql2-json":
-        cql2.matches(expression, {})  # raises, naming the operator
-        raise cql2.UnsupportedFilterError("The filter cannot be applied by server or scenefleet.")
+        raise cql2.UnsupportedFilterError(
+            "The catalogue takes no CQL2 JSON filter, and this one uses more than scenefleet "
+            f"itself can apply ({', '.join(cql2.OPERATORS)} over properties). Take it out, or "
+            "use another catalogue."
+        )
     return "The filter uses operators that only the server knows: its word is taken for it."
 
 

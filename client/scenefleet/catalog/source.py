@@ -33,6 +33,8 @@ class Patience:
     """Seconds before the second retry; doubled for each one after."""
     timeout: tuple[float, float] = (10.0, 90.0)
     """Seconds to connect, and between two bytes; Planetary Computer's slow pages take a minute."""
+    page: int = 100
+    """Items a page: larger ones make servers fail (502 at 250, pystac-client issue 659)."""
 
 
 @dataclass(frozen=True, slots=True)

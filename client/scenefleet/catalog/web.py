@@ -44,6 +44,7 @@ class Reader(StacApiIO):
     """Reads JSON over HTTP; raises only CatalogError, and shows no query of a URL in it."""
 
     def __init__(self, patience: Patience) -> None:
+        self.patience = patience
         super().__init__(timeout=patience.timeout, max_retries=_retries(patience))
 
     def request(

@@ -14,7 +14,7 @@ from scenefleet.cli.options import Desk, desk_of
 from scenefleet.cli.selection import Prepared, prepare
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.errors import BudgetError, UsageError
-from scenefleet.fleet import Fleet, open_fleet
+from scenefleet.fleet import Fleet, check_azure, open_fleet
 from scenefleet.plan import Plan
 from scenefleet.recipe import RecipeFile
 from scenefleet.run import (
@@ -43,15 +43,17 @@ def run_recipe(
             "--detach: a run on this machine ends with the client; leave it out, or use `backend: "
             "azure`"
         )
+    if not local:
+        check_azure(source, settings)
     prepared = prepare(source, settings)
     say_estimate(prepared)
     _check_budget(prepared)
+    _ask(prepared, yes=yes)
     desk = desk_of(source, settings)
     run = create(desk.store, source, prepared.plan, prepared.found.items)
     left = remaining(desk.store, run, prepared.plan, failed=False)
     if not left:
         return finish(desk, run, prepared.plan, as_json=as_json)
-    _ask(prepared, len(left), yes=yes)
     return go(desk, run, prepared.plan, left, source=source, detach=detach, as_json=as_json)
 
 
@@ -127,7 +129,7 @@ def _check_budget(prepared: Prepared) -> None:
         )
 
 
-def _ask(prepared: Prepared, tasks: int, *, yes: bool) -> None:
+def _ask(prepared: Prepared, *, yes: bool) -> None:
     """Spending money asks, unless told so or under the budget.
 
     Raises:
@@ -141,4 +143,5 @@ def _ask(prepared: Prepared, tasks: int, *, yes: bool) -> None:
             "this run spends money, and there is no terminal to ask on: add --yes, or a "
             "`budget` with `max_cost` and `node_price` to the recipe"
         )
-    click.confirm(f"Submit {count(tasks, 'task')} to Azure Batch?", abort=True, err=True)
+    tasks = count(prepared.estimate.tasks, "task")
+    click.confirm(f"Submit up to {tasks} to Azure Batch?", abort=True, err=True)

@@ -54,7 +54,8 @@ def describe(acquisition: Acquisition, tile: str, scl: NDArray[np.uint8]) -> dic
         "geometry": {"type": "Polygon", "coordinates": [ring]},
         "properties": _properties(acquisition, tile, scl),
         "assets": _assets(name, tile, size),
-        "links": [],
+        # STAC wants the link of any item that names a collection
+        "links": [{"rel": "collection", "href": "./collection.json", "type": "application/json"}],
     }
 
 
@@ -137,14 +138,14 @@ def _assets(name: str, tile: str, size: int) -> dict[str, Any]:
 
 def _footprint(acquisition: Acquisition, tile: str, size: int) -> list[list[float]]:
     """The ring around the pixels with data, anticlockwise, in degrees."""
-    from rasterio.warp import transform
+    from rasterio import warp
 
     left, right = edges(acquisition, tile)
     corners = [(left[0], 0), (left[1], 1), (right[1], 1), (right[0], 0), (left[0], 0)]
     extent = size * acq.PIXEL
     xs = [acq.west_of(tile, size) + share * extent for share, _ in corners]
     ys = [acq.NORTH - down * extent for _, down in corners]
-    longitudes, latitudes = cast("Any", transform)(acq.CRS, "EPSG:4326", xs, ys)
+    longitudes, latitudes = cast("Any", warp).transform(acq.CRS, "EPSG:4326", xs, ys)
     return [[round(x, 7), round(y, 7)] for x, y in zip(longitudes, latitudes, strict=True)]
 
 

@@ -14,10 +14,8 @@ from scenefleet.errors import CatalogError
 
 _LIMIT = 10
 _MOST = 10_000
-_KNOWN = frozenset(
-    ("bbox", "intersects", "datetime", "collections", "ids", "limit", "token", "filter")
-    + ("filter-lang", "filter-crs", "sortby", "fields")
-)
+_FILTERING = ("filter", "filter-lang", "filter-crs")
+_KNOWN = {"bbox", "intersects", "datetime", "collections", "ids", "limit", "token", *_FILTERING}
 
 
 class QueryError(Exception):
@@ -72,7 +70,7 @@ class Query:
         if not isinstance(body, dict):
             raise QueryError("the body is no object")
         given = cast("Json", body)
-        if unknown := sorted(given.keys() - _KNOWN) or sorted(given.keys() & {"sortby", "fields"}):
+        if unknown := sorted(given.keys() - _KNOWN):
             raise QueryError(f"{unknown[0]!r} is not known here")
         try:
             dates = given.get("datetime")

@@ -1,6 +1,14 @@
 """Azure Batch: pools, jobs, tasks. The only room that imports `azure.batch`."""
 
-from scenefleet.fleet.fleet import CANCELLED, Fleet, PoolChoice, choose_pool, join_fleet, open_fleet
+from scenefleet.fleet.fleet import (
+    CANCELLED,
+    Fleet,
+    PoolChoice,
+    check_azure,
+    choose_pool,
+    join_fleet,
+    open_fleet,
+)
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
 
 __all__ = [
@@ -10,6 +18,7 @@ __all__ = [
     "JobStatus",
     "PoolChoice",
     "TaskRecord",
+    "check_azure",
     "choose_pool",
     "join_fleet",
     "open_fleet",

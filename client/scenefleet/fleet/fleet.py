@@ -76,6 +76,23 @@ def choose_pool(source: RecipeFile, settings: Settings) -> PoolChoice:
     return PoolChoice(body=body, image=image, identity=identity)
 
 
+def check_azure(source: RecipeFile, settings: Settings) -> None:
+    """Checks, before anything is searched or spent, that a run on Azure has all it needs.
+
+    Raises:
+        NotAuthorisedError: if a setting is missing.
+        FleetError: if the pool's template or image is, or nodes could not reach the store.
+    """
+    azure_connection(settings)
+    choose_pool(source, settings)
+    store = source.recipe.output.store
+    if not store.startswith("az://"):
+        raise FleetError(
+            f"{source.path}: `output.store: {store}` is a folder of this machine, which nodes on "
+            "Azure cannot write to; write az://account/container/prefix"
+        )
+
+
 def local_slots(source: RecipeFile) -> int:
     """Tasks at once on this machine."""
     return source.recipe.compute.slots or os.cpu_count() or 1

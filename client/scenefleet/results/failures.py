@@ -59,6 +59,8 @@ def draw_failures(run: str, outcomes: Sequence[TaskOutcome], listed: frozenset[i
 <h2 id="failures-head">{count(total, "scene")} failed</h2>
 <p>What is finished stands. To do the failed scenes again, and nothing else:
 {_command("retry", run)}</p>
+<p class="note">Commands are for the folder of the recipe; elsewhere add
+<code>--store</code> and the store's address.</p>
 {parts}
 </section>"""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 Json = dict[str, Any]
@@ -17,19 +17,28 @@ COLORMAPS: Mapping[str, str] = {"ndvi": "rdylgn", "ndwi": "brbg", "ndmi": "brbg"
 
 
 def renders(assets: Mapping[str, Json]) -> dict[str, Json]:
-    """By asset key, a rendering of each asset that holds an index.
+    """By asset key, a rendering of each asset that holds an index or classes with colours.
 
     `rescale` is in stored numbers, as titiler uses it unless told to `unscale`: an index of 1.0 at
     scale 0.0001 is 10000.
 
     Args:
-        assets: The collection's `item_assets`. Those with role `data` and a `raster:scale` count.
+        assets: The collection's `item_assets`. An index has role `data` and a `raster:scale`.
     """
-    return {
-        key: _render(key, asset)
-        for key, asset in assets.items()
-        if "data" in asset.get("roles", ()) and _stored(asset).get("raster:scale")
-    }
+    drawn: dict[str, Json] = {}
+    for key, asset in assets.items():
+        if "data" in asset.get("roles", ()) and _stored(asset).get("raster:scale"):
+            drawn[key] = _render(key, asset)
+        elif colours := _colours(asset.get("classification:classes", ())):
+            drawn[key] = {"title": str(asset.get("title", key)), "assets": [key]}
+            drawn[key] |= {"colormap": colours, "resampling": "nearest"}
+    return drawn
+
+
+def _colours(classes: Sequence[Json]) -> dict[str, list[int]]:
+    """Red, green, blue and alpha by class value, of classes with a colour (six hex digits)."""
+    hinted = [(str(one["value"]), str(one["color_hint"])) for one in classes if "color_hint" in one]
+    return {value: [*bytes.fromhex(hint), 255] for value, hint in hinted}
 
 
 def _stored(asset: Json) -> Json:

@@ -11,6 +11,7 @@ from scenefleet.results.charts import draw_dates, draw_durations
 from scenefleet.results.failures import draw_failures
 from scenefleet.results.map import draw_map
 from scenefleet.results.reading import read_all
+from scenefleet.results.shrink import shrink
 from scenefleet.results.summary import REASONS, STATES, Summary, summarise
 from scenefleet.results.table import badge, choose_rows, draw_table, link
 from scenefleet.results.text import count, duration, elapsed, escape, number, percent, when
@@ -18,9 +19,15 @@ from scenefleet.results.thumbnails import choose_thumbnails, draw_thumbnails
 from scenefleet.run.model import Run, TaskOutcome
 from scenefleet.store.base import Store
 
+MOST_NOTES = 500
+OPEN_NOTES = 4
+"""More notes than this wait behind a click, so that the map stays near the top."""
 
-def write_report(store: Store, run: Run, outcomes: Sequence[TaskOutcome]) -> str:
-    """Writes the report beside the run's record, thumbnails included.
+
+def write_report(
+    store: Store, run: Run, outcomes: Sequence[TaskOutcome], *, plan_notes: Sequence[str] = ()
+) -> str:
+    """Writes the report beside the run's record, with thumbnails from the store, made small.
 
     Returns:
         The report's path in the store.
@@ -30,9 +37,11 @@ def write_report(store: Store, run: Run, outcomes: Sequence[TaskOutcome]) -> str
     """
     chosen = [outcomes[n] for n in choose_thumbnails(outcomes)]
     images = read_all(store, [outcome.outputs["thumbnail"] for outcome in chosen])
-    thumbnails = {o.task: data for o, data in zip(chosen, images, strict=True)}
+    small = zip(chosen, map(shrink, images), strict=True)
+    thumbnails = {outcome.task: data for outcome, data in small if data}
     path = f"runs/{run.id}/report.html"
-    store.write(path, render_report(run, outcomes, thumbnails=thumbnails).encode())
+    page = render_report(run, outcomes, plan_notes=plan_notes, thumbnails=thumbnails)
+    store.write(path, page.encode())
     return path
 
 
@@ -49,7 +58,7 @@ def render_report(
         run: The run's record.
         outcomes: One a task, in any order.
         plan_notes: Sentences about what was planned, such as scenes left out and why.
-        thumbnails: PNG or JPEG by task id; some are left out where they are many or large.
+        thumbnails: PNG, JPEG or WebP by task id; some are left out where they are many or large.
     """
     summary = summarise(outcomes)
     rows = choose_rows(outcomes)
@@ -148,7 +157,13 @@ def _notes(run: Run, shown: int, plan_notes: Sequence[str]) -> str:
         )
     if not notes:
         return ""
-    return f'<ul class="notes">{"".join(f"<li>{escape(note)}</li>" for note in notes)}</ul>'
+    told = "".join(f"<li>{escape(note)}</li>" for note in notes[:MOST_NOTES])
+    left = len(notes) - MOST_NOTES
+    more = f"<li>and {number(left)} more</li>" if left > 0 else ""
+    listed = f'<ul class="notes">{told}{more}</ul>'
+    if len(notes) <= OPEN_NOTES:
+        return listed
+    return f"<details><summary>{count(len(notes), 'note')} on the plan</summary>{listed}</details>"
 
 
 def _legend_of_states(summary: Summary) -> str:

@@ -56,7 +56,7 @@ def draw_table(run: str, outcomes: Sequence[TaskOutcome], rows: Sequence[int]) -
 
 def link(path: str, text: str) -> str:
     """A link from the report to a file of the store."""
-    return f'<a href="../../{escape(quote(path))}">{escape(text)}</a>'
+    return f'<a href="../../{escape(quote(path, errors="replace"))}">{escape(text)}</a>'
 
 
 def _cut(run: str, outcomes: Sequence[TaskOutcome], shown: int) -> str:

@@ -9,13 +9,16 @@ from datetime import UTC, datetime, timedelta
 NONE = "\N{EN DASH}"
 """What stands where there is nothing to say."""
 
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ufffe\uffff]")
+_UNSHOWN = re.compile(
+    r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffe\uffff"
+    r"\u2028-\u202e\u2066-\u2069]"  # turns the direction of writing: an id must look as it is
+)
 
 
 def escape(text: object) -> str:
     """Any text as HTML, in an element or a quoted attribute; what cannot be shown is U+FFFD."""
     clean = str(text).encode("utf-8", "replace").decode()
-    return html.escape(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", clean), quote=True)
+    return html.escape(_UNSHOWN.sub("\N{REPLACEMENT CHARACTER}", clean), quote=True)
 
 
 def when(time: str | None) -> str:
@@ -51,15 +54,16 @@ def duration(seconds: float | None) -> str:
     whole = round(seconds)
     if whole < 120:
         return f"{whole} s"
-    for unit, name, part, part_name in (
-        (60, "min", 1, "s"),
-        (3600, "h", 60, "min"),
-        (86400, "d", 3600, "h"),
-    ):
-        if whole < unit * 60 or name == "d":
-            rest = whole % unit // part
-            return f"{whole // unit} {name}" + (f" {rest} {part_name}" if rest else "")
-    raise AssertionError("the last unit takes all")
+    if whole < 3600:
+        return _two(whole, 60, "min", 1, "s")
+    if whole < 86400:
+        return _two(whole, 3600, "h", 60, "min")
+    return _two(whole, 86400, "d", 3600, "h")
+
+
+def _two(seconds: int, unit: int, name: str, part: int, part_name: str) -> str:
+    rest = seconds % unit // part
+    return f"{seconds // unit} {name}" + (f" {rest} {part_name}" if rest else "")
 
 
 def number(value: float) -> str:

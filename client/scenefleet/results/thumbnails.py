@@ -10,11 +10,16 @@ from scenefleet.run.model import TaskOutcome
 
 MOST_THUMBNAILS = 96
 MOST_BYTES = 4_000_000
-"""All thumbnails of a report together: one that goes by mail."""
+"""All thumbnails of a report together, so that it still goes by mail."""
 LARGEST = 400_000
 """Bytes of one thumbnail: a larger one would crowd out the others."""
 
-KINDS = ((b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"))
+KINDS = (
+    (b"\x89PNG\r\n\x1a\n", "image/png"),
+    (b"\xff\xd8\xff", "image/jpeg"),
+    (b"RIFF", "image/webp"),
+)
+"""How a file begins, and what a browser calls it."""
 
 
 def choose_thumbnails(outcomes: Sequence[TaskOutcome], most: int = MOST_THUMBNAILS) -> list[int]:
@@ -33,7 +38,7 @@ def draw_thumbnails(
 
     Args:
         outcomes: A scene's number is its place in here.
-        thumbnails: PNG or JPEG by task id.
+        thumbnails: PNG, JPEG or WebP by task id.
         listed: Numbers of the scenes that have a row to link to.
     """
     figures: list[str] = []
@@ -58,7 +63,7 @@ def _cut(shown: int, there: int) -> str:
         return ""
     return (
         f'<p class="note">{count(shown, "thumbnail")} of {number(there)}, spread over the dates, '
-        "bounded in size, so that this file stays small. All of them lie beside the scenes.</p>"
+        "so that this file stays small. All of them lie beside the scenes.</p>"
     )
 
 
