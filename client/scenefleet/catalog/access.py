@@ -26,6 +26,11 @@ def plain(url: str) -> str:
     return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
 
 
+def shown(place: str) -> str:
+    """A URL or a path as it may be shown."""
+    return plain(place) if "://" in place else place
+
+
 def of_planetary_computer(item: Json) -> bool:
     """Whether the item was served by Planetary Computer: its links say so."""
     links = cast("list[Json]", item.get("links") or [])

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
+from scenefleet.catalog.access import shown
 from scenefleet.catalog.item import absolute
 from scenefleet.catalog.model import Json
 from scenefleet.catalog.source import Source, read
@@ -45,8 +46,8 @@ def _walk(source: Source, reader: Reader) -> Iterator[tuple[Any, str]]:
             seen.add(target)
             if len(seen) > MAX_DOCUMENTS:
                 raise CatalogError(
-                    f"{source.href} links to more than {MAX_DOCUMENTS} documents; use a STAC API "
-                    "for a catalogue this large."
+                    f"{shown(source.href)} links to more than {MAX_DOCUMENTS} documents; use a "
+                    "STAC API for a catalogue this large."
                 )
             linked = read(target, reader)
             if rel == "child":

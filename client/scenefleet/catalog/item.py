@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
-from scenefleet.catalog.access import of_planetary_computer, unsigned
+from scenefleet.catalog.access import of_planetary_computer, shown, unsigned
 from scenefleet.catalog.model import Json, Scene, from_json
 from scenefleet.errors import CatalogError
 
@@ -50,7 +50,9 @@ def tidy(item: Any, base: str, *, pc: bool = False) -> Tidy:  # noqa: ANN401 - a
         CatalogError: if the item cannot be used: no geometry, no time, a signed address.
     """
     if not isinstance(item, dict):
-        raise CatalogError(f"{base} holds {type(item).__name__} where a STAC item should be.")
+        raise CatalogError(
+            f"{shown(base)} holds {type(item).__name__} where a STAC item should be."
+        )
     given = cast("Json", item)
     name = str(given.get("id"))
     kept = _absolute_item(given, base)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, cast
 
-from scenefleet.catalog.access import plain
+from scenefleet.catalog.access import plain, shown
 from scenefleet.catalog.item import is_url
 from scenefleet.catalog.model import Json
 from scenefleet.errors import CatalogError
@@ -111,6 +111,5 @@ def _kind(href: str, document: Json) -> Kind:
             )
         return "static"
     raise CatalogError(
-        f"{plain(href) if is_url(href) else href} is no STAC catalogue, collection or file of "
-        f"items: its type is {kind!r}."
+        f"{shown(href)} is no STAC catalogue, collection or file of items: its type is {kind!r}."
     )

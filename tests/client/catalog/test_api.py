@@ -1,8 +1,10 @@
 """Searches of a STAC API over HTTP: asked well, checked again, complete or refused."""
 
+import socket
+
 import pytest
 
-from scenefleet.catalog import search
+from scenefleet.catalog import Patience, search
 from scenefleet.errors import CatalogError
 
 
@@ -277,3 +279,22 @@ def test_an_item_that_is_no_object(stac_api, item, query, patience, tmp_path):
     api.raw["/search"] = (200, "application/json", page)
     with pytest.raises(CatalogError, match="holds str where a STAC item should be"):
         search(query(api.url), base=tmp_path, patience=patience)
+
+
+def test_a_server_that_never_answers(query, tmp_path):
+    impatient = Patience(retries=0, timeout=(0.3, 0.3))
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/"
+        with pytest.raises(CatalogError, match="no answer in time"):
+            search(query(url), base=tmp_path, patience=impatient)
+
+
+def test_a_server_without_collections_is_searched_all_the_same(
+    stac_api, item, query, patience, tmp_path
+):
+    api = stac_api([item("a")])
+    landing = api.answer("GET", "/", {})[1]
+    landing["conformsTo"] = [name for name in landing["conformsTo"] if "collections" not in name]
+    api.landing = landing
+    assert ids(search(query(api.url), base=tmp_path, patience=patience)) == ["a"]
+    assert not [path for _, path, _ in api.requests if path.startswith("/collections")]
