@@ -124,6 +124,7 @@ def _source(scene: Scene) -> spec.Source:
 
 def _band(scene: Scene, name: str) -> spec.Band:
     key = find_band(scene, name)
+    _check_address(scene, key)
     radiometry = decide(scene, key)
     return spec.Band(
         name=name,
@@ -134,6 +135,17 @@ def _band(scene: Scene, name: str) -> spec.Band:
         nodata=radiometry.nodata,
         rule=radiometry.rule,
     )
+
+
+def _check_address(scene: Scene, key: str) -> None:
+    href = scene.assets[key].href
+    if "://" in href and not href.startswith(("http://", "https://")):
+        scheme = href.partition("://")[0]
+        raise CatalogError(
+            f"Item {scene.id!r}: its asset {key!r} lies at {scheme}://, which tasks cannot read; "
+            "they read http(s):// and local files. Search a catalogue that serves it so, such as "
+            "planetary-computer."
+        )
 
 
 def _mask(recipe: Recipe, scene: Scene) -> spec.Mask | None:
@@ -147,6 +159,7 @@ def _mask(recipe: Recipe, scene: Scene) -> spec.Mask | None:
             f"{wanted} by; it has {', '.join(sorted(scene.assets))}. Write `mask: none` under "
             "`process` to keep every pixel that has data."
         )
+    _check_address(scene, key)
     classes = scl_classes(recipe.process.mask)
     return spec.Mask(asset=key, href=scene.assets[key].href, classes=classes)
 

@@ -1,0 +1,145 @@
+"""Runs survive their clients: killed, interrupted, cancelled, started twice. Nothing is redone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+SEARCH = "{{catalog: '{url}', collections: [sentinel-2-l2a]}}"
+
+
+def results(desk: Any, name: str) -> set[str]:
+    return {path.parent.name for path in (desk.products / name).glob("*/*.json")}
+
+
+def attempts(desk: Any) -> list[Path]:
+    return sorted((desk.folder / "results/runs").glob("*/logs/*/*/result.json"))
+
+
+def children_of(folder: Path) -> list[str]:
+    """Processes that work in a folder: the emulator's tasks, and the emulator itself."""
+    found: list[str] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            environment = (process / "environ").read_bytes()
+        except OSError:
+            continue
+        if str(folder).encode() in environment and int(process.name) != os.getpid():
+            found.append((process / "cmdline").read_text().replace("\0", " "))
+    return found
+
+
+def test_a_killed_client_leaves_nothing_behind_and_the_next_goes_on(
+    archive: Path,
+    serve: Callable[[Path], Any],
+    fault: type[Any],
+    desk: Any,
+    wait_for: Callable[..., None],
+) -> None:
+    server = serve(archive)
+    last = json.loads((archive / "items.json").read_text())["features"][-1]["id"]
+    server.faults = {f"data/{last}/B04.tif": fault(hang=30, times=1)}
+    desk.write("killed", SEARCH.format(url=server.url("items.json")), "compute: {slots: 2}")
+    with desk.start("run") as process:
+        wait_for(lambda: len(results(desk, "killed")) >= 2)
+        process.send_signal(signal.SIGKILL)
+        process.wait(timeout=30)
+    wait_for(lambda: not children_of(desk.folder))
+    before = results(desk, "killed")
+    tried = attempts(desk)
+    status = desk.json("status")
+    assert status["state"] == "running"
+    assert status["counts"]["done"] == len(before)
+
+    server.faults = {}
+    run = desk.json("run")
+    assert run["state"] == "done"
+    assert run["counts"]["done"] == 12
+    redone = [path for path in attempts(desk) if path not in tried]
+    assert len(redone) == 12 - len(before), "a finished scene was computed again"
+
+
+def test_ctrl_c_cancels_and_the_same_run_goes_on(
+    archive: Path,
+    serve: Callable[[Path], Any],
+    fault: type[Any],
+    desk: Any,
+    wait_for: Callable[..., None],
+) -> None:
+    server = serve(archive)
+    last = json.loads((archive / "items.json").read_text())["features"][-1]["id"]
+    server.faults = {f"data/{last}/B04.tif": fault(hang=30, times=1)}
+    desk.write("stopped", SEARCH.format(url=server.url("items.json")), "compute: {slots: 2}")
+    with desk.start("run") as process:
+        wait_for(lambda: len(results(desk, "stopped")) >= 1)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 5
+    assert "cancel" in desk.said
+    assert "Traceback" not in desk.said
+    wait_for(lambda: not children_of(desk.folder))
+    before = results(desk, "stopped")
+    assert desk.json("status")["state"] == "cancelled"
+    server.faults = {}
+    run = desk.json("run")
+    assert run["state"] == "done"
+    assert before <= results(desk, "stopped")
+
+
+def test_a_second_terminal_sees_and_cancels(
+    archive: Path,
+    serve: Callable[[Path], Any],
+    fault: type[Any],
+    desk: Any,
+    wait_for: Callable[..., None],
+) -> None:
+    server = serve(archive)
+    slow = json.loads((archive / "items.json").read_text())["features"][1]["id"]
+    server.faults = {f"data/{slow}/B04.tif": fault(hang=25, times=1)}
+    desk.write("two", SEARCH.format(url=server.url("items.json")), "compute: {slots: 1}")
+    with desk.start("run") as process:
+        wait_for(lambda: len(results(desk, "two")) >= 1)
+        wait_for(lambda: desk.json("status")["counts"]["running"] == 1)
+        assert slow in desk.run("logs", desk.json("list")[0]["id"], slow).stdout
+        assert desk.json("cancel")["state"] == "cancelled"
+        assert process.wait(timeout=60) == 5
+    assert desk.json("status")["state"] == "cancelled"
+
+
+def test_the_same_bytes_on_another_folder(archive: Path, desk: Any) -> None:
+    desk.write("same", SEARCH.format(url=archive / "items.json"))
+    desk.run("run")
+    desk.write("same", SEARCH.format(url=archive / "items.json"), "output: {store: ./other}")
+    desk.run("run")
+    files = {p.relative_to(desk.products): p for p in desk.products.rglob("*") if p.is_file()}
+    assert len(files) == 12 * 4 + 1
+    for path, file in files.items():
+        assert (desk.folder / "other/products" / path).read_bytes() == file.read_bytes(), path
+
+
+def test_a_damaged_output_is_computed_again_and_only_it(archive: Path, desk: Any) -> None:
+    desk.write("healed", SEARCH.format(url=archive / "items.json"))
+    desk.run("run")
+    folders = sorted(p for p in (desk.products / "healed").iterdir() if p.is_dir())
+    data = (folders[3] / "ndvi.tif").read_bytes()
+    (folders[3] / "ndvi.tif").write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+    (folders[5] / "reason.tif").unlink()
+    tried = attempts(desk)
+    run = desk.json("run")
+    assert run["state"] == "done"
+    assert len(attempts(desk)) == len(tried) + 2
+    assert (folders[3] / "ndvi.tif").read_bytes() == data
+
+
+def test_a_changed_recipe_computes_only_what_changed(archive: Path, desk: Any) -> None:
+    search = SEARCH.format(url=archive / "items.json")
+    desk.write("grows", search.replace("}", ", limit: 3}"))
+    first = desk.json("run")
+    desk.write("grows", search.replace("}", ", limit: 5}"))
+    second = desk.json("run")
+    assert first["id"] != second["id"]
+    assert second["counts"]["done"] == 5
+    assert len(attempts(desk)) == 5

@@ -1,0 +1,92 @@
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scenefleet_task import compute
+from scenefleet_task.spec import Band
+
+S2_OLD = (1e-4, 0.0)
+S2_NEW = (1e-4, -0.1)
+LANDSAT = (2.75e-05, -0.2)
+
+
+def band(scale: float, offset: float) -> Band:
+    return Band(
+        name="x", asset="x", href="/x", scale=scale, offset=offset, nodata=None, rule="test"
+    )
+
+
+def index(a: Any, b: Any, rules: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
+    first, second = (
+        compute.lift(np.atleast_2d(np.asarray(n)), band(*rule), rules[0][0])
+        for n, rule in zip((a, b), rules, strict=True)
+    )
+    value, undefined = compute.difference(first, second)
+    return compute.pack(value, ~undefined).values
+
+
+def exact(a: Any, b: Any, rules: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
+    """The oracle: reflectance and index in float64, as written in a textbook."""
+    x, y = (np.asarray(n, float) * scale + offset for n, (scale, offset) in zip((a, b), rules, strict=True))  # fmt: skip  # noqa: E501
+    return (x - y) / (x + y) / 1e-4
+
+
+NUMBERS = st.lists(st.tuples(st.integers(1, 20000), st.integers(1, 20000)), min_size=1, max_size=60)
+
+
+@given(NUMBERS)
+def test_the_same_ground_in_both_baselines_gives_the_same_numbers(
+    pairs: list[tuple[int, int]],
+) -> None:
+    a, b = np.array(pairs, np.uint16).T
+    old = index(a, b, (S2_OLD, S2_OLD))
+    new = index(a + np.uint16(1000), b + np.uint16(1000), (S2_NEW, S2_NEW))
+    assert (old == new).all()
+
+
+@given(NUMBERS, st.sampled_from([S2_OLD, LANDSAT]), st.sampled_from([S2_OLD, LANDSAT]))
+def test_index_is_the_textbooks_to_its_last_digit(
+    pairs: list[tuple[int, int]], first: tuple[float, float], second: tuple[float, float]
+) -> None:
+    a, b = np.array(pairs, np.uint16).T
+    with np.errstate(divide="ignore", invalid="ignore"):
+        wanted = exact(a, b, (first, second))
+        total = a * first[0] + first[1] + b * second[0] + second[1]
+    near = np.abs(total) > 0.01  # below, float32 itself is off by a digit of the index
+    got = index(a, b, (first, second))[0]
+    wanted = np.clip(wanted, -32767, 32767)
+    assert (np.abs(got[near] - wanted[near]) <= 0.51 + np.abs(wanted[near]) * 2e-5).all()
+
+
+def test_values_beyond_int16_stop_at_its_ends_and_are_counted() -> None:
+    # Reflectances 0.0301 and -0.03: a difference of 0.0601 over a sum of 0.0001.
+    numbers = np.array([[1301, 700, 2000]], np.uint16), np.array([[700, 1301, 1500]], np.uint16)
+    a, b = (compute.lift(n, band(*S2_NEW), 1e-4) for n in numbers)
+    value, undefined = compute.difference(a, b)
+    packed = compute.pack(value, ~undefined)
+    assert packed.values.tolist() == [[32767, -32767, 3333]]
+    assert packed.saturated == 2
+
+
+def test_a_zero_denominator_has_no_value() -> None:
+    a = compute.lift(np.array([[1000, 900, 1100]], np.uint16), band(*S2_NEW), 1e-4)
+    b = compute.lift(np.array([[1000, 1100, 1100]], np.uint16), band(*S2_NEW), 1e-4)
+    value, undefined = compute.difference(a, b)
+    assert undefined.tolist() == [[True, True, False]]
+    assert compute.pack(value, ~undefined).values.tolist() == [[-32768, -32768, 0]]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf, np.float32(3e38)])
+def test_what_is_not_finite_never_reaches_the_cast(bad: float) -> None:
+    a = np.array([[bad, 0.5]], np.float32)
+    value, undefined = compute.difference(a, np.array([[bad, 0.25]], np.float32))
+    assert np.isfinite(value).all()
+    assert compute.pack(value, ~undefined).values.tolist() == [[-32768, 3333]]
+
+
+def test_offset_in_digital_numbers_is_whole_where_it_should_be() -> None:
+    assert compute.shift_of(band(1e-4, -0.1)) == -1000
+    assert compute.shift_of(band(1e-4, -0.09999999999)) == -1000
+    assert compute.shift_of(band(*LANDSAT)) == pytest.approx(-7272.727, abs=1e-3)

@@ -1,0 +1,222 @@
+"""Every way a source can fail, against a real server: told apart, named, and never nodata."""
+
+import importlib
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from scenefleet_task.access import PlanetaryComputer, Unsigned, container_of
+from scenefleet_task.failure import TaskError
+from scenefleet_task.grid import Window
+from scenefleet_task.read import Name, Raster
+from scenefleet_task.spec import Exit
+
+SIZE = 1024
+BLOCK = "account/container/red.tif"
+
+
+@pytest.fixture
+def values() -> np.ndarray:
+    return np.random.default_rng(3).integers(1, 9000, (SIZE, SIZE)).astype(np.uint16)
+
+
+@pytest.fixture
+def served(range_server: Any, kit: Any, values: np.ndarray) -> Any:
+    kit.write(range_server.root / BLOCK, values, nodata=0)
+    return range_server
+
+
+@pytest.fixture
+def signing(monkeypatch: pytest.MonkeyPatch, served: Any) -> Any:
+    """A server that wants tokens, and the package asking it for them."""
+    monkeypatch.setenv("PC_SDK_SAS_URL", served.token_service)
+    PlanetaryComputer().sign("/warm/up")
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        settings = importlib.import_module("planetary_computer.settings").Settings
+        sas = importlib.import_module("planetary_computer.sas")
+    settings.get.cache_clear()
+    sas.TOKEN_CACHE.clear()
+    served.guarded = True
+    yield served
+    settings.get.cache_clear()
+    sas.TOKEN_CACHE.clear()
+
+
+def name_of(server: Any) -> Name:
+    return Name(item="scene-1", asset="B04", href=server.url(BLOCK))
+
+
+def read_all(server: Any, access: Any = None) -> np.ndarray:
+    raster = Raster(name_of(server), access or Unsigned())
+    try:
+        return np.concatenate(
+            [raster.read(Window(row, 0, 256, SIZE)) for row in range(0, SIZE, 256)]
+        )
+    finally:
+        raster.close()
+
+
+def test_windows_over_http_are_the_file(served: Any, values: np.ndarray) -> None:
+    assert (read_all(served) == values).all()
+
+
+FAILURES = [
+    ("404", {"status": 404}, Exit.SOURCE_MISSING, "404"),
+    ("403", {"status": 403, "body": b"<Error><Code>AuthorizationFailure</Code></Error>"},
+     Exit.SOURCE_DENIED, "AuthorizationFailure"),
+    ("401", {"status": 401}, Exit.SOURCE_DENIED, "401"),
+    ("throttled", {"status": 503, "body": None}, Exit.SOURCE_UNREACHABLE, "Egress is over"),
+    ("500", {"status": 500}, Exit.SOURCE_UNREACHABLE, "HTTP 500"),
+    ("page", {"status": 200, "body": b"<html><body>sign in</body></html>"},
+     Exit.SOURCE_UNREADABLE, "page of HTML"),
+    ("not a raster", {"status": 200, "body": b"PK\3\4 a zip file it is"},
+     Exit.SOURCE_UNREADABLE, "not a raster"),
+    ("empty", {"truncate": 0}, Exit.SOURCE_UNREADABLE, "empty"),
+    ("header cut", {"truncate": 200}, Exit.SOURCE_UNREADABLE, "truncated or corrupt"),
+    ("cut in the middle", {"truncate": 300_000}, Exit.SOURCE_UNREADABLE,
+     "truncated: 300000 bytes are there"),
+    ("403 in the middle", {"status": 403, "after": 2}, Exit.SOURCE_DENIED, "403"),
+    ("404 in the middle", {"status": 404, "after": 2}, Exit.SOURCE_MISSING, "404"),
+    ("503 in the middle", {"status": 503, "after": 2}, Exit.SOURCE_UNREACHABLE, "503"),
+    ("corrupt", {"corrupt": range(1_500_000, 1_500_400)}, Exit.SOURCE_UNREADABLE, "corrupt"),
+    ("hangs up at once", {"hang_up": True}, Exit.SOURCE_UNREACHABLE, "Retry later"),
+    ("hangs up", {"hang_up": True, "after": 1}, Exit.SOURCE_UNREACHABLE, "Retry later"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("fault", "exit_", "said"), [f[1:] for f in FAILURES], ids=[f[0] for f in FAILURES]
+)
+def test_a_failing_source_is_told_apart(
+    served: Any, kit: Any, fault: dict[str, Any], exit_: Exit, said: str
+) -> None:
+    if fault.get("body", b"") is None:
+        fault = {**fault, "body": kit.AZURE_BUSY}
+    served.faults[BLOCK] = kit.Fault(**fault)
+    with pytest.raises(TaskError, match=said) as caught:
+        read_all(served)
+    assert caught.value.exit is exit_
+    assert f"item scene-1, asset B04, {served.url(BLOCK)}" in caught.value.message
+
+
+def test_a_server_that_is_not_there(served: Any) -> None:
+    name = Name(item="scene-1", asset="B04", href="http://127.0.0.1:9/a/b/c.tif")
+    with pytest.raises(TaskError, match="no answer") as caught:
+        Raster(name, Unsigned())
+    assert caught.value.exit is Exit.SOURCE_UNREACHABLE
+
+
+def test_a_server_that_is_busy_for_a_moment_does_no_harm(
+    served: Any, kit: Any, values: np.ndarray
+) -> None:
+    served.faults[BLOCK] = kit.Fault(status=503, after=1, times=2)
+    assert (read_all(served) == values).all()
+
+
+@pytest.mark.parametrize(
+    ("make", "exit_", "said"),
+    [
+        (lambda _: None, Exit.SOURCE_MISSING, "not there"),
+        (lambda p: p.write_bytes(b""), Exit.SOURCE_UNREADABLE, "empty"),
+        (lambda p: p.write_text("hello, this is text"), Exit.SOURCE_UNREADABLE, "not a raster"),
+        (lambda p: p.mkdir(), Exit.SOURCE_UNREADABLE, "directory"),
+    ],
+    ids=["missing", "empty", "text", "folder"],
+)
+def test_local_files_fail_as_clearly(tmp_path: Path, make: Any, exit_: Exit, said: str) -> None:
+    file = tmp_path / "red.tif"
+    make(file)
+    with pytest.raises(TaskError, match=said) as caught:
+        Raster(Name(item="scene-1", asset="B04", href=str(file)), Unsigned())
+    assert caught.value.exit is exit_
+
+
+def test_a_local_file_cut_short(served: Any) -> None:
+    file = served.root / BLOCK
+    file.write_bytes(file.read_bytes()[:300_000])
+    raster = Raster(Name(item="scene-1", asset="B04", href=str(file)), Unsigned())
+    with pytest.raises(TaskError, match="truncated: 300000 bytes are there"):
+        raster.read(Window(0, 0, SIZE, SIZE))
+    raster.close()
+
+
+def test_signed_reads_give_the_file_and_ask_for_one_token(signing: Any, values: np.ndarray) -> None:
+    assert (read_all(signing, PlanetaryComputer()) == values).all()
+    assert len(signing.tokens) == 1
+    assert "/api/sas/v1/token/account/container" in signing.requests
+
+
+def test_a_token_refused_in_the_middle_is_renewed_once(signing: Any, values: np.ndarray) -> None:
+    raster = Raster(name_of(signing), PlanetaryComputer())
+    first = raster.read(Window(0, 0, 256, SIZE))
+    signing.revoke()
+    second = raster.read(Window(512, 0, 256, SIZE))
+    raster.close()
+    assert (first == values[:256]).all()
+    assert (second == values[512:768]).all()
+    assert len(signing.tokens) == 2
+
+
+def test_a_token_refused_twice_is_an_error_without_the_token(
+    signing: Any, kit: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    signing.faults[BLOCK] = kit.Fault(status=403, after=2)
+    with pytest.raises(TaskError, match="403") as caught:
+        read_all(signing, PlanetaryComputer())
+    assert caught.value.exit is Exit.SOURCE_DENIED
+    assert "TOPSECRET" not in caught.value.message
+    assert len(signing.tokens) == 2
+
+
+def test_a_token_is_renewed_before_it_expires(signing: Any, values: np.ndarray) -> None:
+    now = time.time()
+    raster = Raster(name_of(signing), PlanetaryComputer(clock=lambda: now), clock=lambda: now)
+    raster.read(Window(0, 0, 256, SIZE))
+    now += 2700 - 301
+    raster.read(Window(256, 0, 256, SIZE))
+    assert len(signing.tokens) == 1
+    now += 2
+    signing.revoke()  # the old one would be refused from here on
+    refused = len(signing.requests)
+    assert (raster.read(Window(512, 0, 256, SIZE)) == values[512:768]).all()
+    raster.close()
+    asked = [request for request in signing.requests[refused:] if "/api/sas" not in request]
+    assert all(signing.tokens[1] in request for request in asked)
+
+
+def test_a_short_token_is_not_fetched_for_every_window(signing: Any) -> None:
+    signing.token_life = 200
+    read_all(signing, PlanetaryComputer())
+    assert len(signing.tokens) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "exit_"), [(404, Exit.SOURCE_MISSING), (403, Exit.SOURCE_DENIED)]
+)
+def test_a_token_service_that_refuses(signing: Any, status: int, exit_: Exit) -> None:
+    signing.token_fault = status
+    with pytest.raises(TaskError, match=f"account/container: HTTP {status}") as caught:
+        Raster(name_of(signing), PlanetaryComputer())
+    assert caught.value.exit is exit_
+
+
+@pytest.mark.parametrize(
+    ("href", "place"),
+    [
+        ("https://sentinel2l2a01.blob.core.windows.net/sentinel2-l2/31/x.tif",
+         ("sentinel2l2a01", "sentinel2-l2")),
+        ("https://ai4edatasetspublicassets.blob.core.windows.net/a/b.tif", None),
+        ("http://127.0.0.1:10000/account/container/x.tif", ("account", "container")),
+        ("https://e84-earth-search-sentinel-data.s3.us-west-2.amazonaws.com/a/b/c.tif", None),
+        ("/data/a/b/c.tif", None),
+    ],
+)  # fmt: skip
+def test_which_container_an_address_needs_a_token_for(
+    href: str, place: tuple[str, str] | None
+) -> None:
+    assert container_of(href) == place
