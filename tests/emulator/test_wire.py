@@ -1,6 +1,7 @@
 """Signatures, error bodies, headers, paging, filters: what every operation shares."""
 
 import base64
+import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -263,9 +264,31 @@ def test_a_strange_host_is_no_traceback(batch, header):
     assert batch.raw("GET", "/jobs?maxresults=1", headers=header).status_code < 500
 
 
-@pytest.mark.parametrize(
-    "path", ["/jobs/%00", "/jobs/%ff%fe", "/jobs/a/../b", "//jobs", "/jobs?$filter=%ff",
-             "/jobs/?a&&=", "/jobs/x/tasks/y/files/", "/jobs?$skiptoken=--1", "/jobs?$skiptoken=9" + "9" * 30],
-)  # fmt: skip
+STRANGE = [
+    "/jobs/%00",
+    "/jobs/%ff%fe",
+    "/jobs/a/../b",
+    "//jobs",
+    "/jobs/",
+    "/jobs?$filter=%ff",
+    "/jobs/x/tasks/y/files/",
+    "/jobs?$skiptoken=--1",
+    "/jobs?$skiptoken=" + "9" * 30,
+]
+
+
+@pytest.mark.parametrize("path", STRANGE)
 def test_strange_addresses_are_no_traceback(batch, path):
-    assert 400 <= batch.raw("GET", path).status_code < 500 or path == "/jobs/?a&&="
+    assert 400 <= batch.raw("GET", path).status_code < 500
+
+
+def test_an_answer_does_not_wait_for_nagle(batch):
+    """Headers and body go out apart; with Nagle's algorithm on, every answer takes 40 ms."""
+
+    def once():
+        begun = time.perf_counter()
+        batch.client.list_jobs(max_results=1).next()
+        return time.perf_counter() - begun
+
+    batch.job("no-pool")
+    assert min(once() for _ in range(10)) < 0.035

@@ -17,8 +17,10 @@ from types import ModuleType
 from typing import Any
 
 import numpy as np
+import pystac
 import pytest
 import rasterio
+from pystac.validation import validate_dict
 from rasterio.transform import Affine
 from scenefleet_task.gdal_settings import SETTINGS
 from scenefleet_task.result import Result, from_line
@@ -160,6 +162,12 @@ class Kit:
         """The STAC item that a task wrote."""
         folder = store / "products" / document.product / document.folder
         return json.loads((folder / f"{document.folder}.json").read_bytes())
+
+    @staticmethod
+    def validate(item: dict[str, Any]) -> None:
+        """By STAC's core schemas, which pystac brings; extensions' would need the network."""
+        validate_dict(item, extensions=[])
+        assert pystac.Item.from_dict(item).id == item["id"]
 
     @staticmethod
     def read(path: Path) -> np.ndarray:

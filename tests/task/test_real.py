@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pystac
 import pytest
 from rio_cogeo import cog_validate
 from scenefleet_task.spec import Mask, Source, TaskDocument, safe_name, seal
@@ -43,7 +42,7 @@ def run(kit: Any, document: TaskDocument, tmp_path: Path) -> tuple[np.ndarray, n
     folder = tmp_path / "store/products/real" / document.folder
     for name in ("ndvi", "reason"):
         assert cog_validate(folder / f"{name}.tif", strict=True) == (True, [], [])
-    assert pystac.Item.from_dict(kit.item(tmp_path / "store", document)).validate()
+    kit.validate(kit.item(tmp_path / "store", document))
     return kit.read(folder / "ndvi.tif"), kit.read(folder / "reason.tif"), ran.result
 
 

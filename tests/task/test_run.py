@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pystac
 import pytest
 from azure.storage.blob import ContainerClient, generate_container_sas
 from rasterio.transform import Affine
@@ -62,7 +61,7 @@ def test_the_item_is_stac_and_true(document: Any, kit: Any, tmp_path: Path) -> N
     store = tmp_path / "store"
     ran = kit.run(document, store, tmp_path / "work")
     item = kit.item(store, document)
-    assert pystac.Item.from_dict(item).validate()
+    kit.validate(item)
     assert item["stac_version"] == "1.1.0"
     assert (item["id"], item["collection"]) == ("scene-1", "ndvi-test")
     assert item["properties"]["scenefleet:task"] == document.id
@@ -162,7 +161,7 @@ def test_a_clipped_scene_has_its_own_footprint(kit: Any, scene: Any, tmp_path: P
     ran = kit.run(document, tmp_path / "store", tmp_path / "work")
     assert ran.code == 0, ran.stderr
     item = kit.item(tmp_path / "store", document)
-    assert pystac.Item.from_dict(item).validate()
+    kit.validate(item)
     assert ran.result.reasons["outside"] > 0
     assert item["bbox"] == pytest.approx([4.44, 51.43, 4.446, 51.436], abs=4e-4)
 
@@ -212,7 +211,7 @@ def test_a_missing_source_fails_and_leaves_no_item(
 ) -> None:
     red, nir, _ = scene.files
     (range_server.root / "red.tif").write_bytes(red.read_bytes())
-    range_server.faults["red.tif"] = kit.Fault(status=404, after=2)
+    range_server.faults["red.tif"] = kit.Fault(status=404, after=1)
     bands = (kit.band("red", range_server.url("red.tif")), kit.band("nir", nir))
     document = kit.document(bands)
     ran = kit.run(document, tmp_path / "store", tmp_path / "work")
@@ -386,8 +385,9 @@ def test_memory_is_bounded_by_the_window_not_the_scene(kit: Any, tmp_path: Path)
             tmp_path / f"scl-{height}.tif", scl, Affine(20, 0, 600_000, 0, -20, 5_700_000), tile=512
         )
         document = kit.document(tuple(kit.band(n, f) for n, f in files.items()), mask)
-        ran = kit.run(document, tmp_path / f"store-{height}", tmp_path / "work")
+        # GDAL's cache is filled by both, so that what is left to grow would be ours.
+        ran = kit.run(document, tmp_path / f"store-{height}", tmp_path / "work", GDAL_CACHEMAX="16")
         assert ran.code == 0, ran.stderr
         peaks.append(ran.result.peak_memory_mb)
     assert peaks[1] < 900 * 0.5
-    assert peaks[1] - peaks[0] < 40
+    assert peaks[1] - peaks[0] < 20

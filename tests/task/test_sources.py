@@ -78,6 +78,7 @@ FAILURES = [
      Exit.SOURCE_UNREADABLE, "not a raster"),
     ("empty", {"truncate": 0}, Exit.SOURCE_UNREADABLE, "empty"),
     ("header cut", {"truncate": 200}, Exit.SOURCE_UNREADABLE, "truncated or corrupt"),
+    ("header cut among its tags", {"truncate": 500}, Exit.SOURCE_UNREADABLE, "tag ignored"),
     ("cut in the middle", {"truncate": 300_000}, Exit.SOURCE_UNREADABLE,
      "truncated: 300000 bytes are there"),
     ("403 in the middle", {"status": 403, "after": 2}, Exit.SOURCE_DENIED, "403"),

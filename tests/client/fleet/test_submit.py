@@ -1,0 +1,226 @@
+"""Submission: chunks, repeats, bodies too large, and a service that keeps saying `later`."""
+
+from __future__ import annotations
+
+import json
+import threading
+from base64 import b64encode
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from random import Random
+from typing import Any
+
+import pytest
+
+from batch_emulator.process import start
+from scenefleet.errors import FleetError, NotAuthorisedError
+from scenefleet.fleet import progress
+from scenefleet.fleet.connection import Connection, connect
+from scenefleet.fleet.local import local_pool
+from scenefleet.fleet.pool import check_image, ensure_pool
+from scenefleet.fleet.submit import JobSpec, Sent, add_tasks, close_job, create_job
+from scenefleet.store import NodeAccess, NodeFile
+from scenefleet_task import spec
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Any]:
+    with (
+        start() as running,
+        connect(Connection(running.endpoint, running.account, running.key)) as client,
+    ):
+        # no node: these tests are about what the service holds, not what it runs
+        ensure_pool(client, local_pool(0) | {"id": "empty"}, needs_identity=False)
+        yield client
+
+
+def job(name: str, **changes: Any) -> JobSpec:
+    values: dict[str, Any] = {
+        "job": name,
+        "pool": "empty",
+        "run": "run-1",
+        "command": "python3 code.pyz run",
+        "code": NodeFile("http://127.0.0.1:9/code.pyz?sig=secret"),
+        "code_name": "code.pyz",
+        "access": NodeAccess({"SCENEFLEET_STORE": "/x", "SCENEFLEET_STORE_SAS": "sig=secret"}),
+        "retries": 1,
+        "task_minutes": 60,
+        "hours": 1,
+    }
+    return JobSpec(**values | changes)
+
+
+def documents(count: int, *, padding: int = 0) -> list[spec.TaskDocument]:
+    # random text hardly compresses, so that the task's size in the request is near its own
+    noise = b64encode(Random(1).randbytes(padding)).decode()
+    return [
+        spec.seal(
+            spec.TaskDocument(
+                version=spec.VERSION,
+                id="",
+                product="p",
+                folder=f"s{n}",
+                source=spec.Source(
+                    id=f"s{n}",
+                    collection="c",
+                    href=None,
+                    datetime="2023-06-01T00:00:00Z",
+                    bbox=(5.0, 51.0, 6.0, 52.0),
+                    geometry={"type": "Point", "coordinates": [5, 51]},
+                    properties={"noise": noise + str(n * 31337)},
+                ),
+                access="none",
+                bands=(),
+                mask=None,
+                indices=(),
+                clip=None,
+            )
+        )
+        for n in range(count)
+    ]
+
+
+def far() -> float:
+    return 1e12
+
+
+def test_every_task_arrives_once_however_often_it_is_sent(client: Any) -> None:
+    wanted, tasks = job("often"), documents(250)
+    create_job(client, wanted)
+    create_job(client, wanted)
+    assert add_tasks(client, wanted, tasks[:120], deadline=far()) == Sent(new=120)
+    assert add_tasks(client, wanted, tasks, deadline=far()) == Sent(new=130, there=120)
+    assert progress.counts(client, "often") == progress.Counts(250, 0, 0, 0)
+    assert {t.id for t in client.list_tasks("often")} == {d.id for d in tasks}
+
+
+def test_a_task_carries_what_the_node_needs(client: Any) -> None:
+    wanted, (document,) = job("carries"), documents(1)
+    create_job(client, wanted)
+    add_tasks(client, wanted, [document], deadline=far())
+    task = client.get_task("carries", document.id)
+    assert task.command_line == "python3 code.pyz run"
+    settings = {s.name: s.value for s in task.environment_settings}
+    assert spec.decode(settings["SCENEFLEET_TASK"]) == document
+    assert task.resource_files[0].file_path == "code.pyz"
+    assert task.constraints.max_task_retry_count == 1
+    assert "secret" not in repr(wanted)
+
+
+def test_chunks_too_large_are_halved(client: Any) -> None:
+    wanted, tasks = job("large"), documents(100, padding=20_000)
+    assert sum(len(spec.encode(task)) for task in tasks) > 1_000_000, "one call takes 1 MB"
+    create_job(client, wanted)
+    assert add_tasks(client, wanted, tasks, deadline=far()).new == 100
+
+
+def test_an_empty_submission_ends_the_job(client: Any) -> None:
+    wanted = job("nothing")
+    create_job(client, wanted)
+    assert add_tasks(client, wanted, [], deadline=far()) == Sent()
+    close_job(client, "nothing")
+    status = progress.job_status(client, "nothing")
+    assert status is not None
+    assert status.ended
+
+
+def test_a_job_that_is_not_there_is_none(client: Any) -> None:
+    assert progress.job_status(client, "never") is None
+
+
+def test_adding_to_a_job_that_is_not_there_says_so(client: Any) -> None:
+    with pytest.raises(FleetError, match="JobNotFound"):
+        add_tasks(client, job("never"), documents(1), deadline=far())
+
+
+def test_a_pool_is_reused_if_equal_and_a_conflict_if_not(client: Any) -> None:
+    body = local_pool(0) | {"id": "twice"}
+    assert ensure_pool(client, body, needs_identity=False)
+    assert not ensure_pool(client, body, needs_identity=False)
+    with pytest.raises(FleetError, match="vmSize"):
+        ensure_pool(client, body | {"vmSize": "Standard_D2s_v5"}, needs_identity=False)
+    with pytest.raises(FleetError, match=r"main\.bicep"):
+        ensure_pool(client, body | {"id": "other"}, needs_identity=True)
+
+
+def test_an_image_that_the_service_does_not_know(client: Any) -> None:
+    check_image(client, local_pool(1))
+    body = local_pool(1)
+    body["virtualMachineConfiguration"]["imageReference"]["sku"] = "1804"
+    with pytest.raises(FleetError, match="ubuntu-hpc:1804"):
+        check_image(client, body)
+
+
+def test_a_wrong_key_is_not_authorised_and_never_shown(client: Any) -> None:
+    with start() as running:
+        wrong = "d3Jvbmc="
+        with (
+            connect(Connection(running.endpoint, running.account, wrong)) as other,
+            pytest.raises(NotAuthorisedError) as caught,
+        ):
+            progress.counts(other, "x")
+    assert wrong not in str(caught.value)
+
+
+@contextmanager
+def service(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[Any]:
+    """A service that answers every task collection by `answer`: what no emulator does of itself."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def log_message(self, format: str, *args: Any) -> None: ...  # noqa: A002
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            data = json.dumps({"value": [answer(task) for task in body["value"]]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json; odata=minimalmetadata")
+            self.send_header("Content-Length", str(len(data)))
+            self.end_headers()
+            self.wfile.write(data)
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        endpoint = f"http://127.0.0.1:{server.server_address[1]}"
+        with connect(Connection(endpoint, "a", "a2V5")) as client:
+            yield client
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def test_a_task_that_must_come_later_is_sent_again() -> None:
+    seen: dict[str, int] = {}
+
+    def answer(task: dict[str, Any]) -> dict[str, Any]:
+        seen[task["id"]] = seen.get(task["id"], 0) + 1
+        busy = seen[task["id"]] < 2
+        return {"taskId": task["id"], "status": "servererror" if busy else "success"}
+
+    with service(answer) as client:
+        assert add_tasks(client, job("busy"), documents(3), deadline=far()).new == 3
+    assert set(seen.values()) == {2}
+
+
+def test_a_service_that_never_takes_a_task_meets_the_deadline() -> None:
+    with (
+        service(lambda task: {"taskId": task["id"], "status": "servererror"}) as client,
+        pytest.raises(FleetError, match="deadline"),
+    ):
+        add_tasks(client, job("never"), documents(3), deadline=0.0, clock=lambda: 1.0)
+
+
+def test_a_task_that_is_refused_is_named() -> None:
+    (document,) = documents(1)
+
+    def refuse(task: dict[str, Any]) -> dict[str, Any]:
+        error = {"code": "InvalidPropertyValue", "message": {"lang": "en", "value": "no good"}}
+        return {"taskId": task["id"], "status": "clienterror", "error": error}
+
+    with service(refuse) as client, pytest.raises(FleetError) as caught:
+        add_tasks(client, job("bad"), [document], deadline=far())
+    assert document.id in str(caught.value)
+    assert "no good" in str(caught.value)
