@@ -1,0 +1,120 @@
+"""Resource files: fetched to a task's working directory before its command starts."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from batch_emulator.node.paths import inside
+from batch_emulator.node.process import disk_failure
+from batch_emulator.node.work import WorkError
+from batch_emulator.state.task import Category, Failure
+
+if TYPE_CHECKING:
+    import httpx
+
+DEFAULT_MODE = "0770"
+"""The service's default for files on Linux nodes."""
+_CHUNK = 1 << 20
+
+
+async def fetch_all(files: list[dict[str, Any]], directory: Path, *, allow_files: bool) -> None:
+    """Fetch a task's resource files, one after the other.
+
+    Raises:
+        WorkError: at the first that cannot be had.
+    """
+    if not files:
+        return
+    import httpx
+
+    from batch_emulator.node.containers import list_blobs
+
+    timeout = httpx.Timeout(60, connect=10)
+    async with httpx.AsyncClient(timeout=timeout, follow_redirects=True) as http:
+        for file in files:
+            mode = file.get("fileMode", DEFAULT_MODE)
+            if "httpUrl" in file:
+                target = _target(directory, file["filePath"])
+                await _fetch(http, file["httpUrl"], target, mode, allow_files=allow_files)
+                continue
+            for name, url in await list_blobs(http, file):
+                target = _target(directory, f"{file.get('filePath', '.')}/{name}")
+                await _fetch(http, url, target, mode, allow_files=False)
+
+
+def _target(directory: Path, name: str) -> Path:
+    target = inside(directory, name)
+    if target is None:
+        text = "A resource file's path leaves the task's working directory"
+        raise WorkError(Failure("ResourceFileCreateFailed", text, (("FilePath", name),)))
+    return target
+
+
+async def _fetch(
+    http: httpx.AsyncClient, url: str, target: Path, mode: str, *, allow_files: bool
+) -> None:
+    import httpx
+
+    part = target.with_name(target.name + ".part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if urlsplit(url).scheme == "file":
+            _copy(url, part, target.name, allowed=allow_files)
+        else:
+            await _download(http, url, part, target.name)
+        os.chmod(part, int(mode, 8))  # noqa: PTH101 - a string path would do as well
+        part.replace(target)
+    except OSError as error:
+        raise WorkError(disk_failure(error, target.name)) from None
+    except httpx.TimeoutException:
+        text = "Timeout encountered while downloading one of the specified Azure Blob(s)"
+        raise _error("BlobDownloadTimedOut", text, url, target.name, "servererror") from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        text = f"Miscellaneous error encountered while downloading: {type(error).__name__}"
+        raise _error("BlobDownloadMiscError", text, url, target.name, "servererror") from None
+
+
+async def _download(http: httpx.AsyncClient, url: str, part: Path, name: str) -> None:
+    async with http.stream("GET", url) as response:
+        if response.status_code != 200:
+            raise _refused(response.status_code, url, name)
+        with _open(part) as out:
+            async for chunk in response.aiter_bytes(_CHUNK):
+                out.write(chunk)
+
+
+def _open(part: Path) -> Any:  # noqa: ANN401 - a file
+    return part.open("wb")
+
+
+def _refused(status: int, url: str, name: str) -> WorkError:
+    if status == 404:
+        return _error("BlobNotFound", "The specified blob does not exist", url, name)
+    if status in (401, 403):
+        text = "Access to one of the specified Azure Blob(s) is denied"
+        return _error("BlobAccessDenied", text, url, name)
+    text = f"Miscellaneous error encountered while downloading: HTTP status {status}"
+    return _error("BlobDownloadMiscError", text, url, name, "servererror")
+
+
+def _copy(url: str, part: Path, name: str, *, allowed: bool) -> None:
+    if not allowed:
+        text = "The service knows no file:// resource files; this emulator with --allow-file-urls"
+        raise _error("BlobDownloadMiscError", text, url, name)
+    source = Path(unquote(urlsplit(url).path))
+    if not source.is_file():
+        raise _refused(404, url, name)
+    with source.open("rb") as data, part.open("wb") as out:
+        while chunk := data.read(_CHUNK):
+            out.write(chunk)
+
+
+def _error(
+    code: str, text: str, url: str, name: str, category: Category = "usererror"
+) -> WorkError:
+    """An error that names the source without its query: that may hold a signature."""
+    source = url.partition("?")[0]
+    return WorkError(Failure(code, text, (("FilePath", name), ("BlobSource", source)), category))

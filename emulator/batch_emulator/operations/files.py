@@ -1,0 +1,213 @@
+"""Operations on the files of tasks and nodes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from batch_emulator.node.paths import inside
+from batch_emulator.operations.listing import FILES, question
+from batch_emulator.service import Service
+from batch_emulator.state.task import Task
+from batch_emulator.wire.errors import BatchError, invalid_query
+from batch_emulator.wire.iso8601 import format_http_time, format_time
+from batch_emulator.wire.paging import reply_page
+from batch_emulator.wire.reply import base_url, check_conditions, reply
+
+_RANGE = re.compile(r"bytes=(\d+)-(\d*)")
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class _Root:
+    """A folder whose files a client may see, and the address it has."""
+
+    folder: Path
+    url: str
+
+
+async def list_task_files(service: Service, request: Request) -> Response:
+    """List what lies in a task's folder."""
+    return _list(_task_root(service, request), request)
+
+
+async def get_task_file(service: Service, request: Request) -> Response:
+    """Download a task's file; for HEAD, its properties."""
+    return _get(_task_root(service, request), request)
+
+
+async def delete_task_file(service: Service, request: Request) -> Response:
+    """Delete a task's file, or with `recursive` a folder."""
+    return _delete(service, _task_root(service, request), request)
+
+
+async def list_node_files(service: Service, request: Request) -> Response:
+    """List what lies in a node's folder."""
+    return _list(_node_root(service, request), request)
+
+
+async def get_node_file(service: Service, request: Request) -> Response:
+    """Download a node's file; for HEAD, its properties."""
+    return _get(_node_root(service, request), request)
+
+
+async def delete_node_file(service: Service, request: Request) -> Response:
+    """Delete a node's file, or with `recursive` a folder."""
+    return _delete(service, _node_root(service, request), request)
+
+
+def _task_root(service: Service, request: Request) -> _Root:
+    task = service.account.task(request.path_params["jobId"], request.path_params["taskId"])
+    url = f"{task.url(base_url(request))}/files"
+    return _Root(_task_folder(service, task), url)
+
+
+def _task_folder(service: Service, task: Task) -> Path:
+    """A task's folder; it goes with its node, or when its retention is over."""
+    if task.place is None:
+        raise BatchError("TaskFilesUnavailable", Reason="The task has not run yet.")
+    if service.find_node(task.place.pool_id, task.place.node_id) is None:
+        raise BatchError("TaskFilesUnavailable", Reason="The task's node is gone.")
+    if not task.place.folder.is_dir():
+        running = task.state != "completed"
+        raise BatchError("TaskFilesUnavailable" if running else "TaskFilesCleanedup")
+    return task.place.folder
+
+
+def _node_root(service: Service, request: Request) -> _Root:
+    node = service.account.node(request.path_params["poolId"], request.path_params["nodeId"])
+    return _Root(node.root, f"{node.url(base_url(request))}/files")
+
+
+class _File:
+    """A file or folder in a list or on its own."""
+
+    def __init__(self, root: _Root, path: Path, sequence: int = 0) -> None:
+        self._root = root
+        self.path = path
+        self.sequence = sequence
+        self.gone = False
+        self.name = path.relative_to(root.folder).as_posix()
+        self.stat = path.stat()
+        self.modified = datetime.fromtimestamp(self.stat.st_mtime, UTC)
+        self.etag = f'"0x{self.stat.st_mtime_ns:X}"'
+        self.is_folder = path.is_dir()
+        self.url = f"{root.url}/{quote(self.name)}"
+
+    def peek(self, path: str) -> Any:  # noqa: ANN401 - a property may be anything
+        return self.name if path == "name" else None
+
+    def document(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "name": self.name,
+            "url": self.url,
+            "isDirectory": self.is_folder,
+        }
+        if not self.is_folder:
+            document["properties"] = {
+                "creationTime": format_time(datetime.fromtimestamp(self.stat.st_ctime, UTC)),
+                "lastModified": format_time(self.modified),
+                "contentLength": str(self.stat.st_size),
+                "contentType": "application/octet-stream",
+                "fileMode": self._mode(),
+            }
+        return document
+
+    def _mode(self) -> str:
+        return f"0o{self.stat.st_mode:o}"
+
+    def headers(self) -> dict[str, str]:
+        created = datetime.fromtimestamp(self.stat.st_ctime, UTC)
+        return {
+            "ETag": self.etag,
+            "Last-Modified": format_http_time(self.modified),
+            "ocp-creation-time": format_http_time(created),
+            "ocp-batch-file-isdirectory": str(self.is_folder),
+            "ocp-batch-file-url": self.url,
+            "ocp-batch-file-mode": self._mode(),
+        }
+
+
+def _list(root: _Root, request: Request) -> Response:
+    asked = question(request, FILES, None)
+    found = root.folder.rglob("*") if _recursive(request) else root.folder.glob("*")
+    paths = sorted(path for path in found if path.exists())
+    files = [_File(root, path, at) for at, path in enumerate(paths)]
+    return reply_page(request, files, asked, _File.document)
+
+
+def _get(root: _Root, request: Request) -> Response:
+    file = _find(root, request)
+    check_conditions(request, file)
+    headers = file.headers()
+    if request.method == "HEAD":
+        headers["Content-Length"] = "0" if file.is_folder else str(file.stat.st_size)
+        return Response(headers=headers, media_type="application/octet-stream")
+    if file.is_folder:
+        raise BatchError("FileNotFound", Reason="It is a directory.")
+    start, end = _span(request, file.stat.st_size)
+    headers["Content-Length"] = str(end - start)
+    media = "application/octet-stream"
+    # 200 for ranges too: the service's clients know of no 206 here.
+    return StreamingResponse(_stream(file.path, start, end), headers=headers, media_type=media)
+
+
+def _delete(service: Service, root: _Root, request: Request) -> Response:
+    file = _find(root, request)
+    if file.is_folder and not _recursive(request):
+        raise BatchError("OperationInvalidForCurrentState", Reason="A directory needs recursive.")
+    if file.is_folder:
+        service.remove_folders({file.path})
+    else:
+        file.path.unlink()
+    return reply(200)
+
+
+def _find(root: _Root, request: Request) -> _File:
+    path = inside(root.folder, request.path_params["filePath"])
+    if path is None or path == root.folder or not path.exists():
+        raise BatchError("FileNotFound")
+    return _File(root, path)
+
+
+def _recursive(request: Request) -> bool:
+    text = request.query_params.get("recursive", "false").lower()
+    if text not in ("true", "false"):
+        raise invalid_query("recursive", text, "true or false is expected.")
+    return text == "true"
+
+
+def _span(request: Request, size: int) -> tuple[int, int]:
+    """The bytes asked for: from, and up to but without."""
+    text = request.headers.get("ocp-range") or request.headers.get("range")
+    if not text:
+        return 0, size
+    match = _RANGE.fullmatch(text.strip())
+    if not match or len(match[1]) > 18 or len(match[2]) > 18:
+        raise BatchError("InvalidHeaderValue", HeaderName="ocp-range", HeaderValue=text)
+    start = int(match[1])
+    end = min(int(match[2]) + 1 if match[2] else size, size)
+    if start >= size or end <= start:
+        raise BatchError("InvalidRange")
+    return start, end
+
+
+async def _stream(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
+    with _open(path) as data:
+        data.seek(start)
+        left = end - start
+        while left and (chunk := data.read(min(_CHUNK, left))):
+            left -= len(chunk)
+            yield chunk
+
+
+def _open(path: Path) -> Any:  # noqa: ANN401 - a file
+    return path.open("rb")

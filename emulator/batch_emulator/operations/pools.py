@@ -1,0 +1,251 @@
+"""Operations on pools."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from batch_emulator.autoscale.evaluate import check_targets
+from batch_emulator.autoscale.syntax import FormulaError
+from batch_emulator.operations.checks import check_duration, check_id, check_range, check_work
+from batch_emulator.operations.listing import POOLS, question, selection
+from batch_emulator.scheduling.allocation import delete_pool as begin_deletion
+from batch_emulator.scheduling.allocation import resize, stop_resize
+from batch_emulator.scheduling.autoscaling import start_autoscale, stop_autoscale, try_formula
+from batch_emulator.service import Service
+from batch_emulator.state.pool import Pool
+from batch_emulator.wire.body import read_body
+from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
+from batch_emulator.wire.paging import choose, reply_page
+from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
+
+_TARGETS = ("targetDedicatedNodes", "targetLowPriorityNodes")
+_INTERVAL = (timedelta(minutes=5), timedelta(hours=168))
+_TIMEOUT = (timedelta(minutes=5), timedelta(hours=168))
+_FIXED = ("vmSize", "virtualMachineConfiguration", "taskSlotsPerNode", "taskSchedulingPolicy")
+"""What an update may change only while the pool has no nodes."""
+_MOST = 1_000_000
+
+
+async def create_pool(service: Service, request: Request) -> Response:
+    """Create a pool, and begin to fill it."""
+    body = await read_body(request, "BatchPoolCreateOptions")
+    _check_pool(body)
+    pool_id = body.pop("id")
+    if pool_id.lower() in service.account.pools:
+        raise BatchError("PoolExists")
+    pool = Pool(id=pool_id, created=service.now(), spec={})
+    targets = [body.pop(name, 0) for name in _TARGETS]
+    timeout = _timeout(body.pop("resizeTimeout", None))
+    formula, interval = body.pop("autoScaleFormula", None), _interval(body)
+    body.pop("enableAutoScale", None)
+    pool.spec = body
+    service.account.pools[pool_id.lower()] = pool
+    if formula is not None:
+        pool.formula, pool.interval = formula, interval or pool.interval
+        start_autoscale(service, pool)
+    else:
+        resize(service, pool, dedicated=targets[0], spot=targets[1], timeout=timeout)
+    return reply(201, resource=pool, url=f"{own_url(request)}/{pool_id}")
+
+
+async def list_pools(service: Service, request: Request) -> Response:
+    """List pools."""
+    asked = question(request, POOLS, "BatchPool")
+    base = base_url(request)
+    pools = list(service.account.pools.values())
+    return reply_page(request, pools, asked, lambda pool: pool.document(base))
+
+
+async def get_pool(service: Service, request: Request) -> Response:
+    """Get a pool; for HEAD, only whether it is there."""
+    pool = service.account.pool(request.path_params["poolId"])
+    check_conditions(request, pool)
+    document = pool.document(base_url(request))
+    return reply(200, body=choose(document, selection(request, "BatchPool")), resource=pool)
+
+
+async def delete_pool(service: Service, request: Request) -> Response:
+    """Delete a pool; its running tasks go back to their queues."""
+    pool = _changeable(service, request)
+    begin_deletion(service, pool)
+    return reply(202)
+
+
+async def update_pool(service: Service, request: Request) -> Response:
+    """Change what is given; the rest stays."""
+    pool = _changeable(service, request)
+    body = await read_body(request, "BatchPoolUpdateOptions")
+    fixed = [name for name in _FIXED if name in body]
+    if fixed and pool.nodes:
+        raise BatchError(
+            "OperationNotValidOnPool",
+            Reason=f"{', '.join(fixed)} can be changed only while the pool has no nodes.",
+        )
+    _check_spec({**pool.spec, **body})
+    pool.spec = {**pool.spec, **body}
+    pool.touch(service.now())
+    return reply(200, resource=pool, url=own_url(request))
+
+
+async def replace_pool_properties(service: Service, request: Request) -> Response:
+    """Replace start task, packages and metadata: what is not given is removed."""
+    pool = _changeable(service, request)
+    body = await read_body(request, "BatchPoolReplaceOptions")
+    _check_spec({**pool.spec, **body})
+    kept = {k: v for k, v in pool.spec.items() if k not in ("startTask", "metadata")}
+    pool.spec = {**kept, **body}
+    pool.touch(service.now())
+    return reply(204, resource=pool, url=own_url(request))
+
+
+async def resize_pool(service: Service, request: Request) -> Response:
+    """Want another number of nodes."""
+    pool = _changeable(service, request)
+    body = await read_body(request, "BatchPoolResizeOptions")
+    if pool.formula is not None:
+        raise BatchError("OperationNotValidOnPool", Reason="The pool has autoscale enabled.")
+    if pool.allocation != "steady":
+        raise BatchError("PoolBeingResized")
+    if not any(name in body for name in _TARGETS):
+        raise missing_property(_TARGETS[0], f"At least one is needed of {', '.join(_TARGETS)}.")
+    _check_targets(body)
+    resize(
+        service,
+        pool,
+        dedicated=body.get(_TARGETS[0], pool.dedicated),
+        spot=body.get(_TARGETS[1], pool.spot),
+        deallocation=body.get("nodeDeallocationOption", "requeue"),
+        timeout=_timeout(body.get("resizeTimeout")),
+    )
+    return reply(202, resource=pool, url=own_url(request))
+
+
+async def stop_pool_resize(service: Service, request: Request) -> Response:
+    """Stop a resize that is under way."""
+    pool = _changeable(service, request)
+    if pool.allocation != "resizing":
+        raise BatchError("OperationInvalidForCurrentState", Reason="The pool is not resizing.")
+    stop_resize(service, pool)
+    return reply(202, resource=pool, url=own_url(request))
+
+
+async def enable_autoscale(service: Service, request: Request) -> Response:
+    """Let a formula decide the pool's size, or change formula or interval."""
+    pool = _changeable(service, request)
+    body = await read_body(request, "BatchPoolEnableAutoScaleOptions")
+    formula = body.get("autoScaleFormula", pool.formula)
+    if formula is None:
+        raise missing_property("autoScaleFormula")
+    _check_formula(formula)
+    if pool.formula is None and pool.allocation != "steady":
+        raise BatchError("PoolBeingResized")
+    pool.formula = formula
+    pool.interval = _interval(body) or pool.interval
+    pool.touch(service.now())
+    start_autoscale(service, pool)
+    return reply(200, resource=pool, url=own_url(request))
+
+
+async def disable_autoscale(service: Service, request: Request) -> Response:
+    """Leave the pool at the size it has."""
+    pool = _changeable(service, request)
+    if pool.formula is None:
+        raise BatchError("OperationNotValidOnPool", Reason="Autoscale is not enabled.")
+    stop_autoscale(pool)
+    pool.formula = pool.autoscale_run = None
+    pool.touch(service.now())
+    return reply(200, resource=pool, url=own_url(request))
+
+
+async def evaluate_autoscale(service: Service, request: Request) -> Response:
+    """Say what a formula would do, without doing it."""
+    pool = service.account.pool(request.path_params["poolId"])
+    body = await read_body(request, "BatchPoolEvaluateAutoScaleOptions")
+    if pool.formula is None:
+        raise BatchError("OperationNotValidOnPool", Reason="Autoscale is not enabled.")
+    _check_formula(body["autoScaleFormula"])
+    run, _ = try_formula(service, pool, body["autoScaleFormula"])
+    return reply(200, body=run.document(), resource=pool, url=own_url(request))
+
+
+def _changeable(service: Service, request: Request) -> Pool:
+    """The pool of a request that would change it."""
+    pool = service.account.pool(request.path_params["poolId"])
+    check_conditions(request, pool)
+    if pool.state == "deleting":
+        raise BatchError("PoolBeingDeleted")
+    return pool
+
+
+def _check_pool(body: dict[str, Any]) -> None:
+    check_id("id", body["id"])
+    if "virtualMachineConfiguration" not in body:
+        raise missing_property("virtualMachineConfiguration")
+    _check_spec(body)
+    _check_targets(body)
+    scaled = body.get("enableAutoScale", False)
+    if scaled:
+        _check_autoscaled(body)
+    elif not any(name in body for name in _TARGETS):
+        raise missing_property(_TARGETS[0], f"At least one is needed of {', '.join(_TARGETS)}.")
+    elif "autoScaleFormula" in body or "autoScaleEvaluationInterval" in body:
+        raise BatchError(
+            "InvalidAutoScalingSettings", Reason="A formula needs enableAutoScale to be true."
+        )
+
+
+def _check_autoscaled(body: dict[str, Any]) -> None:
+    given = [name for name in _TARGETS if name in body]
+    if given:
+        reason = f"{', '.join(given)} must not be given where enableAutoScale is true."
+        raise BatchError("InvalidAutoScalingSettings", Reason=reason)
+    if "autoScaleFormula" not in body:
+        raise missing_property("autoScaleFormula", "enableAutoScale needs it.")
+    _check_formula(body["autoScaleFormula"])
+
+
+def _check_spec(spec: dict[str, Any]) -> None:
+    if not spec["vmSize"].strip():
+        raise invalid_property("vmSize", spec["vmSize"], "A size of machines is expected.")
+    check_range("taskSlotsPerNode", spec.get("taskSlotsPerNode", 1), 1, _most_slots(spec["vmSize"]))
+    image = spec["virtualMachineConfiguration"]["imageReference"]
+    market = all(name in image for name in ("publisher", "offer", "sku"))
+    if not market and "virtualMachineImageId" not in image:
+        reason = "publisher, offer and sku are needed, or virtualMachineImageId."
+        raise missing_property("virtualMachineConfiguration.imageReference", reason)
+    if "startTask" in spec:
+        check_work(spec["startTask"], "startTask.")
+
+
+def _most_slots(vm_size: str) -> int:
+    """Four times the cores, which a size's name tells: 4 in `Standard_D4s_v5`."""
+    cores = re.match(r"(?:Standard|Basic)_[A-Z]+(\d+)", vm_size, re.IGNORECASE)
+    return min(4 * int(cores[1]), 256) if cores and int(cores[1]) else 256
+
+
+def _check_targets(body: dict[str, Any]) -> None:
+    for name in _TARGETS:
+        check_range(name, body.get(name, 0), 0, _MOST)
+    _timeout(body.get("resizeTimeout"))
+    _interval(dict(body))
+
+
+def _check_formula(formula: str) -> None:
+    try:
+        check_targets(formula)
+    except FormulaError as error:
+        raise BatchError(error.code, Reason=str(error)) from None
+
+
+def _timeout(text: str | None) -> timedelta | None:
+    return None if text is None else check_duration("resizeTimeout", text, *_TIMEOUT)
+
+
+def _interval(body: dict[str, Any]) -> timedelta | None:
+    text = body.pop("autoScaleEvaluationInterval", None)
+    return None if text is None else check_duration("autoScaleEvaluationInterval", text, *_INTERVAL)

@@ -1,0 +1,201 @@
+"""Operations on tasks."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from batch_emulator.operations.checks import (
+    check_duration,
+    check_id,
+    check_range,
+    check_work,
+    require_active,
+)
+from batch_emulator.operations.listing import TASKS, question, selection
+from batch_emulator.scheduling import tasks as life
+from batch_emulator.service import Service
+from batch_emulator.state.job import Job
+from batch_emulator.state.task import Task
+from batch_emulator.wire.body import Json, read_body
+from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
+from batch_emulator.wire.iso8601 import format_time
+from batch_emulator.wire.paging import choose, reply_page
+from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
+
+MOST = 100
+"""Tasks in one call: the service's limit."""
+_LONGEST = timedelta(days=10675200)
+_CLOSED = {
+    "completed": "JobCompleted",
+    "terminating": "JobBeingTerminated",
+    "deleting": "JobBeingDeleted",
+}
+
+
+async def create_task(service: Service, request: Request) -> Response:
+    """Add a task to a job."""
+    job = _open_job(service, request)
+    body = await read_body(request, "BatchTaskCreateOptions")
+    task = _add(service, job, body)
+    return reply(201, resource=task, url=task.url(base_url(request)))
+
+
+async def create_task_collection(service: Service, request: Request) -> Response:
+    """Add up to 100 tasks to a job; each has its own result."""
+    job = _open_job(service, request)
+    body = await read_body(request, "BatchTaskGroup")
+    if len(body["value"]) > MOST:
+        raise invalid_property("value", len(body["value"]), f"At most {MOST} tasks in one call.")
+    base = base_url(request)
+    return reply(200, body={"value": [_try(service, job, one, base) for one in body["value"]]})
+
+
+async def list_tasks(service: Service, request: Request) -> Response:
+    """List a job's tasks."""
+    job = service.account.job(request.path_params["jobId"])
+    asked = question(request, TASKS, "BatchTask")
+    base = base_url(request)
+    return reply_page(request, job.order, asked, lambda task: task.document(base))
+
+
+async def get_task(service: Service, request: Request) -> Response:
+    """Get a task."""
+    task = _task(service, request)
+    check_conditions(request, task)
+    document = choose(task.document(base_url(request)), selection(request, "BatchTask"))
+    return reply(200, body=document, resource=task, url=own_url(request))
+
+
+async def replace_task(service: Service, request: Request) -> Response:
+    """Replace a task's constraints; without any it gets the defaults."""
+    task = _task(service, request)
+    check_conditions(request, task)
+    body = await read_body(request, "BatchTask")
+    if task.state == "completed":
+        raise BatchError("TaskCompleted")
+    _check_constraints(body.get("constraints", {}))
+    task.spec = {**task.spec, "constraints": body.get("constraints", {})}
+    task.touch(service.now())
+    return reply(200, resource=task, url=own_url(request))
+
+
+async def delete_task(service: Service, request: Request) -> Response:
+    """Delete a task with its files; if it runs, it ends."""
+    task = _task(service, request)
+    check_conditions(request, task)
+    life.delete_task(service, task)
+    return reply(200)
+
+
+async def terminate_task(service: Service, request: Request) -> Response:
+    """End a task; it completes as failed."""
+    task = _task(service, request)
+    check_conditions(request, task)
+    if task.state == "completed":
+        raise BatchError("TaskCompleted")
+    life.end_task(service, task)
+    return reply(204, resource=task, url=own_url(request))
+
+
+async def reactivate_task(service: Service, request: Request) -> Response:
+    """Let a failed task run again, with its retries counted anew."""
+    task = _task(service, request)
+    check_conditions(request, task)
+    require_active(_CLOSED, task.job.state)
+    if task.state != "completed":
+        raise BatchError("TaskNotCompleted")
+    if task.result == "success":
+        raise BatchError("TaskSucceeded")
+    life.reactivate(service, task)
+    return reply(204, resource=task, url=own_url(request))
+
+
+def _task(service: Service, request: Request) -> Task:
+    return service.account.task(request.path_params["jobId"], request.path_params["taskId"])
+
+
+def _open_job(service: Service, request: Request) -> Job:
+    """The job of a request that would add to it."""
+    job = service.account.job(request.path_params["jobId"])
+    require_active(_CLOSED, job.state)
+    return job
+
+
+def _try(service: Service, job: Job, body: Json, base: str) -> Json:
+    """Add one of several tasks, and tell how that went."""
+    task_id = body["id"]
+    try:
+        task = _add(service, job, body)
+    except BatchError as error:
+        return {
+            "status": "clienterror",
+            "taskId": task_id,
+            "error": error.body("", service.now()),
+        }
+    return {
+        "status": "success",
+        "taskId": task.id,
+        "eTag": task.etag,
+        "lastModified": format_time(task.modified),
+        "location": task.url(base),
+    }
+
+
+def _add(service: Service, job: Job, body: Json) -> Task:
+    task_id = body.pop("id")
+    check_id("id", task_id)
+    if task_id.lower() in job.tasks:
+        raise BatchError("TaskExists")
+    _check_task(service, job, body)
+    return life.add_task(service, job, task_id, body)
+
+
+def _check_task(service: Service, job: Job, body: Json) -> None:
+    check_work(body)
+    _check_constraints(body.get("constraints", {}))
+    if "multiInstanceSettings" in body:
+        raise BatchError("NotImplemented", PropertyName="multiInstanceSettings")
+    if "dependsOn" in body:
+        _check_dependencies(job, body["dependsOn"])
+    _check_exit_conditions(job, body.get("exitConditions", {}))
+    pool = service.account.pools.get(job.pool_id.lower())
+    check_range("requiredSlots", body.get("requiredSlots", 1), 1, pool.slots if pool else 256)
+    if pool and pool.has_containers != ("containerSettings" in body):
+        needed = "needed: the pool has" if pool.has_containers else "forbidden: the pool has no"
+        reason = f"Container settings are {needed} container configuration."
+        raise invalid_property("containerSettings", body.get("containerSettings"), reason)
+
+
+def _check_constraints(constraints: dict[str, Any]) -> None:
+    retries = constraints.get("maxTaskRetryCount", 0)
+    check_range("constraints.maxTaskRetryCount", retries, -1, 2**31 - 1)
+    for name in ("maxWallClockTime", "retentionTime"):
+        if name in constraints:
+            check_duration(f"constraints.{name}", constraints[name], timedelta(0), _LONGEST)
+
+
+def _check_dependencies(job: Job, wanted: dict[str, Any]) -> None:
+    if not job.spec.get("usesTaskDependencies"):
+        raise BatchError("TaskDependenciesNotSpecifiedOnJob")
+    for span in wanted.get("taskIdRanges", ()):
+        if not 0 <= span["start"] <= span["end"]:
+            raise invalid_property("dependsOn.taskIdRanges", span, "0 <= start <= end is allowed.")
+
+
+def _check_exit_conditions(job: Job, conditions: dict[str, Any]) -> None:
+    """Job actions want a job that performs them, as the service has it."""
+    single = ("preProcessingError", "fileUploadError", "default")
+    options = [conditions[name] for name in single if name in conditions]
+    for mapping in (*conditions.get("exitCodes", ()), *conditions.get("exitCodeRanges", ())):
+        if "exitOptions" not in mapping:
+            raise missing_property("exitConditions.exitOptions")
+        options.append(mapping["exitOptions"])
+    performs = job.spec.get("onTaskFailure") == "performexitoptionsjobaction"
+    for given in options:
+        if "jobAction" in given and not performs:
+            reason = "The job's onTaskFailure is noaction."
+            raise invalid_property("exitConditions.jobAction", given["jobAction"], reason)

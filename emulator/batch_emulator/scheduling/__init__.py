@@ -1,0 +1,1 @@
+"""Who runs what, where and when: the lives of pools, nodes, jobs and tasks."""

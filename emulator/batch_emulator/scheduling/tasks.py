@@ -1,0 +1,141 @@
+"""A task's life: it waits, runs, is tried again or not, and completes."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from typing import Any
+
+from batch_emulator.node.attempt import Attempt
+from batch_emulator.node.work import Outcome
+from batch_emulator.scheduling.exit_conditions import exit_options
+from batch_emulator.scheduling.jobs import advance, disable_job, end_if_all_done, terminate_job
+from batch_emulator.service import Service
+from batch_emulator.state.job import Job
+from batch_emulator.state.task import Failure, Task
+
+_ENDED = Failure("TaskEnded", "Task Was Ended by User Request")
+_KEPT = timedelta(days=365)
+"""Files with a longer retention are kept while the emulator runs."""
+
+
+def add_task(service: Service, job: Job, task_id: str, spec: dict[str, Any]) -> Task:
+    """Add a task to a job."""
+    task = Task(id=task_id, created=service.now(), job=job, spec=spec)
+    job.add(task)
+    service.wake(job.pool_id)
+    return task
+
+
+def begin(service: Service, task: Task) -> None:
+    """Note that a task starts on its node."""
+    now = service.now()
+    task.job.move(task, "running", now)
+    task.started = now
+    if task.retries:
+        task.last_retry = now
+
+
+def settle(service: Service, attempt: Attempt, outcome: Outcome | None) -> None:
+    """Note that a try has ended: by itself with an outcome, or from outside."""
+    task, job, now = attempt.task, attempt.task.job, service.now()
+    attempt.node.release(task, now)
+    job.attempts.discard(attempt)
+    task.attempt = None
+    if attempt.ending == "delete":
+        if not task.gone:
+            job.remove(task)
+    elif attempt.ending == "requeue":
+        _wait_again(service, task)
+    elif attempt.ending == "terminate" or outcome is None:
+        _complete(service, task, Outcome("run", failure=_ENDED))
+    elif outcome.retryable and _may_retry(task):
+        task.retries += 1
+        _wait_again(service, task)
+    else:
+        _complete(service, task, outcome)
+    advance(service, job)
+    service.wake(attempt.node.pool.id)
+
+
+def end_task(service: Service, task: Task) -> None:
+    """Terminate a task, whether it waits or runs."""
+    if task.attempt is not None:
+        task.attempt.end("terminate")
+    else:
+        task.job.dequeue(task)
+        _complete(service, task, Outcome("run", failure=_ENDED))
+
+
+def delete_task(service: Service, task: Task) -> None:
+    """Remove a task, its process and its files."""
+    task.job.remove(task)
+    if task.attempt is not None:
+        task.attempt.end("delete")
+    if task.place:
+        service.remove_folders({task.place.folder})
+    end_if_all_done(service, task.job)
+
+
+def reactivate(service: Service, task: Task) -> None:
+    """Let a failed task run again, with its retries counted anew."""
+    task.job.move(task, "active", service.now())
+    task.exit_code = task.result = task.failure = task.ended = task.last_retry = None
+    task.retries = 0
+    task.requeues += 1
+    task.last_requeue = service.now()
+    task.touch(service.now())
+    task.job.enqueue(task)
+    service.wake(task.job.pool_id)
+
+
+def _may_retry(task: Task) -> bool:
+    return task.max_retries == -1 or task.retries < task.max_retries
+
+
+def _wait_again(service: Service, task: Task) -> None:
+    task.job.move(task, "active", service.now())
+    task.job.enqueue(task)
+
+
+def _complete(service: Service, task: Task, outcome: Outcome) -> None:
+    now, job = service.now(), task.job
+    task.exit_code, task.failure = outcome.exit_code, outcome.failure
+    task.result = "failure" if outcome.failure else "success"
+    task.ended = now
+    job.move(task, "completed", now)
+    task.touch(now)
+    if task.result == "success" and task.place:
+        node = service.find_node(task.place.pool_id, task.place.node_id)
+        if node:
+            node.total_succeeded += 1
+    _keep_files(service, task)
+    _follow(service, task, outcome)
+
+
+def _follow(service: Service, task: Task, outcome: Outcome) -> None:
+    """Do what the task's exit conditions say about its job and its dependants."""
+    job = task.job
+    options = exit_options(task, outcome)
+    if options.dependency == "satisfy":
+        for waiting in job.dependencies.satisfy(task.id):
+            if waiting.state == "active":
+                job.enqueue(waiting)
+    if job.state == "active" and job.spec.get("onTaskFailure") == "performexitoptionsjobaction":
+        if options.job == "terminate":
+            terminate_job(service, job, "TaskFailed")
+        elif options.job == "disable":
+            disable_job(service, job, "requeue")
+    end_if_all_done(service, job)
+
+
+def _keep_files(service: Service, task: Task) -> None:
+    if task.place and task.retention < _KEPT:
+        loop = asyncio.get_running_loop()
+        loop.call_later(task.retention.total_seconds(), _clean_up, service, task, task.ended)
+
+
+def _clean_up(service: Service, task: Task, ended: object) -> None:
+    # The same end: a task that was reactivated meanwhile keeps its files.
+    if task.place and task.ended is ended:
+        service.remove_folders({task.place.folder})

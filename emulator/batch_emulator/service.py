@@ -1,0 +1,73 @@
+"""The one owner of everything: options, clock, state and the bell that wakes the scheduler.
+
+One event loop runs it all, so nothing needs a lock: between two `await`s nobody else acts.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Coroutine
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from batch_emulator.clock import Clock
+from batch_emulator.node.warden import Warden
+from batch_emulator.options import Options
+from batch_emulator.state.account import Account
+from batch_emulator.state.node import Node
+
+
+@dataclass(slots=True)
+class Service:
+    """An emulated Batch account at work."""
+
+    options: Options
+    clock: Clock
+    warden: Warden
+    endpoint: str = ""
+    """`http://host:port`, once listening."""
+    account: Account = field(default_factory=Account)
+    bell: asyncio.Event = field(default_factory=asyncio.Event)
+    woken: set[str] = field(default_factory=set[str])
+    """Pools, by id in lower case, where something may be able to run."""
+    background: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
+
+    def now(self) -> datetime:
+        """The real time, in UTC."""
+        return self.clock.now()
+
+    def wake(self, pool_id: str) -> None:
+        """Have the scheduler look at a pool."""
+        self.woken.add(pool_id.lower())
+        self.bell.set()
+
+    def find_node(self, pool_id: str, node_id: str) -> Node | None:
+        """A node, if it is still there."""
+        pool = self.account.pools.get(pool_id.lower())
+        return pool.nodes.get(node_id) if pool else None
+
+    def pool_folder(self, pool_id: str) -> Path:
+        """Where a pool's nodes have their folders."""
+        return self.options.state / "pools" / pool_id
+
+    def remove_folders(self, folders: set[Path]) -> None:
+        """Delete folders, beside: a task may have left many files."""
+        for folder in folders:
+            self.spawn(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        """Run something beside, and hold on to it until it ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.background.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self.background.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            task.get_loop().call_exception_handler(
+                {"message": "background work of the emulator failed", "exception": error}
+            )

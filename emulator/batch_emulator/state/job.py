@@ -1,0 +1,213 @@
+"""A job: its tasks, their queue, and counts that are always right."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from batch_emulator.state.dependencies import Dependencies
+from batch_emulator.state.resource import Resource, without_none
+from batch_emulator.state.task import Task, TaskState
+from batch_emulator.wire.iso8601 import format_time
+
+if TYPE_CHECKING:
+    from batch_emulator.node.attempt import Attempt
+
+JobState = Literal[
+    "active", "disabling", "disabled", "enabling", "terminating", "completed", "deleting"
+]
+
+
+@dataclass(slots=True)
+class Counts:
+    """Tasks, or slots of tasks, by state."""
+
+    active: int = 0
+    running: int = 0
+    completed: int = 0
+    succeeded: int = 0
+    failed: int = 0
+
+    def document(self) -> dict[str, int]:
+        """The service's JSON."""
+        return {
+            "active": self.active,
+            "running": self.running,
+            "completed": self.completed,
+            "succeeded": self.succeeded,
+            "failed": self.failed,
+        }
+
+    def shift(self, task: Task, amount: int) -> None:
+        """Count a task in its present state in, or out."""
+        if task.state == "completed":
+            self.completed += amount
+            if task.result == "success":
+                self.succeeded += amount
+            else:
+                self.failed += amount
+        elif task.state == "active":
+            self.active += amount
+        else:
+            self.running += amount
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Job(Resource):
+    """A job of the account."""
+
+    spec: dict[str, Any]
+    """As the client sent and changed it, without its id."""
+    state: JobState = "active"
+    state_since: datetime = field(init=False)
+    previous_state: JobState | None = None
+    previous_since: datetime | None = None
+    ended: datetime | None = None
+    terminate_reason: str | None = None
+    tasks: dict[str, Task] = field(default_factory=dict[str, Task])
+    """By id in lower case: ids differ by more than case."""
+    order: list[Task] = field(default_factory=list[Task])
+    """By sequence, deleted ones included until they are a half."""
+    counts: Counts = field(default_factory=Counts)
+    slot_counts: Counts = field(default_factory=Counts)
+    dependencies: Dependencies = field(default_factory=Dependencies)
+    ready: int = 0
+    """Tasks in the queue."""
+    attempts: set[Attempt] = field(default_factory=set["Attempt"])
+    """Runs of its tasks that are under way."""
+    folders: set[Path] = field(default_factory=set[Path])
+    """Where its tasks left files: a folder a node."""
+    timer: asyncio.TimerHandle | None = None
+    """Ends it when its time is up."""
+    _queue: list[tuple[int, Task]] = field(default_factory=list[tuple[int, Task]])
+
+    def __post_init__(self) -> None:
+        """A new job is in its state since it was made."""
+        Resource.__post_init__(self)
+        self.state_since = self.created
+
+    @property
+    def pool_id(self) -> str:
+        """The pool it runs on, which need not exist."""
+        return self.spec["poolInfo"].get("poolId", "")
+
+    @property
+    def priority(self) -> int:
+        """From -1000 to 1000; higher goes first."""
+        return self.spec.get("priority", 0)
+
+    @property
+    def max_retries(self) -> int:
+        """Times its tasks may be tried again unless they say otherwise."""
+        return self.spec.get("constraints", {}).get("maxTaskRetryCount", 0)
+
+    @property
+    def max_parallel(self) -> int | None:
+        """Tasks that may run at once."""
+        limit = self.spec.get("maxParallelTasks", -1)
+        return None if limit == -1 else limit
+
+    def add(self, task: Task) -> None:
+        """Take in a new task."""
+        self.tasks[task.id.lower()] = task
+        self.order.append(task)
+        self.counts.shift(task, 1)
+        self.slot_counts.shift(task, task.slots)
+        self.dependencies.add(task)
+        if not task.waits_for:
+            self.enqueue(task)
+
+    def remove(self, task: Task) -> None:
+        """Forget a task."""
+        self.dequeue(task)
+        del self.tasks[task.id.lower()]
+        self.counts.shift(task, -1)
+        self.slot_counts.shift(task, -task.slots)
+        task.gone = True
+        if len(self.order) > 2 * len(self.tasks) + 100:
+            self.order = [task for task in self.order if not task.gone]
+
+    def move(self, task: Task, state: TaskState, now: datetime) -> None:
+        """Change a task's state; a result has to be set through `finish`."""
+        self.counts.shift(task, -1)
+        self.slot_counts.shift(task, -task.slots)
+        task.enter(state, now)
+        self.counts.shift(task, 1)
+        self.slot_counts.shift(task, task.slots)
+
+    def enqueue(self, task: Task) -> None:
+        """Let a task wait for a node; one that waited before keeps its place."""
+        if not task.queued:
+            task.queued = True
+            self.ready += 1
+            heapq.heappush(self._queue, (task.sequence, task))
+
+    def dequeue(self, task: Task) -> None:
+        """Take a task out of the queue, if it is in it."""
+        if task.queued:
+            task.queued = False
+            self.ready -= 1
+
+    def first(self) -> Task | None:
+        """The task whose turn it is."""
+        while self._queue and not self._queue[0][1].queued:
+            heapq.heappop(self._queue)
+        return self._queue[0][1] if self._queue else None
+
+    def enter(self, state: JobState, now: datetime) -> None:
+        """Change state."""
+        self.previous_state, self.previous_since = self.state, self.state_since
+        self.state, self.state_since = state, now
+        self.touch(now)
+
+    def url(self, base: str) -> str:
+        """The job's address."""
+        return f"{base}/jobs/{self.id}"
+
+    def document(self, base: str) -> dict[str, Any]:
+        """The service's JSON of a job."""
+        previous = self.previous_since
+        return without_none(
+            {
+                "id": self.id,
+                "url": self.url(base),
+                "eTag": self.etag,
+                "creationTime": format_time(self.created),
+                "lastModified": format_time(self.modified),
+                "state": self.state,
+                "stateTransitionTime": format_time(self.state_since),
+                "previousState": self.previous_state,
+                "previousStateTransitionTime": format_time(previous) if previous else None,
+                "priority": 0,
+                "maxParallelTasks": -1,
+                "allowTaskPreemption": False,
+                "usesTaskDependencies": False,
+                "onAllTasksComplete": "noaction",
+                "onTaskFailure": "noaction",
+                **self.spec,
+                "constraints": self._constraints(),
+                "executionInfo": self._execution(),
+            }
+        )
+
+    def _constraints(self) -> dict[str, Any]:
+        given: dict[str, Any] = self.spec.get("constraints", {})
+        return {
+            "maxWallClockTime": "P10675199DT2H48M5.4775807S",
+            "maxTaskRetryCount": self.max_retries,
+            **given,
+        }
+
+    def _execution(self) -> dict[str, Any]:
+        return without_none(
+            {
+                "startTime": format_time(self.created),
+                "endTime": format_time(self.ended) if self.ended else None,
+                "poolId": self.pool_id,
+                "terminateReason": self.terminate_reason,
+            }
+        )

@@ -1,0 +1,150 @@
+"""A pool: nodes, how many are wanted, and who decides that."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, Literal
+
+from batch_emulator.state.node import Node
+from batch_emulator.state.resource import Resource, without_none
+from batch_emulator.wire.iso8601 import format_duration, format_time
+
+Allocation = Literal["steady", "resizing", "stopping"]
+Deallocation = Literal["requeue", "terminate", "taskcompletion", "retaineddata"]
+
+SAMPLES = 2880
+"""Samples kept: a day of one every 30 seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """What autoscale formulas can look back at."""
+
+    time: float
+    """Service time, in seconds since the epoch."""
+    values: dict[str, float]
+    """By the names of the service-defined variables, without their `$`."""
+
+
+@dataclass(frozen=True, slots=True)
+class AutoscaleRun:
+    """The outcome of an evaluation."""
+
+    time: datetime
+    results: str
+    """`$name=value` pairs, separated by `;`."""
+    error: tuple[str, str] | None = None
+    """Code and message."""
+
+    def document(self) -> dict[str, Any]:
+        """The service's JSON."""
+        document: dict[str, Any] = {"timestamp": format_time(self.time), "results": self.results}
+        if self.error:
+            document["error"] = {"code": self.error[0], "message": self.error[1], "values": []}
+        return document
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Pool(Resource):
+    """A pool of the account."""
+
+    spec: dict[str, Any]
+    """As the client sent and changed it, without its id, targets and autoscale settings."""
+    state: Literal["active", "deleting"] = "active"
+    state_since: datetime = field(init=False)
+    allocation: Allocation = "steady"
+    allocation_since: datetime = field(init=False)
+    dedicated: int = 0
+    """Dedicated nodes wanted."""
+    spot: int = 0
+    """Low-priority nodes wanted."""
+    deallocation: Deallocation = "requeue"
+    resize_timeout: timedelta = timedelta(minutes=15)
+    resize_errors: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
+    """Codes and messages of the last resize."""
+    formula: str | None = None
+    """The autoscale formula, while autoscale is enabled."""
+    interval: timedelta = timedelta(minutes=15)
+    autoscale_run: AutoscaleRun | None = None
+    samples: deque[Sample] = field(default_factory=lambda: deque[Sample](maxlen=SAMPLES))
+    nodes: dict[str, Node] = field(default_factory=dict[str, Node])
+    """By id in lower case."""
+    resizing: asyncio.Task[None] | None = None
+    scaling: asyncio.Task[None] | None = None
+
+    def __post_init__(self) -> None:
+        """A new pool is in its states since it was made."""
+        Resource.__post_init__(self)
+        self.state_since = self.allocation_since = self.created
+
+    @property
+    def slots(self) -> int:
+        """Task slots of each node."""
+        return self.spec.get("taskSlotsPerNode", 1)
+
+    @property
+    def packs(self) -> bool:
+        """Whether tasks fill one node before the next."""
+        return self.spec.get("taskSchedulingPolicy", {}).get("nodeFillType") == "pack"
+
+    @property
+    def has_containers(self) -> bool:
+        """Whether its tasks must have container settings."""
+        return "containerConfiguration" in self.spec.get("virtualMachineConfiguration", {})
+
+    def count(self, *, dedicated: bool) -> int:
+        """Nodes that are there; those that leave still count, as at the service."""
+        return sum(node.dedicated == dedicated for node in self.nodes.values())
+
+    def allocate(self, allocation: Allocation, now: datetime) -> None:
+        """Change the allocation's state."""
+        if allocation != self.allocation:
+            self.allocation, self.allocation_since = allocation, now
+            self.touch(now)
+
+    def url(self, base: str) -> str:
+        """The pool's address."""
+        return f"{base}/pools/{self.id}"
+
+    def document(self, base: str) -> dict[str, Any]:
+        """The service's JSON of a pool."""
+        return without_none(
+            {
+                "id": self.id,
+                "url": self.url(base),
+                "eTag": self.etag,
+                "creationTime": format_time(self.created),
+                "lastModified": format_time(self.modified),
+                "state": self.state,
+                "stateTransitionTime": format_time(self.state_since),
+                "allocationState": self.allocation,
+                "allocationStateTransitionTime": format_time(self.allocation_since),
+                "taskSlotsPerNode": 1,
+                "taskSchedulingPolicy": {"nodeFillType": "spread"},
+                "enableInterNodeCommunication": False,
+                **self.spec,
+                "resizeTimeout": format_duration(self.resize_timeout),
+                "resizeErrors": self._errors(),
+                "currentDedicatedNodes": self.count(dedicated=True),
+                "currentLowPriorityNodes": self.count(dedicated=False),
+                "targetDedicatedNodes": self.dedicated,
+                "targetLowPriorityNodes": self.spot,
+                **self._autoscale(),
+            }
+        )
+
+    def _errors(self) -> list[dict[str, Any]] | None:
+        return [{"code": c, "message": m, "values": []} for c, m in self.resize_errors] or None
+
+    def _autoscale(self) -> dict[str, Any]:
+        if self.formula is None:
+            return {"enableAutoScale": False}
+        return {
+            "enableAutoScale": True,
+            "autoScaleFormula": self.formula,
+            "autoScaleEvaluationInterval": format_duration(self.interval),
+            "autoScaleRun": self.autoscale_run.document() if self.autoscale_run else None,
+        }

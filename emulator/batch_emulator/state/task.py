@@ -1,0 +1,205 @@
+"""A task: what was asked for, and what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from batch_emulator.state.resource import Resource, without_none
+from batch_emulator.wire.iso8601 import format_time, parse_duration
+
+if TYPE_CHECKING:
+    from batch_emulator.node.attempt import Attempt
+    from batch_emulator.state.job import Job
+
+TaskState = Literal["active", "preparing", "running", "completed"]
+Result = Literal["success", "failure"]
+Category = Literal["usererror", "servererror"]
+
+RETENTION = timedelta(days=7)
+"""How long a completed task's files stay unless it says otherwise: the service's default."""
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why a task failed: the service's `failureInfo`."""
+
+    code: str
+    message: str
+    details: tuple[tuple[str, str], ...] = ()
+    category: Category = "usererror"
+
+    def document(self) -> dict[str, Any]:
+        """The service's JSON."""
+        details = [{"name": name, "value": value} for name, value in self.details]
+        return {
+            "category": self.category,
+            "code": self.code,
+            "message": self.message,
+            "details": details,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a task runs or ran; it stays known after the node is gone."""
+
+    pool_id: str
+    node_id: str
+    folder: Path
+    """The task's folder, which holds `wd`, `stdout.txt` and `stderr.txt`."""
+
+    def document(self, base: str) -> dict[str, Any]:
+        """The service's `nodeInfo`."""
+        url = f"{base}/pools/{self.pool_id}/nodes/{self.node_id}"
+        root = "/".join(self.folder.parts[-4:])
+        return {
+            "affinityId": f"TVM:{self.node_id}",
+            "nodeUrl": url,
+            "poolId": self.pool_id,
+            "nodeId": self.node_id,
+            "taskRootDirectory": root,
+            "taskRootDirectoryUrl": f"{url}/files/{root}",
+        }
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Task(Resource):
+    """A task of a job."""
+
+    job: Job
+    spec: dict[str, Any]
+    """As the client sent it, without its id."""
+    state: TaskState = "active"
+    state_since: datetime = field(init=False)
+    previous_state: TaskState | None = None
+    previous_since: datetime | None = None
+    started: datetime | None = None
+    ended: datetime | None = None
+    exit_code: int | None = None
+    result: Result | None = None
+    failure: Failure | None = None
+    retries: int = 0
+    last_retry: datetime | None = None
+    requeues: int = 0
+    last_requeue: datetime | None = None
+    container: str | None = None
+    """How a container task ran, in words."""
+    place: Place | None = None
+    attempt: Attempt | None = None
+    """The run that is under way."""
+    waits_for: int = 0
+    """Tasks it depends on that are not satisfied yet."""
+    queued: bool = False
+    """Whether it stands in its job's queue."""
+
+    def __post_init__(self) -> None:
+        """A new task is in its state since it was made."""
+        Resource.__post_init__(self)
+        self.state_since = self.created
+
+    @property
+    def slots(self) -> int:
+        """Slots of a node that it takes."""
+        return self.spec.get("requiredSlots", 1)
+
+    @property
+    def max_retries(self) -> int:
+        """Times it may be tried again; -1 is without end."""
+        own = self.spec.get("constraints", {}).get("maxTaskRetryCount")
+        return self.job.max_retries if own is None else own
+
+    @property
+    def wall_clock_limit(self) -> timedelta | None:
+        """How long one try may take."""
+        text = self.spec.get("constraints", {}).get("maxWallClockTime")
+        return None if text is None else parse_duration(text)
+
+    @property
+    def retention(self) -> timedelta:
+        """How long its files stay after it completed."""
+        text = self.spec.get("constraints", {}).get("retentionTime")
+        return RETENTION if text is None else parse_duration(text)
+
+    def enter(self, state: TaskState, now: datetime) -> None:
+        """Change state. The job's counts are the caller's business: use `Job.move`."""
+        self.previous_state, self.previous_since = self.state, self.state_since
+        self.state, self.state_since = state, now
+
+    def url(self, base: str) -> str:
+        """The task's address."""
+        return f"{self.job.url(base)}/tasks/{self.id}"
+
+    def document(self, base: str) -> dict[str, Any]:
+        """The service's JSON of a task."""
+        return without_none(
+            {
+                "id": self.id,
+                "url": self.url(base),
+                "eTag": self.etag,
+                "creationTime": format_time(self.created),
+                "lastModified": format_time(self.modified),
+                "state": self.state,
+                "stateTransitionTime": format_time(self.state_since),
+                "previousState": self.previous_state,
+                "previousStateTransitionTime": _time(self.previous_since),
+                **self.spec,
+                "requiredSlots": self.slots,
+                "constraints": self._constraints(),
+                "executionInfo": self.execution(),
+                "nodeInfo": self.place.document(base) if self.place else None,
+            }
+        )
+
+    def _constraints(self) -> dict[str, Any]:
+        given: dict[str, Any] = self.spec.get("constraints", {})
+        return {
+            "maxWallClockTime": "P10675199DT2H48M5.4775807S",
+            "retentionTime": "P7D",
+            "maxTaskRetryCount": self.max_retries,
+            **given,
+        }
+
+    def execution(self) -> dict[str, Any]:
+        """The service's `executionInfo`: results only once completed."""
+        container = {"state": self.container} if self.container else None
+        return without_none(
+            {
+                "startTime": _time(self.started),
+                "endTime": _time(self.ended),
+                "exitCode": self.exit_code,
+                "containerInfo": container,
+                "result": self.result,
+                "failureInfo": self.failure.document() if self.failure else None,
+                "retryCount": self.retries,
+                "lastRetryTime": _time(self.last_retry),
+                "requeueCount": self.requeues,
+                "lastRequeueTime": _time(self.last_requeue),
+            }
+        )
+
+    def peek(self, path: str) -> Any:  # noqa: ANN401 - a property may be anything
+        """A property for filters, without building the whole document for the usual ones."""
+        quick = _QUICK.get(path)
+        return quick(self) if quick else Resource.peek(self, path)
+
+
+_QUICK: dict[str, Callable[[Task], Any]] = {
+    "id": lambda task: task.id,
+    "state": lambda task: task.state,
+    "stateTransitionTime": lambda task: task.state_since,
+    "creationTime": lambda task: task.created,
+    "lastModified": lambda task: task.modified,
+    "executionInfo/exitCode": lambda task: task.exit_code,
+    "executionInfo/result": lambda task: task.result,
+    "executionInfo/retryCount": lambda task: task.retries,
+    "executionInfo/startTime": lambda task: task.started,
+    "executionInfo/endTime": lambda task: task.ended,
+}
+
+
+def _time(value: datetime | None) -> str | None:
+    return None if value is None else format_time(value)

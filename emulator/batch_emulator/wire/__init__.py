@@ -1,0 +1,1 @@
+"""The wire: signatures, errors, paging, filters, headers. It knows nothing of Batch's rules."""

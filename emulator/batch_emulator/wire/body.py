@@ -1,0 +1,144 @@
+"""Request bodies: read within a limit, and checked against the service's own shapes.
+
+`schemas.json` holds the shapes, derived from the models of the azure-batch wheel: names, types,
+allowed values and what is required. What they cannot say (this with that, ranges) operations check.
+"""
+
+from __future__ import annotations
+
+import json
+from functools import cache
+from importlib.resources import files
+from typing import Any, cast
+
+from starlette.requests import Request
+
+from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
+from batch_emulator.wire.iso8601 import parse_duration, parse_time
+
+Json = dict[str, Any]
+
+LIMIT = 1024 * 1024
+"""The service's limit for a body, in bytes; a larger one is `RequestBodyTooLarge`."""
+
+
+@cache
+def schemas() -> dict[str, Json]:
+    """All shapes, by the wheel's class names."""
+    text = files("batch_emulator.wire").joinpath("schemas.json").read_text("utf-8")
+    return cast("dict[str, Json]", json.loads(text))
+
+
+def property_names(shape: str) -> frozenset[str]:
+    """The names a resource of this shape can have."""
+    return frozenset(schemas()[shape]["properties"])
+
+
+async def read_body(request: Request, shape: str, *, optional: bool = False) -> Json:
+    """The request's JSON, checked against a shape; `null` counts as absent.
+
+    Raises:
+        BatchError: if it is too large, no JSON, or not of the shape.
+    """
+    raw = await _read(request)
+    if not raw and optional:
+        return {}
+    try:
+        value: Any = json.loads(raw, parse_constant=_no_number)
+    except (ValueError, RecursionError):
+        raise BatchError("InvalidRequestBody", Reason="The body is not JSON.") from None
+    if not isinstance(value, dict):
+        raise BatchError("InvalidRequestBody", Reason="The body is not a JSON object.")
+    return check(cast("Json", value), shape)
+
+
+def _no_number(text: str) -> None:
+    """Refuse NaN and the infinities, which Python reads and JSON does not have."""
+    raise ValueError(text)
+
+
+async def _read(request: Request) -> bytes:
+    declared = request.headers.get("content-length", "0")
+    if declared.isdigit() and int(declared) > LIMIT:
+        raise BatchError("RequestBodyTooLarge", MaxLimit=LIMIT)
+    parts = bytearray()
+    async for part in request.stream():
+        parts += part
+        if len(parts) > LIMIT:
+            raise BatchError("RequestBodyTooLarge", MaxLimit=LIMIT)
+    return bytes(parts)
+
+
+def check(value: Json, shape: str, path: str = "") -> Json:
+    """Check an object against a shape and return it without its `null` members.
+
+    Raises:
+        BatchError: naming the property, the value and what is allowed.
+    """
+    schema = schemas()[shape]
+    properties: Json = schema["properties"]
+    result: Json = {}
+    for name, member in value.items():
+        if name.startswith("odata."):
+            continue
+        if name not in properties:
+            raise BatchError(
+                "InvalidRequestBody",
+                PropertyName=path + name,
+                Reason=f"{shape} has no property of this name.",
+            )
+        if member is not None:
+            result[name] = _check(member, properties[name], path + name)
+    for name in schema.get("required", ()):
+        if name not in result:
+            raise missing_property(path + name)
+    return result
+
+
+def _check(value: Any, kind: Json, path: str) -> Any:  # noqa: ANN401 - JSON is anything
+    if "ref" in kind:
+        if not isinstance(value, dict):
+            raise invalid_property(path, value, "An object is expected.")
+        return check(cast("Json", value), kind["ref"], path + ".")
+    if "list" in kind:
+        if not isinstance(value, list):
+            raise invalid_property(path, value, "An array is expected.")
+        members = cast("list[Any]", value)
+        return [_check(v, kind["list"], f"{path}[{i}]") for i, v in enumerate(members)]
+    if "enum" in kind:
+        return _check_choice(value, kind["enum"], path)
+    reason = _fault(value, kind["type"])
+    if reason:
+        raise invalid_property(path, value, reason)
+    return value
+
+
+def _check_choice(value: object, choices: list[str], path: str) -> str:
+    for choice in choices:
+        if isinstance(value, str) and value.lower() == choice.lower():
+            return choice
+    raise invalid_property(path, value, f"Allowed: {', '.join(choices)}.")
+
+
+def _fault(value: Any, kind: str) -> str | None:  # noqa: ANN401, PLR0911 - JSON is anything, of 6 kinds
+    """Why a plain value is not of its kind, or nothing."""
+    if kind == "integer":
+        whole = isinstance(value, int) and not isinstance(value, bool)
+        return None if whole and -(2**63) <= value < 2**63 else "A whole number is expected."
+    if kind == "number":
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return None if number else "A number is expected."
+    if kind == "boolean":
+        return None if isinstance(value, bool) else "true or false is expected."
+    if kind == "object":
+        return None if isinstance(value, dict) else "An object is expected."
+    if not isinstance(value, str):
+        return "A string is expected."
+    try:
+        if kind == "duration":
+            parse_duration(value)
+        elif kind == "date-time":
+            parse_time(value)
+    except (ValueError, OverflowError) as error:
+        return str(error)
+    return None

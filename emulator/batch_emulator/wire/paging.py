@@ -1,0 +1,125 @@
+"""Lists, a page at a time, with the absolute `odata.nextLink` of the service."""
+
+from __future__ import annotations
+
+import bisect
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol, TypeVar
+from urllib.parse import urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from batch_emulator.wire.body import Json
+from batch_emulator.wire.errors import BatchError, invalid_query
+from batch_emulator.wire.odata import Predicate
+from batch_emulator.wire.reply import base_url, own_url, reply
+
+PAGE = 1000
+"""Members of a page unless asked for fewer: the service's own limit."""
+
+
+class Listed(Protocol):
+    """Something that has a place in a list that never changes."""
+
+    @property
+    def sequence(self) -> int:
+        """Grows with every new resource."""
+        ...
+
+    @property
+    def gone(self) -> bool:
+        """Whether it has been deleted meanwhile."""
+        ...
+
+    def peek(self, path: str) -> Any:  # noqa: ANN401 - a property may be anything
+        """A property, by its path, for filters."""
+        ...
+
+
+T = TypeVar("T", bound=Listed)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a list request asks for."""
+
+    predicate: Predicate | None
+    select: frozenset[str] | None
+    size: int
+    after: int
+
+
+def page_size(request: Request) -> int:
+    """`maxresults`, checked.
+
+    Raises:
+        BatchError: if it is not from 1 to 1000.
+    """
+    text = request.query_params.get("maxresults", str(PAGE))
+    if not text.isascii() or not text.isdigit():
+        raise invalid_query("maxresults", text, "A whole number is expected.")
+    if not 1 <= int(text) <= PAGE:
+        raise BatchError(
+            "OutOfRangeQueryParameterValue",
+            QueryParameterName="maxresults",
+            QueryParameterValue=text,
+            MinimumAllowed=1,
+            MaximumAllowed=PAGE,
+        )
+    return int(text)
+
+
+def skip_token(request: Request) -> int:
+    """Where the page begins: after the resource of this sequence.
+
+    Raises:
+        BatchError: if a client made it up.
+    """
+    text = request.query_params.get("$skiptoken", "-1")
+    if not text.removeprefix("-").isdigit() or len(text) > 18:
+        raise invalid_query("$skiptoken", text, "Not one that this server gave.")
+    return int(text)
+
+
+def reply_page(
+    request: Request, items: Sequence[T], question: Question, write: Callable[[T], Json]
+) -> Response:
+    """Answer with one page of `items`, which are in the order of their sequence."""
+    start = bisect.bisect_right(items, question.after, key=lambda item: item.sequence)
+    members: list[Json] = []
+    last: int | None = None
+    for item in _matching(items, start, question.predicate):
+        if len(members) == question.size:
+            return _page(request, members, last)
+        members.append(choose(write(item), question.select))
+        last = item.sequence
+    return _page(request, members, None)
+
+
+def _matching(items: Sequence[T], start: int, predicate: Predicate | None) -> Iterator[T]:
+    for at in range(start, len(items)):
+        item = items[at]
+        if not item.gone and (predicate is None or predicate(item.peek)):
+            yield item
+
+
+def choose(document: Json, select: frozenset[str] | None) -> Json:
+    """A document's selected members."""
+    if select is None:
+        return document
+    return {name: value for name, value in document.items() if name in select}
+
+
+def _page(request: Request, members: list[Json], after: int | None) -> Response:
+    collection = request.url.path.strip("/").rpartition("/")[2]
+    body: Json = {
+        "odata.metadata": f"{base_url(request)}/$metadata#{collection}",
+        "value": members,
+    }
+    if after is not None:
+        rest = [(k, v) for k, v in request.query_params.multi_items() if k != "$skiptoken"]
+        query = urlencode([*rest, ("$skiptoken", str(after))], safe="$")
+        body["odata.nextLink"] = f"{own_url(request)}?{query}"
+    return reply(200, body=body)

@@ -1,0 +1,109 @@
+"""Answers: JSON with the service's content type, versions of resources, conditional requests."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Protocol
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from batch_emulator.wire.errors import BatchError
+from batch_emulator.wire.iso8601 import format_http_time
+
+JSON = "application/json; odata=minimalmetadata"
+
+
+class Versioned(Protocol):
+    """A resource that has versions."""
+
+    @property
+    def etag(self) -> str:
+        """The version's tag, in quotes."""
+        ...
+
+    @property
+    def modified(self) -> datetime:
+        """When this version came to be, in UTC."""
+        ...
+
+
+def version_headers(resource: Versioned) -> dict[str, str]:
+    """The headers that tell a resource's version."""
+    return {"ETag": resource.etag, "Last-Modified": format_http_time(resource.modified)}
+
+
+def reply(
+    status: int,
+    *,
+    body: Mapping[str, Any] | None = None,
+    resource: Versioned | None = None,
+    url: str | None = None,
+) -> Response:
+    """An answer.
+
+    Args:
+        status: the HTTP status.
+        body: what to send as JSON.
+        resource: whose version to tell.
+        url: the address that was acted on, for `DataServiceId` and a new resource's `Location`.
+    """
+    headers = version_headers(resource) if resource else {}
+    if url:
+        headers["DataServiceId"] = url
+        if status == 201:
+            headers["Location"] = url
+    if body is None:
+        return Response(status_code=status, headers=headers)
+    text = json.dumps(body, separators=(",", ":"))
+    return Response(text, status_code=status, headers=headers, media_type=JSON)
+
+
+def own_url(request: Request) -> str:
+    """The address of what a request acts on, without its query."""
+    return f"{base_url(request)}{request.url.path}"
+
+
+def base_url(request: Request) -> str:
+    """Scheme, host and port as the client wrote them."""
+    return f"{request.url.scheme}://{request.url.netloc}"
+
+
+def check_conditions(request: Request, resource: Versioned) -> None:
+    """Hold a request to its If-Match, If-None-Match, If-(Un)Modified-Since headers.
+
+    Raises:
+        BatchError: `ConditionNotMet`, 304 for reads and 412 for writes.
+    """
+    headers = request.headers
+    reading = request.method in ("GET", "HEAD")
+    match, none_match = headers.get("if-match"), headers.get("if-none-match")
+    failed = match is not None and not _matches(match, resource.etag)
+    unchanged = none_match is not None and _matches(none_match, resource.etag)
+    modified = resource.modified.replace(microsecond=0)
+    since, until = _time(headers, "if-modified-since"), _time(headers, "if-unmodified-since")
+    unchanged = unchanged or (since is not None and modified <= since)
+    failed = failed or (until is not None and modified > until)
+    if unchanged and reading:
+        raise BatchError("ConditionNotMet", status=304)
+    if failed or unchanged:
+        raise BatchError("ConditionNotMet")
+
+
+def _matches(header: str, etag: str) -> bool:
+    tags = [tag.strip() for tag in header.split(",")]
+    return "*" in tags or etag in tags or etag.strip('"') in tags
+
+
+def _time(headers: Mapping[str, str], name: str) -> datetime | None:
+    text = headers.get(name)
+    if text is None:
+        return None
+    try:
+        value = parsedate_to_datetime(text)
+    except ValueError:
+        raise BatchError("InvalidHeaderValue", HeaderName=name, HeaderValue=text) from None
+    return value if value.tzinfo else value.replace(tzinfo=UTC)
