@@ -88,6 +88,8 @@ class Exit(IntEnum):
     STORE_UNREACHABLE = 32
     KILLED = 40
     """The computing process was killed by a signal, most often for want of memory."""
+    STOPPED = 41
+    """Ended from outside by SIGTERM: a cancel, a lost node, a time limit. Not the scene's fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ import pytest
 import rasterio
 from pystac.validation import validate_dict
 from rasterio.transform import Affine
+
 from scenefleet_task.gdal_settings import SETTINGS
 from scenefleet_task.result import Result, from_line
 from scenefleet_task.spec import (
@@ -117,7 +118,7 @@ class Kit:
             bbox=(4.4, 51.3, 4.5, 51.5),
             geometry={"type": "Polygon", "coordinates": [
                 [[4.4, 51.3], [4.5, 51.3], [4.5, 51.5], [4.4, 51.5], [4.4, 51.3]]]},
-            properties={"platform": "sentinel-2a", "eo:cloud_cover": 12.5},
+            properties={"platform": "sentinel-2a", "eo:cloud_cover": 12.5, "proj:epsg": 32631},
         )  # fmt: skip
         document = TaskDocument(
             version=1, id="", product="ndvi-test", folder=safe_name(item), source=source,

@@ -5,6 +5,7 @@ import pytest
 import shapely
 from pyproj import Transformer
 from rasterio.crs import CRS
+
 from scenefleet_task.clip import Clip, footprint
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window

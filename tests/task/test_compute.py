@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from scenefleet_task import compute
 from scenefleet_task.spec import Band
 

@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from rasterio.crs import CRS
+
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Alignment, Grid, Window, align, finest, strips
 from scenefleet_task.spec import Exit

@@ -2,6 +2,7 @@ import itertools
 
 import numpy as np
 import pytest
+
 from scenefleet_task import mask
 from scenefleet_task.failure import TaskError
 from scenefleet_task.spec import Exit, Mask, Reason

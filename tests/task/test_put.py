@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from azure.storage.blob import ContainerClient, generate_container_sas
+
 from scenefleet_task.failure import TaskError
 from scenefleet_task.put import target_for
 from scenefleet_task.put_blob import BlobTarget, split_address

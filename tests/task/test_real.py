@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from rio_cogeo import cog_validate
-from scenefleet_task.spec import Mask, Source, TaskDocument, safe_name, seal
+
 from scenefleet_task.spec import Index as NormalisedDifference
+from scenefleet_task.spec import Mask, Source, TaskDocument, safe_name, seal
 
 
 def planned(kit: Any, folder: Path, number: int, bands: Any, mask: Any = None) -> TaskDocument:

@@ -1,4 +1,5 @@
 import pytest
+
 from scenefleet_task.failure import TaskError
 from scenefleet_task.redact import address, redact
 from scenefleet_task.setting import Setting, read_setting

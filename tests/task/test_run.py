@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 from azure.storage.blob import ContainerClient, generate_container_sas
 from rasterio.transform import Affine
+
 from scenefleet_task.result import from_line
 from scenefleet_task.spec import dump, to_json
 
@@ -74,6 +75,7 @@ def test_the_item_is_stac_and_true(document: Any, kit: Any, tmp_path: Path) -> N
         "asset": "RED", "scale": 1e-4, "offset": 0.0, "nodata": 0.0, "rule": "test",
     }  # fmt: skip
     assert item["properties"]["eo:cloud_cover"] == 12.5
+    assert "proj:epsg" not in item["properties"], "the projection extension 2.0 has no such field"
     assert item["bbox"] == list(document.source.bbox)
     folder = store / "products/ndvi-test/scene-1"
     for asset in item["assets"].values():

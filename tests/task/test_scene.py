@@ -13,6 +13,7 @@ from pyproj import Transformer
 from rasterio.transform import Affine
 from rasterio.warp import transform_geom
 from rio_cogeo import cog_validate
+
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.scene import Rasters, process
@@ -260,7 +261,7 @@ def test_outputs_are_cogs_that_tell_what_they_hold(kit: Any, tmp_path: Path) -> 
 
 
 def check_overview(index: np.ndarray, half: np.ndarray) -> None:
-    """Each overview pixel is the mean of the valid ones of its four; nodata where there are none."""
+    """Each overview pixel is the mean of the valid ones of its four, or nodata."""
     fours = np.ma.masked_equal(index, NODATA).astype(float)
     fours = fours.reshape(index.shape[0] // 2, 2, index.shape[1] // 2, 2)
     mean = fours.mean(axis=(1, 3))

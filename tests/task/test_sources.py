@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+
 from scenefleet_task.access import PlanetaryComputer, Unsigned, container_of
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import rasterio
+
 from scenefleet_task.spec import NODATA
 from scenefleet_task.thumbnail import SIDE, colour, png, write_thumbnail
 

@@ -1,0 +1,100 @@
+"""The task's command line: `run`, which a node starts, and `compute`, which `run` starts.
+
+On a node everything comes by the environment (see `spec`). A script author tries one task with
+`python -m scenefleet_task run --document task.json --store ./out`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from scenefleet_task import spec
+from scenefleet_task.attempt import Attempt
+from scenefleet_task.failure import TaskError
+from scenefleet_task.setting import Setting, read_setting
+from scenefleet_task.spec import DocumentError, Exit, TaskDocument
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one task; the exit code is an `spec.Exit`, or 2 for words that are off."""
+    words = sys.argv[1:] if argv is None else list(argv)
+    arguments = _parser().parse_args(words)
+    if arguments.verb == "compute":
+        return _compute(arguments)
+    return _run(arguments)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="scenefleet_task", description=__doc__)
+    verbs = parser.add_subparsers(dest="verb", required=True)
+    run = verbs.add_parser("run", help="run one task, supervised")
+    compute = verbs.add_parser("compute", help="the computing process of `run`; not for people")
+    compute.add_argument("attempt")
+    compute.add_argument("started", type=float)
+    for verb in (run, compute):
+        verb.add_argument("--document", type=Path, help=f"a file; else {spec.ENV_TASK} is read")
+        verb.add_argument("--store", help=f"a folder or address; else {spec.ENV_STORE} is read")
+    return parser
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    from scenefleet_task import supervise
+
+    document: TaskDocument | None = None
+    setting: Setting | None = None
+    failure: TaskError | None = None
+    try:
+        setting = read_setting(os.environ, arguments.store)
+        document = _document(arguments.document)
+    except TaskError as error:
+        failure = error
+    attempt = supervise.begin(document, os.environ)
+    if failure or not setting:
+        assert failure
+        return supervise.end(attempt, supervise.fail(attempt, failure, setting))
+    passed = [
+        *(["--document", str(arguments.document)] if arguments.document else []),
+        *(["--store", arguments.store] if arguments.store else []),
+    ]
+    return supervise.end(attempt, supervise.supervise(attempt, passed, setting))
+
+
+def _compute(arguments: argparse.Namespace) -> int:
+    from scenefleet_task.work import work
+
+    # A read that blocks in GDAL would sit on Python's own handler until it is over.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+    document = _document(arguments.document)
+    attempt = Attempt(
+        task=document.id,
+        item=document.source.id,
+        name=arguments.attempt,
+        started=arguments.started,
+        scratch=Path.cwd() / f"scenefleet-{arguments.attempt}",
+    )
+    return work(document, attempt, read_setting(os.environ, arguments.store))
+
+
+def _document(file: Path | None) -> TaskDocument:
+    try:
+        if file:
+            return spec.from_json(json.loads(file.read_bytes()))
+        text = os.environ.get(spec.ENV_TASK)
+        if not text:
+            raise TaskError(Exit.DOCUMENT, f"no task: set {spec.ENV_TASK}, or give --document FILE")
+        return spec.decode(text)
+    except OSError as error:
+        raise TaskError(Exit.DOCUMENT, f"{file}: {error.strerror}") from None
+    except (DocumentError, ValueError) as error:
+        where = f"{file}: " if file else ""
+        raise TaskError(Exit.DOCUMENT, f"{where}{error}") from None
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

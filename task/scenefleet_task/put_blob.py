@@ -1,0 +1,153 @@
+"""Puts files into Azure Blob Storage, by a write-only SAS or a managed identity.
+
+A write-only SAS cannot read back, so the service does the verifying: every block carries its MD5
+and is refused if it arrives otherwise, and a blob is there only once all its blocks are committed.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from azure.core.credentials import AzureSasCredential
+from azure.core.exceptions import AzureError, HttpResponseError
+from azure.storage.blob import BlobServiceClient, ContentSettings
+
+from scenefleet_task.failure import TaskError
+from scenefleet_task.put import Digest, digest, media_type
+from scenefleet_task.redact import redact
+from scenefleet_task.spec import Exit
+
+if TYPE_CHECKING:
+    from azure.identity import ManagedIdentityCredential
+
+BLOCK = 8 * 1024 * 1024
+"""Bytes a block: large enough for 250 MB in 32 requests, small enough to be held several times."""
+CONCURRENCY = 2
+"""More gain little (2.1 s at 1, 1.4 s at 4 for 263 MB) and each holds a block in memory."""
+_RETRIES = 4
+
+
+class BlobTarget:
+    """A store that is a container, or a prefix in one."""
+
+    def __init__(
+        self, address: str, sas: str | None, identity: str | None, retries: int = _RETRIES
+    ) -> None:
+        """Makes a client; asks nothing of the service yet.
+
+        Args:
+            address: of the container and prefix, without query.
+            sas: a SAS with write and create permission, with or without its question mark.
+            identity: client id of a managed identity, used where there is no SAS.
+            retries: of the SDK, for a request that failed on its way.
+
+        Raises:
+            TaskError: if the address or the credential cannot be used.
+        """
+        account, container, self._prefix = split_address(address)
+        self._address = address.rstrip("/")
+        self._sas = sas.lstrip("?") if sas else None
+        self._service = BlobServiceClient(
+            account,
+            credential=_credential(self._sas, identity),
+            retry_total=retries,
+            initial_backoff=1,  # the default is 15 s
+            connection_timeout=20,  # seconds
+            max_single_put_size=BLOCK,
+            max_block_size=BLOCK,
+        )
+        self._container = container
+
+    def put(self, file: Path, path: str) -> Digest:
+        """Puts a local file; see `put.Target`."""
+        wanted = digest(file)
+        blob = self._service.get_blob_client(self._container, f"{self._prefix}{path}")
+        settings = ContentSettings(content_type=media_type(path), content_md5=bytearray(wanted.md5))
+        try:
+            with file.open("rb") as stream:
+                blob.upload_blob(
+                    stream,
+                    length=wanted.size,
+                    overwrite=True,
+                    validate_content=True,
+                    metadata={"sha256": wanted.sha256},
+                    content_settings=settings,
+                    max_concurrency=CONCURRENCY,
+                )
+        except AzureError as error:
+            raise self._error(error, path) from None
+        return wanted
+
+    def _error(self, error: AzureError, path: str) -> TaskError:
+        where = f"{self._address}/{path} could not be written"
+        if not isinstance(error, HttpResponseError) or error.status_code is None:
+            said = self._clean(str(error))
+            return TaskError(Exit.STORE_UNREACHABLE, f"{where}: no answer ({said}). Retry later.")
+        code: Any = getattr(error, "error_code", None) or error.reason
+        said = f"{where}: HTTP {error.status_code} ({self._clean(str(code))})."
+        if error.status_code in (401, 403):
+            return TaskError(
+                Exit.STORE_DENIED,
+                f"{said} The SAS may have expired or lack write permission, or the identity lack "
+                "the role Storage Blob Data Contributor.",
+            )
+        if error.status_code == 404:
+            return TaskError(Exit.STORE_UNREACHABLE, f"{said} Make the container first.")
+        return TaskError(Exit.STORE_UNREACHABLE, f"{said} Retry later.")
+
+    def _clean(self, text: str) -> str:
+        """Without the SAS, in whatever form it got there."""
+        text = redact(" ".join(text.split()))[:200]
+        return text.replace(self._sas, "<redacted>") if self._sas else text
+
+
+def split_address(address: str) -> tuple[str, str, str]:
+    """The account's address, the container, and the prefix with its slash, of a store's address.
+
+    `https://account.blob.core.windows.net/container/prefix`, or, on an IP address or localhost,
+    `http://127.0.0.1:10000/account/container/prefix` as Azurite has it.
+
+    Raises:
+        TaskError: if no container is named.
+    """
+    parts = urlsplit(address)
+    segments = [segment for segment in parts.path.split("/") if segment]
+    path_style = _is_loopback_like(parts.hostname or "")
+    if len(segments) < 1 + path_style:
+        raise TaskError(
+            Exit.DOCUMENT,
+            f"the store's address {address} names no container; it is like "
+            "https://account.blob.core.windows.net/container/prefix",
+        )
+    account = "/".join([f"{parts.scheme}://{parts.netloc}", *segments[:path_style]])
+    prefix = "".join(f"{segment}/" for segment in segments[path_style + 1 :])
+    return account, segments[path_style], prefix
+
+
+def _is_loopback_like(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
+def _credential(
+    sas: str | None, identity: str | None
+) -> AzureSasCredential | ManagedIdentityCredential:
+    if sas:
+        return AzureSasCredential(sas)
+    if identity:
+        from azure.identity import ManagedIdentityCredential
+
+        return ManagedIdentityCredential(client_id=identity)
+    raise TaskError(
+        Exit.DOCUMENT,
+        "the store is on Blob, but there is neither a SAS (SCENEFLEET_STORE_SAS) nor a managed "
+        "identity (SCENEFLEET_STORE_IDENTITY) to write to it",
+    )

@@ -1,0 +1,222 @@
+"""Reads windows of one raster, from a file or over HTTP, through rasterio and GDAL.
+
+A source that cannot be read is an error with its reason, never nodata. A signed address is signed
+again before its token runs out, and once more if the server refuses it in the middle.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, cast
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
+from rasterio.errors import RasterioError
+from rasterio.windows import Window as RasterioWindow
+
+from scenefleet_task.access import Access
+from scenefleet_task.failure import TaskError
+from scenefleet_task.grid import Grid, Window
+from scenefleet_task.log import log
+from scenefleet_task.probe import Finding, probe
+from scenefleet_task.redact import address, redact
+from scenefleet_task.spec import Exit
+
+_rasterio = cast("Any", rasterio)  # rasterio has no types
+_DENIED = Exit.SOURCE_DENIED
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Name:
+    """Which source a message is about."""
+
+    item: str
+    asset: str
+    href: str
+    """Unsigned."""
+
+    def __str__(self) -> str:
+        """Item, asset and address."""
+        return f"item {self.item}, asset {self.asset}, {address(self.href)}"
+
+
+class Raster:
+    """One raster, open for reading by windows; its first band only."""
+
+    def __init__(self, name: Name, access: Access, clock: Callable[[], float] = time.time) -> None:
+        """Opens the source and reads its header.
+
+        Raises:
+            TaskError: if it cannot be opened, or has no CRS.
+        """
+        self.name = name
+        self._access = access
+        self._clock = clock
+        self._open()
+        crs = self._dataset.crs
+        if not crs:
+            self.close()
+            raise TaskError(Exit.INPUT_MISMATCH, f"{name}: the raster has no CRS.")
+        self.grid = Grid(
+            crs=crs,
+            transform=tuple(self._dataset.transform)[:6],
+            width=int(self._dataset.width),
+            height=int(self._dataset.height),
+        )
+        self.dtype: np.dtype[Any] = np.dtype(self._dataset.dtypes[0])
+        nodata = self._dataset.nodata
+        self.nodata: float | None = None if nodata is None else float(nodata)
+        """Digital number that means no data, as the header says; may be NaN."""
+        self.masked = MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
+        """Whether the file has a mask of its own (`read_invalid`)."""
+
+    def read(self, window: Window) -> NDArray[Any]:
+        """Digital numbers of a window, shape (height, width), of the file's own dtype."""
+        return self._read(window, lambda dataset, part: dataset.read(1, window=part))
+
+    def read_invalid(self, window: Window) -> NDArray[np.bool_]:
+        """The file's own mask, shape (height, width): True where a pixel is no data."""
+        masks = self._read(window, lambda dataset, part: dataset.read_masks(1, window=part))
+        return masks == 0
+
+    def is_nodata(self, values: NDArray[Any], fallback: float | None) -> NDArray[np.bool_] | None:
+        """True where a digital number means no data; None where no number does.
+
+        The header's own nodata goes before `fallback`, the document's.
+        """
+        nodata = fallback if self.nodata is None else self.nodata
+        invalid = None
+        if nodata is not None and not math.isnan(nodata):
+            invalid = values == nodata
+        if self.dtype.kind == "f":
+            infinite = ~np.isfinite(values)
+            invalid = infinite if invalid is None else invalid | infinite
+        return invalid
+
+    def close(self) -> None:
+        """Closes the file."""
+        self._dataset.close()
+
+    def _read(self, window: Window, read: Callable[[Any, Any], Any]) -> NDArray[Any]:
+        part = RasterioWindow(window.col, window.row, window.width, window.height)  # pyright: ignore[reportCallIssue]
+        if self._clock() >= self._signed.renew_at:
+            self._reopen("its token is about to expire")
+        try:
+            return read(self._dataset, part)
+        except RasterioError as error:
+            finding = self._find(error, self._needed(window))
+            if finding.exit is not _DENIED or not self._access.renewable:
+                raise self._error(finding, f"reading {window}") from None
+        self._reopen("the server refused its token", fresh=True)
+        try:
+            return read(self._dataset, part)
+        except RasterioError as error:
+            finding = self._find(error, self._needed(window))
+            raise self._error(finding, f"reading {window}") from None
+
+    def _open(self, *, fresh: bool = False) -> None:
+        self._signed = self._access.sign(self.name.href, fresh=fresh)
+        try:
+            self._dataset = _open_whole(_gdal_path(self._signed.url))
+        except RasterioError as error:
+            finding = self._find(error, 0)
+            if finding.exit is _DENIED and self._access.renewable and not fresh:
+                self._open(fresh=True)
+                return
+            raise self._error(finding, "opening it") from None
+
+    def _reopen(self, why: str, *, fresh: bool = False) -> None:
+        log.info("%s: signing again, %s", self.name, why)
+        self._dataset.close()
+        self._open(fresh=fresh)
+
+    def _find(self, error: Exception, needed: int) -> Finding:
+        return probe(self._signed.url, _complaint(error), needed)
+
+    def _error(self, finding: Finding, when: str) -> TaskError:
+        return TaskError(finding.exit, f"{self.name}: {finding.text} (while {when})")
+
+    def _needed(self, window: Window) -> int:
+        """Bytes up to the end of the window's last block: what a file that is whole must have."""
+        block_height, block_width = self._dataset.block_shapes[0]
+        ends = [0]
+        for row in range(window.row // block_height, window.bottom // block_height + 1):
+            for col in range(window.col // block_width, window.right // block_width + 1):
+                offset = self._block_tag("OFFSET", col, row)
+                ends.append(offset + self._block_tag("SIZE", col, row))
+        return max(ends)
+
+    def _block_tag(self, kind: str, col: int, row: int) -> int:
+        value = self._dataset.get_tag_item(f"BLOCK_{kind}_{col}_{row}", "TIFF", bidx=1)
+        return int(value) if value else 0
+
+
+@contextmanager
+def opened(names: list[Name], access: Access) -> Generator[list[Raster]]:
+    """Opens rasters, and closes those that were opened whatever comes."""
+    rasters: list[Raster] = []
+    try:
+        for name in names:
+            rasters.append(Raster(name, access))  # noqa: PERF401 - those opened must be closed
+        yield rasters
+    finally:
+        for raster in rasters:
+            raster.close()
+
+
+class _Doubts(logging.Handler):
+    """Collects what GDAL could not read of a header and passed over."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[str] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if "IO error" in text or "Read error" in text:
+            self.said.append(text)
+
+
+def _open_whole(path: str) -> Any:  # noqa: ANN401 - a rasterio dataset
+    """Opens a dataset whose whole header could be read.
+
+    GDAL passes over a tag that it cannot read, and a nodata value that is missed makes wrong
+    numbers without a word.
+
+    Raises:
+        RasterioError: as rasterio does, or with what GDAL passed over.
+    """
+    doubts = _Doubts()
+    gdal_log = logging.getLogger("rasterio._env")
+    gdal_log.addHandler(doubts)
+    try:
+        dataset = _rasterio.open(path)
+    finally:
+        gdal_log.removeHandler(doubts)
+    if doubts.said:
+        dataset.close()
+        raise RasterioError("; ".join(doubts.said))
+    return dataset
+
+
+def _gdal_path(place: str) -> str:
+    return f"/vsicurl/{place}" if place.startswith(("http://", "https://")) else place
+
+
+def _complaint(error: BaseException) -> str:
+    """What GDAL said, the causes included, on one line and redacted."""
+    said: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        said.append(str(cause))
+        cause = cause.__cause__ or cause.__context__
+    return redact(
+        "; ".join(dict.fromkeys(" ".join(said_).strip() for said_ in map(str.split, said)))
+    )

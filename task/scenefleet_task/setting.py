@@ -1,0 +1,56 @@
+"""Where a task runs and where its outputs go: read from the environment once, at the start.
+
+Standard library only, as the supervisor reads it too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from scenefleet_task import spec
+from scenefleet_task.failure import TaskError
+from scenefleet_task.spec import Exit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """What comes beside a task document. Its text never shows a secret."""
+
+    store: str
+    """A folder, or the `http(s)://` address of a container and prefix, without query."""
+    sas: str | None = field(repr=False)
+    identity: str | None
+    """Client id of a managed identity."""
+    run: str | None
+    """The run's id; None (a script author's try) keeps no log in the store."""
+
+    def log_folder(self, task: str, attempt: str) -> str | None:
+        """Where an attempt's `log.txt` and `result.json` go, below the store's root."""
+        return f"runs/{self.run}/logs/{task}/{attempt}" if self.run else None
+
+
+def read_setting(environment: Mapping[str, str], store: str | None = None) -> Setting:
+    """The setting of this process; `store` goes before the environment's.
+
+    Raises:
+        TaskError: if no store is named, or it is named together with a secret.
+    """
+    place = store or environment.get(spec.ENV_STORE)
+    if not place:
+        raise TaskError(
+            Exit.DOCUMENT,
+            f"no store is named: set {spec.ENV_STORE}, or give --store FOLDER",
+        )
+    if place.startswith(("http://", "https://")) and "?" in place:
+        raise TaskError(
+            Exit.DOCUMENT,
+            f"{spec.ENV_STORE} holds an address with a query; its SAS belongs in "
+            f"{spec.ENV_STORE_SAS}",
+        )
+    return Setting(
+        store=place,
+        sas=environment.get(spec.ENV_STORE_SAS) or None,
+        identity=environment.get(spec.ENV_STORE_IDENTITY) or None,
+        run=environment.get(spec.ENV_RUN) or None,
+    )

@@ -1,0 +1,66 @@
+"""A small picture of an index, written as PNG by hand: GDAL's driver would want a georeference."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+
+from scenefleet_task.spec import NODATA, SCALE
+
+_rasterio = cast("Any", rasterio)  # rasterio has no types
+
+SIDE = 512
+"""Pixels of the longer side at most."""
+RAMP = (
+    (-1.0, (20, 50, 110)),  # water
+    (-0.1, (110, 130, 150)),
+    (0.0, (200, 190, 180)),  # bare and built
+    (0.2, (225, 210, 150)),
+    (0.4, (170, 195, 90)),
+    (0.6, (80, 150, 50)),
+    (0.9, (5, 70, 20)),  # dense green
+)
+"""Index value and colour (red, green, blue), linear in between."""
+
+
+def write_thumbnail(raster: Path, target: Path) -> None:
+    """Draws a written index raster; invalid pixels are transparent."""
+    with _rasterio.open(raster) as dataset:
+        shrink = max(dataset.width, dataset.height, SIDE) / SIDE
+        shape = (max(1, round(dataset.height / shrink)), max(1, round(dataset.width / shrink)))
+        values = dataset.read(1, out_shape=shape, resampling=Resampling.average)
+    target.write_bytes(png(colour(values)))
+
+
+def colour(values: NDArray[np.int16]) -> NDArray[np.uint8]:
+    """Red, green, blue, alpha of an index's stored integers: shape (height, width, 4)."""
+    stops = [stop for stop, _ in RAMP]
+    index = values * np.float64(SCALE)
+    bands = [np.interp(index, stops, [rgb[band] for _, rgb in RAMP]) for band in range(3)]
+    alpha = np.where(values == NODATA, 0.0, 255.0)
+    bands = [np.where(alpha > 0, band, 0.0) for band in bands]
+    return np.rint(np.stack([*bands, alpha], axis=-1)).astype(np.uint8)
+
+
+def png(pixels: NDArray[np.uint8]) -> bytes:
+    """A PNG of red, green, blue, alpha: shape (height, width, 4).
+
+    https://www.w3.org/TR/png-3/: signature, header, one data chunk (filter 0 on every row), end.
+    """
+    height, width, _ = pixels.shape
+    rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
+    header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
+
+
+def _chunk(kind: bytes, data: bytes) -> bytes:
+    checksum = struct.pack(">I", zlib.crc32(kind + data))
+    return struct.pack(">I", len(data)) + kind + data + checksum
