@@ -32,11 +32,12 @@ from scenefleet_task.result import Result, from_line, to_line
 from scenefleet_task.setting import Setting
 from scenefleet_task.spec import Exit, TaskDocument
 
-_KILLED = {
+_WHY = {
     signal.SIGKILL: "most often for want of memory: use larger nodes, or fewer task slots a node",
-    signal.SIGTERM: "cancelled, out of time, or the node was taken away: retry",
-    signal.SIGINT: "cancelled: retry",
-}  # fmt: skip
+    signal.SIGTERM: "cancelled, out of time, or the node was taken away: run again",
+    signal.SIGINT: "cancelled: run again",
+}
+_STOPS = (signal.SIGTERM, signal.SIGINT)
 
 
 def begin(document: TaskDocument | None, environment: Mapping[str, str]) -> Attempt:
@@ -113,10 +114,11 @@ def _result_of(attempt: Attempt, code: int) -> Result:
         return from_line(attempt.result_file.read_text())
     usage = usage_of(resource.RUSAGE_CHILDREN)
     if code < 0:
-        name = signal.Signals(-code).name
-        why = _KILLED.get(signal.Signals(-code), "a crash in native code: please report the log")
-        text = f"the computing process was ended by {name} at {usage.peak_memory_mb:.0f} MB, {why}"
-        return conclude(attempt, Exit.KILLED, text, usage)
+        name = signal.Signals(-code)
+        why = _WHY.get(name, "a crash in native code: please report the log")
+        peak = f"{usage.peak_memory_mb:.0f} MB"
+        text = f"the computing process was ended by {name.name} at {peak}, {why}"
+        return conclude(attempt, Exit.STOPPED if name in _STOPS else Exit.KILLED, text, usage)
     text = f"the computing process ended with code {code} and no result; its log says why"
     return conclude(attempt, Exit.INTERNAL, text, usage)
 

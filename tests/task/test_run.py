@@ -311,7 +311,7 @@ def test_a_signal_reaches_the_child(
         with pytest.raises(ProcessLookupError):
             os.kill(child, 0)
     result = from_line(stdout)
-    assert (process.returncode, result.exit) == (40, "killed")
+    assert (process.returncode, result.exit) == (41, "stopped")
     assert "cancelled" in result.message
     assert "Traceback" not in stderr
     assert list((tmp_path / "store/runs/run-1/logs").glob("*/*/result.json"))
