@@ -89,6 +89,28 @@ def test_ctrl_c_cancels_and_the_same_run_goes_on(
     assert before <= results(desk, "stopped")
 
 
+def test_the_same_run_in_a_second_terminal_follows_the_first(
+    archive: Path,
+    serve: Callable[[Path], Any],
+    fault: type[Any],
+    desk: Any,
+    wait_for: Callable[..., None],
+) -> None:
+    server = serve(archive)
+    first = json.loads((archive / "items.json").read_text())["features"][0]["id"]
+    server.faults = {f"data/{first}/B04.tif": fault(hang=6, times=1)}
+    search = SEARCH.format(url=server.url("items.json")).replace("}", ", limit: 3}")
+    desk.write("twice", search, "compute: {slots: 1}")
+    with desk.start("run") as process:
+        wait_for(lambda: (desk.folder / "results/runs").is_dir() and desk.json("list"))
+        wait_for(lambda: desk.json("status")["counts"]["running"] == 1)
+        assert "still running" in desk.run("retry", code=2).stderr
+        second = desk.json("run")
+        assert second["state"] == "done"
+        assert process.wait(timeout=60) == 0
+    assert len(attempts(desk)) == 3, "a scene was computed twice"
+
+
 def test_a_second_terminal_sees_and_cancels(
     archive: Path,
     serve: Callable[[Path], Any],

@@ -14,7 +14,7 @@ from scenefleet.cli.options import Desk, desk_of
 from scenefleet.cli.selection import Prepared, prepare
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.errors import BudgetError, UsageError
-from scenefleet.fleet import Fleet, check_azure, open_fleet
+from scenefleet.fleet import Fleet, check_azure, is_going_on, join_fleet, open_fleet
 from scenefleet.plan import Plan
 from scenefleet.recipe import RecipeFile
 from scenefleet.run import (
@@ -22,6 +22,7 @@ from scenefleet.run import (
     Run,
     cancel,
     create,
+    find,
     load_plan,
     look,
     remaining,
@@ -50,6 +51,10 @@ def run_recipe(
     _check_budget(prepared)
     _ask(prepared, yes=yes)
     desk = desk_of(source, settings)
+    known = find(desk.store, prepared.plan.id)
+    if known is not None and local and is_going_on(known.id):
+        say(f"{known.id} is running already, started by another command: following it")
+        return watch_run(desk, known, as_json=as_json)
     run = create(desk.store, source, prepared.plan, prepared.found.items)
     left = remaining(desk.store, run, prepared.plan, failed=False)
     if not left:
@@ -63,8 +68,31 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, as_json: bool) -> int
     left = remaining(desk.store, run, plan, failed=True)
     if not left:
         return finish(desk, run, plan, as_json=as_json)
+    with join_fleet(run.backend, desk.settings, run=run.id) as fleet:
+        status = fleet.job(run.jobs[-1]) if fleet and run.jobs else None
+    if status is not None and not status.ended:
+        raise UsageError(
+            f"{run.id} is still running, and its failed scenes can be redone once it has ended: "
+            "wait for it by `scenefleet watch`, or end it by `scenefleet cancel`"
+        )
     say(f"{run.id}: {count(len(left), 'scene')} to redo")
     return go(desk, run, plan, left, source=source, detach=False, as_json=as_json)
+
+
+def watch_run(desk: Desk, run: Run, *, as_json: bool) -> int:
+    """The verb `watch`; returns the exit code."""
+    plan = load_plan(desk.store, run)
+    with join_fleet(run.backend, desk.settings, run=run.id) as fleet:
+        if fleet is None or not run.jobs:
+            ended = settle(desk.store, None, run, plan, {})
+        else:
+            try:
+                events = watch(desk.store, fleet, run, plan, interval=_pace(run))
+                ended = follow(events, total=run.tasks)
+            except KeyboardInterrupt:
+                say(f"\nNo longer watching; {run.id} goes on.")
+                return 5
+    return conclude(desk, ended, publish(desk, ended), as_json=as_json)
 
 
 def finish(desk: Desk, run: Run, plan: Plan, *, as_json: bool) -> int:

@@ -6,6 +6,7 @@ from scenefleet.fleet.fleet import (
     PoolChoice,
     check_azure,
     choose_pool,
+    is_going_on,
     join_fleet,
     open_fleet,
 )
@@ -20,6 +21,7 @@ __all__ = [
     "TaskRecord",
     "check_azure",
     "choose_pool",
+    "is_going_on",
     "join_fleet",
     "open_fleet",
 ]

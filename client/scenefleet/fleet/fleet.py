@@ -233,6 +233,11 @@ def join_fleet(backend: str, settings: Settings, *, run: str) -> Generator[Fleet
         yield fleet
 
 
+def is_going_on(run: str) -> bool:
+    """Whether a client on this machine runs that run just now, on its own emulator."""
+    return local.find(run) is not None
+
+
 @contextmanager
 def _closing(connection: Connection, *, here: bool) -> Generator[Fleet]:
     with connect(connection) as client:

@@ -34,11 +34,15 @@ def fold(
 
 
 def verdict(outcomes: Sequence[TaskOutcome], *, cancelled: bool) -> RunState:
-    """The state of a run whose job has ended."""
+    """The state of a run that no longer goes on.
+
+    One with tasks that were never tried was cut off, which is a cancel that nobody asked for: as
+    after a cancel, `run` goes on with them.
+    """
     done = sum(outcome.state == "done" for outcome in outcomes)
     if done == len(outcomes):
         return RunState.DONE
-    if cancelled:
+    if cancelled or any(outcome.state in ("waiting", "running") for outcome in outcomes):
         return RunState.CANCELLED
     return RunState.PARTIAL if done else RunState.FAILED
 
