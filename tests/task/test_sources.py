@@ -188,6 +188,8 @@ def test_a_token_is_renewed_before_it_expires(signing: Any, values: np.ndarray) 
     assert (raster.read(Window(512, 0, 256, SIZE)) == values[512:768]).all()
     raster.close()
     asked = [request for request in signing.requests[refused:] if "/api/sas" not in request]
+    assert len(signing.tokens) == 2
+    assert asked
     assert all(signing.tokens[1] in request for request in asked)
 
 
