@@ -90,7 +90,7 @@ class PlanetaryComputer:
         sas = cast("Any", _planetary_computer())
         key = f"{sas.Settings.get().sas_url}/{account}/{container}"
         kept = sas.TOKEN_CACHE.get(key)
-        if kept is not None and (fresh or kept.ttl() < MARGIN):
+        if kept is not None and (fresh or kept.expiry.timestamp() - self.clock() <= MARGIN):
             del sas.TOKEN_CACHE[key]
         try:
             return sas.get_token(account, container, retry_total=_TOKEN_RETRIES)
