@@ -7,11 +7,10 @@ from itertools import chain
 
 import click
 
-from scenefleet.cli.commands.plan import say_estimate
 from scenefleet.cli.ending import conclude, publish, summary
 from scenefleet.cli.follow import follow
 from scenefleet.cli.options import Desk, desk_of
-from scenefleet.cli.selection import Prepared, prepare
+from scenefleet.cli.selection import Prepared, prepare, say_estimate
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.errors import BudgetError, UsageError
 from scenefleet.fleet import Fleet, check_azure, is_going_on, join_fleet, open_fleet

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from scenefleet.catalog import SearchResult, search
-from scenefleet.cli.show import count, say
+from scenefleet.cli.show import count, hours, say, size
 from scenefleet.errors import CatalogError
 from scenefleet.fleet import choose_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan, vm_cores
@@ -59,3 +59,23 @@ def node_cores(source: RecipeFile, settings: Settings) -> int:
     if source.recipe.compute.backend == "local":
         return source.recipe.compute.slots or os.cpu_count() or 1
     return vm_cores(str(choose_pool(source, settings).body["vmSize"]))
+
+
+def say_estimate(prepared: Prepared) -> None:
+    """The estimate in one or two lines."""
+    guess, recipe = prepared.estimate, prepared.source.recipe
+    text = (
+        f"{count(guess.tasks, 'task')}: reads up to {size(guess.bytes_in)}, writes about "
+        f"{size(guess.bytes_out)}, about {hours(guess.core_hours)} of one core"
+    )
+    if recipe.compute.backend == "local":
+        say(f"{text}, {hours(guess.hours)} on this machine")
+        return
+    text += (
+        f"; {hours(guess.hours)} on {count(guess.nodes, 'node')}, {guess.node_hours:.2f} node hours"
+    )
+    if guess.cost is None:
+        text += "; write `budget: {node_price: ...}`, a node's price an hour, to see what it costs"
+    else:
+        text += f"; cost about {guess.cost:.2f}"
+    say(text)

@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING
-
 import click
 
 from scenefleet.cli.options import json_option, read_settings, recipe_argument, settings_option
-from scenefleet.cli.show import count, hours, put_json, put_table, say, size
-
-if TYPE_CHECKING:
-    from scenefleet.cli.selection import Prepared
+from scenefleet.cli.show import put_json, put_table, say
 
 
 @click.command(epilog="Example:  scenefleet plan recipe.yaml --json | jq '.tasks[0]'")
@@ -25,7 +20,7 @@ def command(recipe: Path, settings_path: Path | None, *, as_json: bool) -> None:
     Nothing is submitted or written. With --json prints the task documents, the estimate and the
     recipe with its defaults.
     """
-    from scenefleet.cli.selection import prepare
+    from scenefleet.cli.selection import prepare, say_estimate
     from scenefleet.recipe import read_recipe, resolved
     from scenefleet_task import spec
 
@@ -53,23 +48,3 @@ def command(recipe: Path, settings_path: Path | None, *, as_json: bool) -> None:
         say(f"left out: {left.reason}")
     say(f"\nrun {plan.id}")
     say_estimate(prepared)
-
-
-def say_estimate(prepared: Prepared) -> None:
-    """The estimate in one or two lines."""
-    guess, recipe = prepared.estimate, prepared.source.recipe
-    text = (
-        f"{count(guess.tasks, 'task')}: reads up to {size(guess.bytes_in)}, writes about "
-        f"{size(guess.bytes_out)}, about {hours(guess.core_hours)} of one core"
-    )
-    if recipe.compute.backend == "local":
-        say(f"{text}, {hours(guess.hours)} on this machine")
-        return
-    text += (
-        f"; {hours(guess.hours)} on {count(guess.nodes, 'node')}, {guess.node_hours:.2f} node hours"
-    )
-    if guess.cost is None:
-        text += "; write `budget: {node_price: ...}`, a node's price an hour, to see what it costs"
-    else:
-        text += f"; cost about {guess.cost:.2f}"
-    say(text)
