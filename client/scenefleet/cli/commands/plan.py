@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+
 import click
 
 from scenefleet.cli.options import json_option, read_settings, recipe_argument, settings_option
