@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import math
 import time
+import warnings
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
-from rasterio.errors import RasterioError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from scenefleet_task.access import Access
@@ -197,7 +198,10 @@ def _open_whole(path: str) -> Any:  # noqa: ANN401 - a rasterio dataset
     gdal_log = logging.getLogger("rasterio._env")
     gdal_log.addHandler(doubts)
     try:
-        dataset = _rasterio.open(path)
+        with warnings.catch_warnings():
+            # of a header that could not be read the doubts below tell more
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            dataset = _rasterio.open(path)
     finally:
         gdal_log.removeHandler(doubts)
     if doubts.said:
