@@ -21,7 +21,7 @@ from scenefleet.run import (
     Run,
     cancel,
     create,
-    find,
+    load,
     load_plan,
     look,
     remaining,
@@ -50,10 +50,9 @@ def run_recipe(
     _check_budget(prepared)
     _ask(prepared, yes=yes)
     desk = desk_of(source, settings)
-    known = find(desk.store, prepared.plan.id)
-    if known is not None and local and is_going_on(known.id):
-        say(f"{known.id} is running already, started by another command: following it")
-        return watch_run(desk, known, as_json=as_json)
+    if local and is_going_on(prepared.plan.id):
+        say(f"{prepared.plan.id} is running already, started by another command: following it")
+        return watch_run(desk, load(desk.store, prepared.plan.id), as_json=as_json)
     run = create(desk.store, source, prepared.plan, prepared.found.items)
     left = remaining(desk.store, run, prepared.plan, failed=False)
     if not left:
