@@ -8,9 +8,10 @@ from scenefleet.catalog.bands import find_band, find_mask
 from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult, from_json
 from scenefleet.catalog.radiometry import Radiometry, decide
 from scenefleet.catalog.search import search
-from scenefleet.catalog.source import Patience
+from scenefleet.catalog.source import WELL_KNOWN, Patience
 
 __all__ = [
+    "WELL_KNOWN",
     "Asset",
     "Dropped",
     "Patience",

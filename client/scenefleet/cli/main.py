@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 import sys
 from typing import cast
@@ -72,6 +73,9 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
 def main() -> None:
     """Runs the command line and exits with its code."""
     debug = "--debug" in sys.argv[1:]
+    if not debug:
+        # the SDKs log at length what our errors say in a line
+        logging.getLogger("azure").setLevel(logging.CRITICAL)
     try:
         code = cli.main(standalone_mode=False)
         sys.stdout.flush()

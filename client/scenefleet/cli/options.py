@@ -66,6 +66,8 @@ def find_desk(recipe: Path | None, address: str | None, settings_path: Path | No
 
     settings = read_settings(settings_path)
     if address is not None:
+        if "://" not in address and not Path(address).expanduser().is_dir():
+            raise UsageError(f"--store {address}: there is no such folder")
         return Desk(open_store(address, base=Path(), settings=settings), settings)
     if recipe is None and not DEFAULT_RECIPE.exists():
         raise UsageError(

@@ -150,7 +150,7 @@ def _check_budget(prepared: Prepared) -> None:
     most, cost = prepared.source.recipe.budget.max_cost, prepared.estimate.cost
     if most is not None and cost is not None and cost > most:
         raise BudgetError(
-            f"the estimate is {cost:.2f}, above the budget of {most:.2f} (`budget.max_cost` in "
+            f"the estimate is {cost:.4g}, above the budget of {most:.4g} (`budget.max_cost` in "
             f"{prepared.source.path}). Take fewer scenes or a smaller area, or raise the budget."
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
-from scenefleet.catalog import SearchResult, search
+from scenefleet.catalog import WELL_KNOWN, SearchResult, search
 from scenefleet.cli.show import count, hours, say, size
 from scenefleet.errors import CatalogError
 from scenefleet.fleet import choose_pool
@@ -31,6 +31,13 @@ def select(source: RecipeFile) -> SearchResult:
         CatalogError: if there is not one, with what filtered them out.
     """
     query = source.recipe.search
+    bounds = (query.area, query.dates, query.filter, query.limit)
+    if query.catalog in WELL_KNOWN and all(bound is None for bound in bounds):
+        raise CatalogError(
+            f"{source.path}: `search` has neither area (or bbox) nor dates, filter or limit, which "
+            f"means all of {', '.join(query.collections)} in {query.catalog}: millions of scenes. "
+            "Write at least one of them."
+        )
     found = search(query, base=source.base)
     if not found.items:
         raise CatalogError(

@@ -85,6 +85,9 @@ def check_azure(source: RecipeFile, settings: Settings) -> None:
     """
     azure_connection(settings)
     choose_pool(source, settings)
+    if (settings.azure.identity_client_id is None) != (settings.azure.identity_resource_id is None):
+        # nodes sign in by the client id, and Batch gives a pool the identity by its resource id
+        settings.need("identity_client_id", "identity_resource_id")
     store = source.recipe.output.store
     if not store.startswith("az://"):
         raise FleetError(

@@ -52,7 +52,8 @@ def _masks(value: object) -> tuple[MaskKind, ...]:
     for name in names:
         if name not in list(MaskKind):
             raise ValueError(
-                f"{name!r} is no mask; allowed are none, or one or a list of {', '.join(MaskKind)}"
+                f"{name!r} is no mask; allowed are none by itself, or one or a list of "
+                f"{', '.join(MaskKind)}"
             )
     return tuple(sorted({MaskKind(name) for name in names}))
 

@@ -147,6 +147,8 @@ def _say(problem: Any, value: Any, path: Path, lines: dict[tuple[str, ...], int]
     text = str(problem["msg"]).removeprefix("Value error, ")
     if kind == "value_error":
         return f"{where}: {key}: {text}" if key else f"{where}: {text}"
+    if kind == "tuple_type":
+        text = "write a list, as in [a, b]"
     if kind == "string_pattern_mismatch" and keys[-1:] == ("name",):
         text = "lower-case letters, digits and hyphens only, 40 at most, no hyphen first"
     return f"{where}: {key}: {_given(value, problem['loc'])!r} was given: {text}"

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from scenefleet.errors import StoreError
+from scenefleet.errors import NotInStoreError, StoreError
 from scenefleet.plan import Plan
+from scenefleet.results.collection import write_collection
 from scenefleet.run.finished import Finished, find_finished
 from scenefleet.store import Store
 
@@ -39,10 +40,19 @@ def fetch(store: Store, plan: Plan, folder: Path) -> Copied:
     with ThreadPoolExecutor(_COPIES, thread_name_prefix="fetch") as pool:
         parts = list(pool.map(partial(_copy, store, root, folder), finished.values()))
     if finished:
-        store.fetch(f"{root}/collection.json", folder / "collection.json")
+        _fetch_collection(store, plan.name, folder)
     return (
         Copied(*(sum(values) for values in zip(*parts, strict=True))) if parts else Copied(0, 0, 0)
     )
+
+
+def _fetch_collection(store: Store, product: str, folder: Path) -> None:
+    path = f"products/{product}/collection.json"
+    try:
+        store.fetch(path, folder / "collection.json")
+    except NotInStoreError:  # the client was cut off before it wrote one
+        write_collection(store, product)
+        store.fetch(path, folder / "collection.json")
 
 
 def _copy(store: Store, root: PurePosixPath, folder: Path, scene: Finished) -> tuple[int, int, int]:

@@ -170,7 +170,8 @@ def settle(
                 known.append(result)
     found = folding.fold(plan, finished, attempts, records)
     state = folding.verdict(found, cancelled=cancelled)
-    run = update(store, run, state=state, ended=now())
+    if (run.state, run.ended is None) != (state, False):  # else it was settled before
+        run = update(store, run, state=state, ended=now())
     return Ended(run, tuple(found))
 
 
