@@ -69,8 +69,8 @@ def from_line(line: str | bytes) -> Result:
         raise ValueError("not a task's result line")
     known = {f.name for f in dataclasses.fields(Result)}
     kept: dict[str, Any] = {k: v for k, v in value.items() if k in known}  # pyright: ignore[reportUnknownVariableType]
-    kept["outputs"] = tuple(Output(**output) for output in kept.get("outputs", ()))
     try:
+        kept["outputs"] = tuple(Output(**output) for output in kept.get("outputs", ()))
         return Result(**kept)
     except TypeError as error:
         raise ValueError(f"not a task's result line: {error}") from None

@@ -163,3 +163,37 @@ def test_a_pool_that_differs_is_a_conflict_that_says_how(on_azure: Any, archive:
     done = on_azure.run("run", "--yes", code=1)
     assert "scenefleet-spot" in done.stderr
     assert "autoScaleFormula" in done.stderr
+
+
+def test_spending_money_asks_unless_nothing_is_left(on_azure: Any, archive: Path) -> None:
+    search = SEARCH.format(url=archive / "items.json").replace("limit: 5", "limit: 1")
+    store = "output: {store: 'az://devstoreaccount1/asked'}\n"
+    on_azure.write("asked", search, "compute: {backend: azure}\n" + store)
+    done = on_azure.run("run", code=2)
+    assert "--yes" in done.stderr
+    assert "budget" in done.stderr
+    assert on_azure.json("run", "--yes")["state"] == "done"
+    assert on_azure.json("run")["state"] == "done"
+
+
+def test_the_same_recipe_in_two_stores_is_two_runs(on_azure: Any, archive: Path) -> None:
+    search = SEARCH.format(url=archive / "items.json").replace("limit: 5", "limit: 2")
+    jobs = set()
+    for prefix in ("one", "two"):
+        store = f"output: {{store: 'az://devstoreaccount1/stores/{prefix}'}}\n"
+        on_azure.write("stores", search, "compute: {backend: azure}\n" + store)
+        run = on_azure.json("run", "--yes")
+        assert run["state"] == "done"
+        jobs |= set(run["jobs"])
+    assert len(jobs) == 2
+
+
+def test_a_detached_run_is_settled_by_who_looks_later(
+    on_azure: Any, archive: Path, wait_for: Callable[..., None]
+) -> None:
+    search = SEARCH.format(url=archive / "items.json").replace("limit: 5", "limit: 2")
+    store = "output: {store: 'az://devstoreaccount1/detached'}\n"
+    on_azure.write("detached", search, "compute: {backend: azure}\n" + store)
+    assert on_azure.json("run", "--yes", "--detach")["state"] == "running"
+    wait_for(lambda: on_azure.json("status")["state"] == "done", 120)
+    assert on_azure.json("list")[0]["state"] == "done"

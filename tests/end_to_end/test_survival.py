@@ -165,3 +165,13 @@ def test_a_changed_recipe_computes_only_what_changed(archive: Path, desk: Any) -
     assert first["id"] != second["id"]
     assert second["counts"]["done"] == 5
     assert len(attempts(desk)) == 5
+
+
+def test_two_runs_started_at_once_compute_each_scene_once(archive: Path, desk: Any) -> None:
+    search = SEARCH.format(url=archive / "items.json").replace("}", ", limit: 4}")
+    desk.write("race", search, "compute: {slots: 1}")
+    with desk.start("run") as first:
+        second = desk.run("run")
+        assert first.wait(timeout=60) == 0
+    assert "done" in second.stderr
+    assert len(attempts(desk)) == 4, "a scene was computed twice"

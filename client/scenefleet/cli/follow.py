@@ -36,7 +36,7 @@ def _speak(event: Event, write: Any) -> None:  # noqa: ANN401 - click's echo or 
         again = f"; {event.there} were there already" if event.there else ""
         write(f"submitted {count(event.new, 'task')}{again}{skipped}")
     elif isinstance(event, Trouble):
-        write(f"no node yet: {event.text}")
+        write(f"held up: {event.text}")
     elif isinstance(event, TaskChanged) and event.state == "failed":
         write(f"failed: {event.item}" + (f": {event.message}" if event.message else ""))
 

@@ -128,7 +128,7 @@ def _batch(source: RecipeFile, settings: Settings) -> str:
     from scenefleet.fleet import choose_pool, join_fleet
 
     choice = choose_pool(source, settings)
-    with join_fleet("azure", settings, run="") as fleet:
+    with join_fleet("azure", settings, key="") as fleet:
         assert fleet is not None
         there = fleet.has_pool(choice.id)
         fleet.check_image(choice)

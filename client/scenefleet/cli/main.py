@@ -6,6 +6,8 @@ import importlib
 import logging
 import os
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 from typing import cast
 
 import click
@@ -76,33 +78,50 @@ def main() -> None:
     if not debug:
         # the SDKs log at length what our errors say in a line
         logging.getLogger("azure").setLevel(logging.CRITICAL)
-    try:
-        code = cli.main(standalone_mode=False)
-        sys.stdout.flush()
-    except click.ClickException as error:
-        error.show()
-        code = error.exit_code
-    except (KeyboardInterrupt, click.Abort):
-        _say("cancelled")
-        code = 5
-    except ScenefleetError as error:
-        if debug:
-            raise
-        _say(f"error: {error}")
-        code = error.exit_code
-    except BrokenPipeError:
-        # whoever read standard output has read enough; Python would complain at exit otherwise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 1
-    except Exception as error:
-        if debug:
-            raise
-        _say(
-            f"error: {type(error).__name__}: {error}\n"
-            "This is a bug of scenefleet: `scenefleet --debug ...` shows where it happened."
-        )
-        code = 1
+    with ExitStack() as stack:
+        if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - the shell's `>&-`
+            sys.stdout = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        try:
+            code = cli.main(standalone_mode=False)
+            sys.stdout.flush()
+        except (Exception, KeyboardInterrupt) as error:
+            if debug and not isinstance(error, click.exceptions.ClickException):
+                raise
+            code = _end(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _end(error: BaseException) -> int:
+    """Says what went wrong, in a form for people, and gives the exit code."""
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    if isinstance(error, click.Abort) or _interrupted(error):
+        _say("cancelled")
+        return 5
+    if isinstance(error, ScenefleetError):
+        _say(f"error: {error}")
+        return error.exit_code
+    if isinstance(error, OSError):
+        # a reader that has read enough, or a full disk; Python would complain at exit otherwise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if not isinstance(error, BrokenPipeError):
+            _say(f"error: {error}")
+        return 1
+    _say(
+        f"error: {type(error).__name__}: {error}\n"
+        "This is a bug of scenefleet: `scenefleet --debug ...` shows where it happened."
+    )
+    return 1
+
+
+def _interrupted(error: BaseException | None) -> bool:
+    """Whether Ctrl-C is at the bottom of an error: it may come in the middle of an import."""
+    while error is not None:
+        if isinstance(error, KeyboardInterrupt):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
 
 
 def _say(text: str) -> None:

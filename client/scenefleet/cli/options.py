@@ -37,6 +37,8 @@ class Desk:
 
     store: Store
     settings: Settings
+    source: RecipeFile | None = None
+    """The recipe that the store was found by, if it was."""
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -51,7 +53,7 @@ def desk_of(source: RecipeFile, settings: Settings) -> Desk:
     from scenefleet.store import open_store
 
     address = source.recipe.output.store
-    return Desk(open_store(address, base=source.base, settings=settings), settings)
+    return Desk(open_store(address, base=source.base, settings=settings), settings, source)
 
 
 def find_desk(recipe: Path | None, address: str | None, settings_path: Path | None) -> Desk:
@@ -66,6 +68,9 @@ def find_desk(recipe: Path | None, address: str | None, settings_path: Path | No
 
     settings = read_settings(settings_path)
     if address is not None:
+        if "?" in address or (":/" in address and not address.startswith("az://")):
+            # not repeated here: what follows may be a signature
+            raise UsageError("--store: write a folder, or az://account/container/prefix")
         if "://" not in address and not Path(address).expanduser().is_dir():
             raise UsageError(f"--store {address}: there is no such folder")
         return Desk(open_store(address, base=Path(), settings=settings), settings)

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from itertools import chain
 
 import click
@@ -10,10 +13,19 @@ import click
 from scenefleet.cli.ending import conclude, publish, summary
 from scenefleet.cli.follow import follow
 from scenefleet.cli.options import Desk, desk_of
-from scenefleet.cli.selection import Prepared, prepare, say_estimate
+from scenefleet.cli.reach import reach
+from scenefleet.cli.selection import prepare, say_estimate
 from scenefleet.cli.show import count, put_json, say
-from scenefleet.errors import BudgetError, UsageError
-from scenefleet.fleet import Fleet, check_azure, is_going_on, join_fleet, open_fleet
+from scenefleet.errors import BudgetError, FleetError, UsageError
+from scenefleet.fleet import (
+    Fleet,
+    check_addresses,
+    check_azure,
+    claim,
+    is_held,
+    join_fleet,
+    open_fleet,
+)
 from scenefleet.plan import Plan
 from scenefleet.recipe import RecipeFile
 from scenefleet.run import (
@@ -21,6 +33,9 @@ from scenefleet.run import (
     Run,
     cancel,
     create,
+    find,
+    is_active,
+    key,
     load,
     load_plan,
     look,
@@ -47,56 +62,88 @@ def run_recipe(
         check_azure(source, settings)
     prepared = prepare(source, settings)
     say_estimate(prepared)
-    _check_budget(prepared)
-    _ask(prepared, yes=yes)
+    check_budget(prepared.estimate.cost, source)
+    if not local:
+        check_addresses(prepared.plan.documents, settings)
     desk = desk_of(source, settings)
-    if local and is_going_on(prepared.plan.id):
-        say(f"{prepared.plan.id} is running already, started by another command: following it")
-        return watch_run(desk, load(desk.store, prepared.plan.id), as_json=as_json)
-    run = create(desk.store, source, prepared.plan, prepared.found.items)
-    left = remaining(desk.store, run, prepared.plan, failed=False)
-    if not left:
-        return finish(desk, run, prepared.plan, as_json=as_json)
-    return go(desk, run, prepared.plan, left, source=source, detach=detach, as_json=as_json)
+    with _claimed(desk, prepared.plan.id, local=local) as mine:
+        if not mine:
+            say(f"{prepared.plan.id} is running already, by another command: following it")
+            return watch_run(desk, prepared.plan.id, as_json=as_json)
+        run = create(desk.store, source, prepared.plan, prepared.found.items)
+        left = remaining(desk.store, run, prepared.plan, failed=False)
+        if not left:
+            return finish(desk, run, prepared.plan, as_json=as_json)
+        ask(source, len(left), yes=yes)
+        return go(desk, run, prepared.plan, left, source=source, detach=detach, as_json=as_json)
 
 
-def retry_run(desk: Desk, run: Run, source: RecipeFile, *, as_json: bool) -> int:
+def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: bool) -> int:
     """The verb `retry`; returns the exit code."""
     plan = load_plan(desk.store, run)
-    left = remaining(desk.store, run, plan, failed=True)
-    if not left:
-        return finish(desk, run, plan, as_json=as_json)
-    with join_fleet(run.backend, desk.settings, run=run.id) as fleet:
-        status = fleet.job(run.jobs[-1]) if fleet and run.jobs else None
-    if status is not None and not status.ended:
-        raise UsageError(
-            f"{run.id} is still running, and its failed scenes can be redone once it has ended: "
-            "wait for it by `scenefleet watch`, or end it by `scenefleet cancel`"
-        )
-    say(f"{run.id}: {count(len(left), 'scene')} to redo")
-    return go(desk, run, plan, left, source=source, detach=False, as_json=as_json)
+    with _claimed(desk, run.id, local=run.backend == "local") as mine:
+        with reach(desk, run, ended_too=True) as fleet:
+            if not mine or is_active(fleet, run):
+                raise UsageError(
+                    f"{run.id} is still running, and its failed scenes can be redone once it has "
+                    "ended: wait for it by `scenefleet watch`, or end it by `scenefleet cancel`"
+                )
+        left = remaining(desk.store, run, plan, failed=True)
+        if not left:
+            return finish(desk, run, plan, as_json=as_json)
+        ask(source, len(left), yes=yes)
+        say(f"{run.id}: {count(len(left), 'scene')} to redo")
+        return go(desk, run, plan, left, source=source, detach=False, as_json=as_json)
 
 
-def watch_run(desk: Desk, run: Run, *, as_json: bool) -> int:
+def watch_run(desk: Desk, run_id: str, *, as_json: bool) -> int:
     """The verb `watch`; returns the exit code."""
-    plan = load_plan(desk.store, run)
-    with join_fleet(run.backend, desk.settings, run=run.id) as fleet:
-        if fleet is None or not run.jobs:
-            ended = settle(desk.store, None, run, plan, {})
-        else:
-            try:
+    try:
+        _wait_until_begun(desk, run_id)
+        run = load(desk.store, run_id)
+        plan = load_plan(desk.store, run)
+        with reach(desk, run, ended_too=True) as fleet:
+            if fleet is None or not run.jobs:
+                ended = settle(desk.store, None, run, plan, {})
+            else:
                 events = watch(desk.store, fleet, run, plan, interval=_pace(run))
                 ended = follow(events, total=run.tasks)
-            except KeyboardInterrupt:
-                say(f"\nNo longer watching; {run.id} goes on.")
-                return 5
+    except KeyboardInterrupt:
+        say(f"\nNo longer watching; {run_id} goes on.")
+        return 5
+    except FleetError:
+        run = load(desk.store, run_id)
+        if run.backend == "azure" or is_held(key(desk.store, run_id)):
+            raise
+        # its emulator ended with its client: the outputs tell the rest
+        ended = settle(desk.store, None, run, load_plan(desk.store, run), {})
     return conclude(desk, ended, publish(desk, ended), as_json=as_json)
 
 
+def _wait_until_begun(desk: Desk, run_id: str) -> None:
+    """Waits while another client of this machine holds the run and has not made its job yet."""
+    name = key(desk.store, run_id)
+    while is_held(name):
+        run = find(desk.store, run_id)
+        with join_fleet("local", desk.settings, key=name) as fleet:
+            if run is not None and is_active(fleet, run):
+                return
+        time.sleep(0.3)
+
+
 def finish(desk: Desk, run: Run, plan: Plan, *, as_json: bool) -> int:
-    """Nothing is left to submit: settles the run by its outputs."""
+    """Nothing is left to submit: settles the run by its outputs, once its job has ended."""
     say(f"{run.id}: nothing to submit")
-    ended = settle(desk.store, None, run, plan, {})
+    with reach(desk, run, ended_too=run.backend == "azure") as fleet:
+        if fleet is not None and is_active(fleet, run):
+            fleet.close(run.jobs[-1])  # of a submission that was cut off before it did this
+            events = watch(desk.store, fleet, run, plan, interval=_pace(run))
+            try:
+                ended = follow(events, total=run.tasks)
+            except KeyboardInterrupt:
+                return interrupted(desk, fleet, run, plan, as_json=as_json)
+        else:
+            ended = settle(desk.store, None, run, plan, {})
     return conclude(desk, ended, publish(desk, ended), as_json=as_json)
 
 
@@ -111,26 +158,30 @@ def go(
     as_json: bool,
 ) -> int:
     """Submits, follows, publishes; returns the exit code."""
-    with open_fleet(source, desk.settings, run=run.id) as fleet:
-        run, submitted = submit(desk.store, fleet, run, left, source=source, settings=desk.settings)
-        if detach:
-            say(f"submitted {count(submitted.new, 'task')}; follow with: scenefleet watch {run.id}")
-            if as_json:
-                put_json(summary(desk, run, None))
-            return 0
+    with open_fleet(source, desk.settings, key=key(desk.store, run.id)) as fleet:
         try:
+            run, submitted = submit(
+                desk.store, fleet, run, left, source=source, settings=desk.settings
+            )
+            if detach:
+                tasks = count(submitted.new, "task")
+                say(f"submitted {tasks}; follow with: scenefleet watch {run.id}")
+                if as_json:
+                    put_json(summary(desk, run, None))
+                return 0
             events = chain([submitted], watch(desk.store, fleet, run, plan, interval=_pace(run)))
             ended = follow(events, total=run.tasks)
         except KeyboardInterrupt:
+            run = load(desk.store, run.id)
             return interrupted(desk, fleet, run, plan, as_json=as_json)
     return conclude(desk, ended, publish(desk, ended), as_json=as_json)
 
 
 def interrupted(desk: Desk, fleet: Fleet, run: Run, plan: Plan, *, as_json: bool) -> int:
     """Ctrl-C: ends a run on this machine; leaves one on Azure alone, and says so."""
-    if run.backend == "azure":
+    if run.backend == "azure" and run.jobs:
         say(
-            f"\nNo longer watching; {run.id} goes on in Azure.\n"
+            f"\nNo longer watching; what was submitted of {run.id} goes on in Azure.\n"
             f"follow it again:  scenefleet watch {run.id} --store {desk.store.address}\n"
             f"or end it:        scenefleet cancel {run.id} --store {desk.store.address}"
         )
@@ -141,27 +192,42 @@ def interrupted(desk: Desk, fleet: Fleet, run: Run, plan: Plan, *, as_json: bool
     return conclude(desk, ended, publish(desk, ended), as_json=as_json)
 
 
+@contextmanager
+def _claimed(desk: Desk, run_id: str, *, local: bool) -> Generator[bool]:
+    """Holds a run on this machine; on Azure the service itself keeps two clients apart."""
+    if not local:
+        yield True
+        return
+    with claim(key(desk.store, run_id)) as mine:
+        yield mine
+
+
 def _pace(run: Run) -> float:
     """Seconds between looks: the emulator is near, and scenes may be small."""
     return 0.3 if run.backend == "local" else 2.0
 
 
-def _check_budget(prepared: Prepared) -> None:
-    most, cost = prepared.source.recipe.budget.max_cost, prepared.estimate.cost
+def check_budget(cost: float | None, source: RecipeFile) -> None:
+    """Refuses an estimate above the budget.
+
+    Raises:
+        BudgetError: if it is.
+    """
+    most = source.recipe.budget.max_cost
     if most is not None and cost is not None and cost > most:
         raise BudgetError(
             f"the estimate is {cost:.4g}, above the budget of {most:.4g} (`budget.max_cost` in "
-            f"{prepared.source.path}). Take fewer scenes or a smaller area, or raise the budget."
+            f"{source.path}). Take fewer scenes or a smaller area, or raise the budget."
         )
 
 
-def _ask(prepared: Prepared, *, yes: bool) -> None:
+def ask(source: RecipeFile, tasks: int, *, yes: bool) -> None:
     """Spending money asks, unless told so or under the budget.
 
     Raises:
         UsageError: if there is no terminal to ask on.
     """
-    recipe = prepared.source.recipe
+    recipe = source.recipe
     if recipe.compute.backend == "local" or yes or recipe.budget.max_cost is not None:
         return
     if not sys.stdin.isatty():
@@ -169,5 +235,4 @@ def _ask(prepared: Prepared, *, yes: bool) -> None:
             "this run spends money, and there is no terminal to ask on: add --yes, or a "
             "`budget` with `max_cost` and `node_price` to the recipe"
         )
-    tasks = count(prepared.estimate.tasks, "task")
-    click.confirm(f"Submit up to {tasks} to Azure Batch?", abort=True, err=True)
+    click.confirm(f"Submit {count(tasks, 'task')} to Azure Batch?", abort=True, err=True)

@@ -4,12 +4,13 @@ from scenefleet.fleet.fleet import (
     CANCELLED,
     Fleet,
     PoolChoice,
+    check_addresses,
     check_azure,
     choose_pool,
-    is_going_on,
     join_fleet,
     open_fleet,
 )
+from scenefleet.fleet.lease import claim, is_held
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
 
 __all__ = [
@@ -19,9 +20,11 @@ __all__ = [
     "JobStatus",
     "PoolChoice",
     "TaskRecord",
+    "check_addresses",
     "check_azure",
     "choose_pool",
-    "is_going_on",
+    "claim",
+    "is_held",
     "join_fleet",
     "open_fleet",
 ]

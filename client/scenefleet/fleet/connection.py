@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import binascii
+import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scenefleet.errors import FleetError, NotAuthorisedError
+from scenefleet.errors import FleetError, NotAuthorisedError, ScenefleetError
 from scenefleet.settings import Settings
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
+
+
+_SIGNATURE = re.compile(r"sig=[^&\s\"']+", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +64,13 @@ def connect(connection: Connection) -> BatchClient:
 
 @contextmanager
 def told(what: str) -> Generator[None]:
-    """Turns the SDK's errors into ours, with the service's code and text, which hold no secret.
+    """Turns the SDK's errors into ours, with the service's code and text, signatures taken out.
 
     Args:
         what: what was being done, for the message: "creating pool x".
     """
     from azure.core.exceptions import (
+        AzureError,
         ClientAuthenticationError,
         HttpResponseError,
         ServiceRequestError,
@@ -73,6 +79,8 @@ def told(what: str) -> Generator[None]:
 
     try:
         yield
+    except ScenefleetError:
+        raise
     except ClientAuthenticationError as error:
         raise _denied(what, error) from None
     except HttpResponseError as error:
@@ -84,8 +92,13 @@ def told(what: str) -> Generator[None]:
             f"{what}: Azure Batch cannot be reached ({type(error).__name__}). Check the network "
             "and `batch_endpoint` in the settings; what was submitted goes on without this client."
         ) from None
-    except ValueError as error:
-        raise NotAuthorisedError(f"{what}: the Batch key in the settings is malformed") from error
+    except binascii.Error:
+        raise NotAuthorisedError(f"{what}: the Batch key in the settings is malformed") from None
+    except (AzureError, ValueError) as error:
+        raise FleetError(
+            f"{what}: what answered is not Azure Batch, or broke off ({type(error).__name__}); "
+            "check `batch_endpoint` in the settings, and try again"
+        ) from None
 
 
 def service_text(error: Any) -> str:  # noqa: ANN401 - azure-core's error around Batch's own model
@@ -94,10 +107,12 @@ def service_text(error: Any) -> str:  # noqa: ANN401 - azure-core's error around
     message: Any = getattr(model, "message", None)
     text = str(getattr(message, "value", None) or getattr(error, "reason", None) or "")
     details: list[Any] = getattr(model, "error_values", None) or []
-    more = "; ".join(f"{detail.key}: {detail.value}" for detail in details)
+    # the value that was refused may be a signed address
+    kept = [detail for detail in details if detail.key != "PropertyValue"]
+    more = "; ".join(f"{detail.key}: {detail.value}" for detail in kept)
     first = text.splitlines()[0] if text else ""
     parts = (str(error.status_code), error_code(error), first, more)
-    return " ".join(part for part in parts if part)
+    return _SIGNATURE.sub("sig=...", " ".join(part for part in parts if part))
 
 
 def error_code(error: Any) -> str | None:  # noqa: ANN401 - as above

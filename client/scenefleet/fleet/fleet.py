@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import time
@@ -11,9 +12,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from scenefleet.errors import FleetError
-from scenefleet.fleet import local, progress, submit
+from scenefleet.fleet import lease, local, progress, submit
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
 from scenefleet.fleet.pool import check_image, ensure_pool, find_pool
 from scenefleet.fleet.template import load_template, to_data_plane
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 CANCELLED = "cancelled by user"
 """The reason that a cancelled job gives for its end."""
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+_POOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _SUBMIT_SECONDS = 1800.0
 """How long adding tasks may take in all: 100,000 tasks take about a minute with 8 calls at once."""
 
@@ -59,6 +63,11 @@ def choose_pool(source: RecipeFile, settings: Settings) -> PoolChoice:
         return PoolChoice(body=local.local_pool(local_slots(source)), image=None, identity=None)
     name = compute.pool
     template = load_template(source.base / name if name.endswith(".json") else name)
+    if not _POOL_NAME.fullmatch(template.name):
+        raise FleetError(
+            f"pool template {template.source}: its name becomes the pool's id, so the file must be "
+            "called NAME.pool.json with letters, digits, hyphens and underscores, 50 at most"
+        )
     image = compute.image or settings.azure.image
     if image is None:
         raise FleetError(
@@ -96,6 +105,24 @@ def check_azure(source: RecipeFile, settings: Settings) -> None:
         )
 
 
+def check_addresses(documents: Sequence[spec.TaskDocument], settings: Settings) -> None:
+    """Checks that nodes on Azure can reach what they are to read.
+
+    Raises:
+        FleetError: names the first scene that lies on this machine.
+    """
+    if urlsplit(azure_connection(settings).endpoint).hostname in _THIS_MACHINE:
+        return  # an emulator, whose nodes are here as well
+    for document in documents:
+        for band in document.bands:
+            parts = urlsplit(band.href)
+            if parts.scheme not in ("http", "https") or parts.hostname in _THIS_MACHINE:
+                raise FleetError(
+                    f"{document.source.id}: its {band.asset} lies on this machine, where nodes on "
+                    "Azure cannot read it; search a catalogue whose files are on the web"
+                )
+
+
 def local_slots(source: RecipeFile) -> int:
     """Tasks at once on this machine."""
     return source.recipe.compute.slots or os.cpu_count() or 1
@@ -108,6 +135,10 @@ class Fleet:
         """Wraps an SDK client; `here` says that its tasks run on this machine."""
         self._client = client
         self._here = here
+
+    def close(self, job: str) -> None:
+        """Lets the job end as soon as its tasks have: what a cut-off submission left undone."""
+        submit.close_job(self._client, job)
 
     def ensure_pool(self, choice: PoolChoice) -> bool:
         """Makes the pool, or reuses it if it is equal; True if it was made."""
@@ -205,8 +236,13 @@ class Fleet:
 
 
 @contextmanager
-def open_fleet(source: RecipeFile, settings: Settings, *, run: str) -> Generator[Fleet]:
+def open_fleet(source: RecipeFile, settings: Settings, *, key: str) -> Generator[Fleet]:
     """The fleet of a run: the account of the settings, or an emulator that ends with the block.
+
+    Args:
+        source: the recipe.
+        settings: for Azure.
+        key: names the run and its store; on this machine it must be claimed (`claim`).
 
     Raises:
         NotAuthorisedError: if the settings lack what a run on Azure needs.
@@ -217,28 +253,20 @@ def open_fleet(source: RecipeFile, settings: Settings, *, run: str) -> Generator
             yield fleet
         return
     with local.emulator(slots=local_slots(source)) as connection:
-        local.announce(run, connection)
-        try:
-            with _closing(connection, here=True) as fleet:
-                yield fleet
-        finally:
-            local.withdraw(run)
+        lease.announce(key, connection)
+        with _closing(connection, here=True) as fleet:
+            yield fleet
 
 
 @contextmanager
-def join_fleet(backend: str, settings: Settings, *, run: str) -> Generator[Fleet | None]:
+def join_fleet(backend: str, settings: Settings, *, key: str) -> Generator[Fleet | None]:
     """The fleet that a run is on now; None for a local run whose emulator is gone."""
-    connection = azure_connection(settings) if backend == "azure" else local.find(run)
+    connection = azure_connection(settings) if backend == "azure" else lease.find(key)
     if connection is None:
         yield None
         return
     with _closing(connection, here=backend == "local") as fleet:
         yield fleet
-
-
-def is_going_on(run: str) -> bool:
-    """Whether a client on this machine runs that run just now, on its own emulator."""
-    return local.find(run) is not None
 
 
 @contextmanager

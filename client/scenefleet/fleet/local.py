@@ -1,8 +1,6 @@
 """A Batch emulator for a run on this machine: a child process that ends with the client.
 
-The emulator's key is made up for each start and travels by the environment; where the emulator
-listens is noted in a file that only the user can read, so that `watch`, `logs` and `cancel` in
-another terminal find it.
+The emulator's key is made up for each start and travels by the environment.
 """
 
 from __future__ import annotations
@@ -105,56 +103,3 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         process.wait()
     process.stdout.close()
-
-
-def announce(run_id: str, connection: Connection) -> Path:
-    """Notes where a run's emulator listens, readable by this user alone."""
-    file = _lease(run_id)
-    file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    file.unlink(missing_ok=True)
-    value = {
-        "endpoint": connection.endpoint,
-        "account": connection.account,
-        "key": connection.key,
-        "client": os.getpid(),
-    }
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as lease:
-        json.dump(value, lease)
-    return file
-
-
-def withdraw(run_id: str) -> None:
-    """Takes this process's note back."""
-    if _announced(run_id).get("client") == os.getpid():
-        _lease(run_id).unlink(missing_ok=True)
-
-
-def find(run_id: str) -> Connection | None:
-    """The emulator that another process runs for a run; None where there is none, or it is gone."""
-    value = _announced(run_id)
-    if not value or not _alive(int(value["client"])):
-        return None
-    return Connection(value["endpoint"], value["account"], value["key"])
-
-
-def _announced(run_id: str) -> dict[str, Any]:
-    try:
-        return json.loads(_lease(run_id).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-
-
-def _lease(run_id: str) -> Path:
-    from platformdirs import user_state_path
-
-    return user_state_path("scenefleet", appauthor=False) / "local" / f"{run_id}.json"
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -48,6 +48,8 @@ class TaskRecord:
 class JobStatus:
     """A job's state and why it ended."""
 
+    open: bool
+    """Whether more tasks are to come: it does not end by itself yet."""
     state: str
     """`active`, `disabling`, `disabled`, `enabling`, `terminating`, `completed` or `deleting`."""
     reason: str | None
@@ -68,7 +70,8 @@ def job_status(client: BatchClient, job: str) -> JobStatus | None:
         except ResourceNotFoundError:
             return None
     reason = found.execution_info.termination_reason if found.execution_info else None
-    return JobStatus(_text(found.state), reason)
+    mode = _text(found.all_tasks_complete_mode)
+    return JobStatus(mode == "noaction", _text(found.state), reason)
 
 
 def counts(client: BatchClient, job: str) -> Counts:
@@ -91,8 +94,13 @@ def changed_tasks(client: BatchClient, job: str, since: datetime | None) -> list
 
 def pool_troubles(client: BatchClient, pool: str) -> list[str]:
     """Why the pool has fewer nodes than it wants, in the service's words; empty if nothing is."""
+    from azure.core.exceptions import ResourceNotFoundError
+
     with told(f"reading pool {pool}"):
-        found = client.get_pool(pool)
+        try:
+            found = client.get_pool(pool)
+        except ResourceNotFoundError:
+            return [f"the pool {pool} was deleted: cancel the run and run again"]
     troubles = [f"{error.code}: {error.message}" for error in found.resize_errors or []]
     run = found.auto_scale_run
     if run is not None and run.error is not None:

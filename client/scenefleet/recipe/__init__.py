@@ -1,7 +1,14 @@
 """What the user asks for: a typed model read from YAML."""
 
 from scenefleet.recipe.model import MaskKind, Recipe, Search
-from scenefleet.recipe.read import RecipeFile, json_schema, parse, read_recipe, resolved
+from scenefleet.recipe.read import (
+    RecipeFile,
+    json_schema,
+    parse,
+    read_recipe,
+    resolved,
+    with_compute,
+)
 
 __all__ = [
     "MaskKind",
@@ -12,4 +19,5 @@ __all__ = [
     "parse",
     "read_recipe",
     "resolved",
+    "with_compute",
 ]

@@ -83,6 +83,16 @@ class Search(_Part):
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many scenes, the oldest first."""
 
+    @field_validator("catalog")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if "://" in value and ("?" in value or "@" in value):
+            raise ValueError(
+                "an address with a query or a user may hold a token, which would be written into "
+                "the run's files; give the plain address of the STAC API"
+            )
+        return value
+
     @field_validator("dates", mode="before")
     @classmethod
     def _year(cls, value: object) -> object:

@@ -28,6 +28,13 @@ class RecipeFile:
         return self.path.parent
 
 
+def with_compute(source: RecipeFile, other: RecipeFile) -> RecipeFile:
+    """A recipe with another's `compute` and `budget`, whose relative paths start where it lies."""
+    given = other.recipe
+    changes = {"compute": given.compute, "budget": given.budget}
+    return RecipeFile(source.recipe.model_copy(update=changes), other.path, source.text)
+
+
 def read_recipe(path: Path) -> RecipeFile:
     """Reads and checks a recipe.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -36,14 +37,29 @@ def fetch(store: Store, plan: Plan, folder: Path) -> Copied:
         StoreError: if a file cannot be read or written, or arrives with another checksum.
     """
     finished = find_finished(store, plan.documents, deep=False)
+    if not finished:
+        raise StoreError(
+            f"{plan.id} has no finished scene in {store.address}: nothing was computed yet, or a "
+            "later recipe of the same name wrote over it"
+        )
+    _check_target(folder / "collection.json", plan.name)
     root = PurePosixPath(f"products/{plan.name}")
     with ThreadPoolExecutor(_COPIES, thread_name_prefix="fetch") as pool:
         parts = list(pool.map(partial(_copy, store, root, folder), finished.values()))
-    if finished:
-        _fetch_collection(store, plan.name, folder)
-    return (
-        Copied(*(sum(values) for values in zip(*parts, strict=True))) if parts else Copied(0, 0, 0)
-    )
+    _fetch_collection(store, plan.name, folder)
+    return Copied(*(sum(values) for values in zip(*parts, strict=True)))
+
+
+def _check_target(collection: Path, product: str) -> None:
+    """Refuses to write over a collection that is not this product's."""
+    if not collection.exists():
+        return
+    try:
+        there = json.loads(collection.read_text(encoding="utf-8")).get("id")
+    except (OSError, ValueError, AttributeError):
+        there = None
+    if there != product:
+        raise StoreError(f"{collection} is there and is not of {product}; name another folder")
 
 
 def _fetch_collection(store: Store, product: str, folder: Path) -> None:
@@ -67,7 +83,7 @@ def _copy(store: Store, root: PurePosixPath, folder: Path, scene: Finished) -> t
         if _digest(target) != wanted:
             target.unlink()
             raise StoreError(
-                f"{path}: arrived with another checksum than its item names; try again"
+                f"{path}: differs from the checksum in its item: it is damaged. Run again"
             )
         files, size = files + 1, size + target.stat().st_size
     store.fetch(scene.item_path, folder / PurePosixPath(scene.item_path).relative_to(root))

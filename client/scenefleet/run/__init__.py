@@ -1,9 +1,10 @@
 """A run's life: create, start, watch, cancel, retry, resume."""
 
 from scenefleet.run.events import Ended, Event, Progress, Submitted, TaskChanged, Trouble
-from scenefleet.run.life import cancel, look, remaining, settle, submit, watch
+from scenefleet.run.life import cancel, is_active, look, remaining, settle, submit
 from scenefleet.run.model import Run, RunState, TaskOutcome
-from scenefleet.run.record import create, find, list_runs, load, load_plan, load_recipe, update
+from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
+from scenefleet.run.watch import watch
 
 __all__ = [
     "Ended",
@@ -18,6 +19,8 @@ __all__ = [
     "cancel",
     "create",
     "find",
+    "is_active",
+    "key",
     "list_runs",
     "load",
     "load_plan",

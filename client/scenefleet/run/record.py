@@ -16,6 +16,7 @@ from scenefleet.plan import LeftOut, Plan
 from scenefleet.recipe import RecipeFile, parse, resolved
 from scenefleet.run.model import Run, RunState
 from scenefleet.store import Store
+from scenefleet.store.base import sha256
 from scenefleet_task import spec
 
 
@@ -59,9 +60,17 @@ def save(store: Store, run: Run) -> None:
     store.write(f"runs/{run.id}/run.json", (run.model_dump_json(indent=1) + "\n").encode())
 
 
+def key(store: Store, run_id: str) -> str:
+    """Names a run and its store: the same recipe in two stores is two runs.
+
+    It begins the ids of the run's Batch jobs, which have 64 characters at most.
+    """
+    return f"{run_id}-{sha256(store.address.encode())[:6]}"
+
+
 def update(store: Store, run: Run, **changes: object) -> Run:
-    """The run with some changes, saved."""
-    run = run.model_copy(update={**changes, "updated": now()})
+    """The run as it is recorded now, with some changes, saved: others may have changed the rest."""
+    run = (find(store, run.id) or run).model_copy(update={**changes, "updated": now()})
     save(store, run)
     return run
 
@@ -98,9 +107,16 @@ def load(store: Store, run_id: str) -> Run:
 
 
 def list_runs(store: Store) -> list[Run]:
-    """All runs of the store, the newest first."""
-    runs = [run for name in store.folders("runs") if (run := find(store, name)) is not None]
+    """All runs of the store that can be read, the newest first."""
+    runs = [run for name in store.folders("runs") if (run := _readable(store, name)) is not None]
     return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
+
+
+def _readable(store: Store, run_id: str) -> Run | None:
+    try:
+        return find(store, run_id)
+    except StoreError:
+        return None  # one damaged record must not hide the others; naming the run tells of it
 
 
 def load_plan(store: Store, run: Run) -> Plan:

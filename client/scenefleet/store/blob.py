@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any
 from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
 from scenefleet.settings import AzureSettings
 from scenefleet.store.base import Entry, NodeAccess, NodeFile, sha256
+from scenefleet.store.folder import writing_to
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
 
 _CONTAINER = re.compile(r"(?=.{3,63}$)[a-z0-9]+(-[a-z0-9]+)*")
 """Source: https://learn.microsoft.com/rest/api/storageservices/naming-and-referencing-containers."""
+_SEGMENT = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
 _SKEW = timedelta(minutes=15)
 """A SAS starts so much earlier, since clocks of nodes differ (the service's own advice)."""
 _DELEGATION_LIMIT = timedelta(days=7)
@@ -44,10 +46,13 @@ class BlobStore:
 
     def prepare(self) -> None:
         """Makes the container where it is missing."""
+        from azure.core.exceptions import ResourceExistsError
+
         with _say(self.address):
             client = self._client()
-            if not client.exists():
-                client.create_container()
+            with suppress(ResourceExistsError):  # another client was quicker
+                if not client.exists():
+                    client.create_container()
 
     def read(self, path: str) -> bytes:
         """The blob's bytes."""
@@ -67,16 +72,10 @@ class BlobStore:
 
     def fetch(self, path: str, target: Path) -> None:
         """Downloads the blob beside the target, then renames."""
-        part = target.with_name(f".{target.name}.part")
         with _say(f"{self.address}/{path}"):
             stream = self._client().download_blob(self._name(path), max_concurrency=4)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            try:
-                with part.open("wb") as file:
-                    stream.readinto(file)
-                part.replace(target)
-            finally:
-                part.unlink(missing_ok=True)
+        with writing_to(target) as part, part.open("wb") as file, _say(f"{self.address}/{path}"):
+            stream.readinto(file)
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Blobs below a folder, with the digest that was stored with each."""
@@ -158,7 +157,8 @@ class BlobStore:
         """What signs a SAS, and for how long: the account's key, or the user's delegation key."""
         now = datetime.now(UTC)
         start, expiry = now - _SKEW, now + min(timedelta(hours=hours), _DELEGATION_LIMIT - _SKEW)
-        window: dict[str, Any] = {"start": start, "expiry": expiry}
+        protocol = "https" if self._endpoint.startswith("https:") else None
+        window: dict[str, Any] = {"start": start, "expiry": expiry, "protocol": protocol}
         if key := self._settings.storage_key:
             return {"account_key": key.get_secret_value(), **window}
         delegation = self._service().get_user_delegation_key(start, expiry)
@@ -168,7 +168,14 @@ class BlobStore:
         if self._opened is None:
             from azure.storage.blob import BlobServiceClient
 
-            self._opened = BlobServiceClient(self._endpoint, credential=self._credential())
+            self._opened = BlobServiceClient(
+                self._endpoint,
+                credential=self._credential(),
+                # the SDK's own 15 s and more between tries leave a user in silence for 80 s
+                initial_backoff=1,
+                increment_base=2,
+                connection_timeout=20,
+            )
         return self._opened
 
     def _client(self) -> ContainerClient:
@@ -200,6 +207,12 @@ def split_address(address: str) -> tuple[str, str, str]:
     container, _, prefix = rest.strip("/").partition("/")
     if not account or not container:
         raise StoreError(f"{address!r} is no store on Blob; write az://account/container/prefix")
+    for part in prefix.split("/") if prefix else []:
+        if not _SEGMENT.fullmatch(part):
+            raise StoreError(
+                f"{address!r}: {part!r} is no part of a prefix; each has letters, digits, dots, "
+                "hyphens and underscores, and does not begin with a dot"
+            )
     if not _CONTAINER.fullmatch(container):
         raise StoreError(
             f"{address!r}: {container!r} is no name of a container; it has 3 to 63 lower-case "
@@ -212,6 +225,7 @@ def split_address(address: str) -> tuple[str, str, str]:
 def _say(what: str) -> Generator[None]:
     """Turns the SDK's errors into ours, without its text, which could hold a signed address."""
     from azure.core.exceptions import (
+        AzureError,
         ClientAuthenticationError,
         HttpResponseError,
         ResourceNotFoundError,
@@ -231,13 +245,16 @@ def _say(what: str) -> Generator[None]:
         code = _code(error)
         if error.status_code in (401, 403):
             raise _denied(what, code) from None
-        raise StoreError(
-            f"{what}: the storage service answered {error.status_code} {code}"
-        ) from None
+        said = f"answered {error.status_code} {code}" if error.status_code else "broke off"
+        raise StoreError(f"{what}: the storage service {said}; try again") from None
     except ServiceRequestError as error:
         raise StoreError(
             f"{what}: the storage service cannot be reached ({type(error).__name__}). Check the "
             "account's name, `storage_endpoint` in the settings, and the network."
+        ) from None
+    except AzureError as error:
+        raise StoreError(
+            f"{what}: the storage service broke off ({type(error).__name__}); try again"
         ) from None
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import secrets
 import shutil
 import tempfile
 from collections.abc import Generator, Iterator
@@ -48,15 +49,15 @@ class FolderStore:
 
     def fetch(self, path: str, target: Path) -> None:
         """Copies the file to a local path."""
-        with _say(self._at(path), "read"), self._at(path).open("rb") as source:
-            target.parent.mkdir(parents=True, exist_ok=True)
-            with _whole(target) as part, part.open("wb") as copy:
-                shutil.copyfileobj(source, copy)
+        with _say(self._at(path), "read"):
+            source = self._at(path).open("rb")
+        with source, writing_to(target) as part, part.open("wb") as copy:
+            shutil.copyfileobj(source, copy)
 
     def list(self, prefix: str) -> Iterator[Entry]:
         """Files below a folder; parts of files that are being written are passed over."""
         start = self._at(prefix)
-        for folder, _, names in os.walk(start):
+        for folder, _, names in os.walk(start, onerror=_unreadable):
             for name in names:
                 file = Path(folder, name)
                 if not name.endswith(".part"):
@@ -91,23 +92,37 @@ class FolderStore:
 
 
 @contextmanager
+def writing_to(target: Path) -> Generator[Path]:
+    """A path to write a local copy to, renamed to `target` at the end, removed on failure.
+
+    Raises:
+        StoreError: if it cannot be written there.
+    """
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _whole(target) as part:
+            yield part
+    except OSError as error:
+        raise StoreError(f"{target}: cannot be written: {error.strerror or error}") from None
+
+
+@contextmanager
 def _whole(target: Path) -> Generator[Path]:
     """A path beside `target` to write to, renamed to it at the end, removed on failure."""
-    handle, name = tempfile.mkstemp(prefix=".", suffix=".part", dir=target.parent)
-    part = Path(name)
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
+    # made by `open`, so that it gets the permissions of the user's umask
+    os.close(os.open(part, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     try:
-        os.fchmod(handle, 0o666 & ~_umask())
-        os.close(handle)
         yield part
         part.replace(target)
     finally:
         part.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def _unreadable(error: OSError) -> None:
+    # a folder that is not there is empty; one that cannot be read must not look so
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise NotAuthorisedError(f"{error.filename}: cannot be read: {error.strerror}")
 
 
 @contextmanager

@@ -111,11 +111,6 @@ def test_azure_needs_an_image_and_a_store_that_nodes_reach(
     refused(cli("run", "--yes", **AZURE), 1, "az://account/container/prefix")
 
 
-def test_spending_money_asks(cli: Cli, write: Callable[..., None]) -> None:
-    write(more=ON_AZURE)
-    refused(cli("run", **AZURE), 2, "--yes", "budget")
-
-
 def test_over_the_budget(cli: Cli, write: Callable[..., None]) -> None:
     write(more=ON_AZURE + "budget: {max_cost: 0.01, node_price: 100}")
     refused(cli("run", "--yes", **AZURE), 6, "0.01")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import subprocess
 import sys
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from scenefleet.fleet import local
+from scenefleet.fleet import lease, local
 from scenefleet.fleet.connection import Connection, connect
 
 KEY = "c2VjcmV0"
@@ -52,22 +51,42 @@ def test_an_emulator_ends_with_a_client_that_is_killed() -> None:
     assert not _listens(port)
 
 
-def test_a_note_is_readable_by_its_user_alone_and_found_while_its_client_lives() -> None:
+def test_a_run_is_held_by_one_client_and_its_note_is_the_users_alone() -> None:
     connection = Connection("http://127.0.0.1:1", "account", KEY)
-    assert local.find("run-1") is None
-    file = local.announce("run-1", connection)
-    assert file.stat().st_mode & 0o777 == 0o600
-    assert local.find("run-1") == connection
-    local.withdraw("run-1")
-    assert local.find("run-1") is None
+    assert lease.find("run-1") is None
+    with lease.claim("run-1") as mine:
+        assert mine
+        assert lease.is_held("run-1")
+        assert lease.find("run-1") is None, "not announced yet"
+        file = lease.announce("run-1", connection)
+        assert file.stat().st_mode & 0o777 == 0o600
+        assert lease.find("run-1") == connection
+        with lease.claim("run-1") as second:
+            assert not second
+        with lease.claim("run-2") as other:
+            assert other
+        assert lease.find("run-1") == connection
+    assert lease.find("run-1") is None
 
 
-def test_a_note_of_a_client_that_is_gone_is_not_believed() -> None:
-    file = local.announce("run-1", Connection("http://127.0.0.1:1", "account", KEY))
-    with subprocess.Popen([sys.executable, "-c", ""]) as gone:
-        gone.wait()
-    file.write_text(file.read_text().replace(f'"client": {os.getpid()}', f'"client": {gone.pid}'))
-    assert local.find("run-1") is None
+def test_a_run_is_let_go_by_a_client_that_is_killed() -> None:
+    program = (
+        "import time\n"
+        "from scenefleet.fleet import lease\n"
+        "from scenefleet.fleet.connection import Connection\n"
+        "with lease.claim('run-1'):\n"
+        "    lease.announce('run-1', Connection('http://127.0.0.1:1', 'a', 'k'))\n"
+        "    print('held', flush=True)\n"
+        "    time.sleep(60)\n"
+    )
+    with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True) as p:
+        assert p.stdout
+        assert p.stdout.readline() == "held\n"
+        assert lease.find("run-1") is not None
+        p.send_signal(signal.SIGKILL)
+    assert lease.find("run-1") is None
+    with lease.claim("run-1") as mine:
+        assert mine
 
 
 def _listens(port: str) -> bool:

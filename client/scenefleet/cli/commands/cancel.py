@@ -23,10 +23,10 @@ def command(
     as_json: bool,
 ) -> None:
     """End a run [default: the newest]; what is finished stands, and `run` can go on later."""
-    from scenefleet.fleet import join_fleet
+    from scenefleet.cli.reach import reach
     from scenefleet.run import cancel
 
-    with join_fleet(run.backend, desk.settings, run=run.id) as fleet:
+    with reach(desk, run, ended_too=True) as fleet:
         run = cancel(desk.store, fleet, run)
     if as_json:
         put_json(run.model_dump(mode="json"))

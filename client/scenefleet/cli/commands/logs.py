@@ -26,15 +26,14 @@ def command(
     Means the newest run unless one is named. Logs are kept in the store after the nodes are gone;
     of a task that runs now, what it said so far is read from its node.
     """
+    from scenefleet.cli.reach import reach
     from scenefleet.cli.tasklog import read_log
-    from scenefleet.fleet import join_fleet
     from scenefleet.run import load_plan, look
 
     desk = find_desk(recipe, address, settings_path)
     run, which = _named(desk, names)
     plan = load_plan(desk.store, run)
-    backend = run.backend if run.ended is None else "local"
-    with join_fleet(backend, desk.settings, run=run.id) as fleet:
+    with reach(desk, run) as fleet:
         chosen = _choose(look(desk.store, fleet, run, plan), run, which)
         for outcome in chosen:
             text = read_log(desk.store, fleet, run, outcome.task)

@@ -29,11 +29,10 @@ def command(
 ) -> None:
     """Write a run's report [default: the newest run's], one HTML file that opens anywhere."""
     from scenefleet.cli.ending import publish
-    from scenefleet.fleet import join_fleet
-    from scenefleet.run import Ended, RunState, load_plan, look
+    from scenefleet.cli.reach import reach
+    from scenefleet.run import Ended, load_plan, look
 
-    running = run.state == RunState.RUNNING
-    with join_fleet(run.backend if running else "local", desk.settings, run=run.id) as fleet:
+    with reach(desk, run) as fleet:
         outcomes = look(desk.store, fleet, run, load_plan(desk.store, run))
     path = publish(desk, Ended(run, outcomes))
     if target is not None:

@@ -25,14 +25,16 @@ def command(
 ) -> None:
     """Show how far a run [default: the newest] has come, a row a scene."""
     from scenefleet.cli.ending import summary
-    from scenefleet.fleet import join_fleet
-    from scenefleet.run import Ended, RunState, load_plan, look
+    from scenefleet.cli.reach import reach
+    from scenefleet.run import Ended, RunState, is_active, load_plan, look, settle
 
     plan = load_plan(desk.store, run)
     running = run.state == RunState.RUNNING
-    with join_fleet(run.backend if running else "local", desk.settings, run=run.id) as fleet:
+    with reach(desk, run) as fleet:
         outcomes = look(desk.store, fleet, run, plan)
         lost = running and fleet is None
+        if running and fleet is not None and not is_active(fleet, run):
+            run = settle(desk.store, fleet, run, plan, {}).run  # it ended while nobody watched
     if as_json:
         put_json(summary(desk, run, Ended(run, outcomes)))
         return

@@ -25,4 +25,4 @@ def command(
     """Follow a run [default: the newest] until it ends; the exit code says how it ended."""
     from scenefleet.cli.running import watch_run
 
-    sys.exit(watch_run(desk, run, as_json=as_json))
+    sys.exit(watch_run(desk, run.id, as_json=as_json))

@@ -1,0 +1,110 @@
+"""A run followed until it ends: events from counts and changed tasks; nothing else is asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from scenefleet.fleet import Fleet, JobStatus, TaskRecord
+from scenefleet.plan import Plan
+from scenefleet.run.events import Event, Progress, TaskChanged, Trouble
+from scenefleet.run.finished import find_finished
+from scenefleet.run.life import settle
+from scenefleet.run.model import Run, TaskState
+from scenefleet.store import Store
+
+_PATIENCE = 5
+"""Looks at a job that is open and has nothing to do before its submission is thought cut off."""
+_LONGEST = 15.0
+"""Seconds between looks, however long nothing changes."""
+_CUT_OFF = "its submission was cut off: the same `scenefleet run` sends the rest, or ends it"
+_STAGES: dict[str, TaskState] = {
+    "active": "waiting",
+    "preparing": "running",
+    "running": "running",
+}
+
+
+def watch(
+    store: Store,
+    fleet: Fleet,
+    run: Run,
+    plan: Plan,
+    *,
+    pause: Callable[[float], None] = time.sleep,
+    interval: float = 1.0,
+) -> Generator[Event]:
+    """Follows a run's latest job until it ends, then settles the run; the last event is `Ended`.
+
+    Looks every `interval` seconds at first, and less often the longer nothing changes.
+    """
+    view = _View(fleet, run, {document.id: document.source.id for document in plan.documents})
+    seen: Progress | None = None
+    wait = interval
+    while True:
+        status = fleet.job(run.jobs[-1])
+        yield from view.changes(status)
+        if status is None or status.ended:
+            break
+        if view.done_before is None:
+            others = [d for d in plan.documents if d.id not in view.records]
+            view.done_before = len(find_finished(store, others, deep=False))
+        progress = view.progress(view.done_before)
+        if progress != seen:
+            seen, wait = progress, interval
+            yield progress
+        yield from view.troubles(status, progress)
+        pause(wait)
+        wait = min(wait * 1.2, _LONGEST)
+    yield settle(store, fleet, run, plan, view.records)
+
+
+@dataclass(slots=True)
+class _View:
+    """What is known of a job so far."""
+
+    fleet: Fleet
+    run: Run
+    items: dict[str, str]
+    """Scene by task id."""
+    records: dict[str, TaskRecord] = field(default_factory=dict[str, TaskRecord])
+    done_before: int | None = None
+    """Tasks that are done and that this job never had; None until it was looked at."""
+    since: datetime | None = None
+    idle: int = 0
+    told: set[str] = field(default_factory=set[str])
+
+    def changes(self, status: JobStatus | None) -> Iterator[TaskChanged]:
+        """Tasks that entered another stage since the last look."""
+        if status is None:
+            return
+        for record in self.fleet.changed_tasks(self.run.jobs[-1], self.since):
+            self.since = max(self.since, record.changed) if self.since else record.changed
+            if self.records.get(record.id) != record:
+                self.records[record.id] = record
+                yield self._changed(record)
+
+    def progress(self, before: int) -> Progress:
+        """How many tasks stand where; `before` of them are done outside this job."""
+        counts = self.fleet.counts(self.run.jobs[-1])
+        return Progress(counts.active, counts.running, before + counts.succeeded, counts.failed)
+
+    def troubles(self, status: JobStatus, progress: Progress) -> Iterator[Trouble]:
+        """What keeps the run from going on, each told once."""
+        if progress.running:
+            self.idle = 0
+            return
+        self.idle = 0 if progress.waiting else self.idle + 1
+        texts = self.fleet.pool_troubles(self.run.pool) if self.run.pool else []
+        if status.open and self.idle == _PATIENCE:
+            texts = [*texts, _CUT_OFF]
+        for text in texts:
+            if text not in self.told:
+                self.told.add(text)
+                yield Trouble(text)
+
+    def _changed(self, record: TaskRecord) -> TaskChanged:
+        state = _STAGES.get(record.stage) or ("done" if record.succeeded else "failed")
+        return TaskChanged(record.id, self.items.get(record.id, record.id), state, record.failure)
