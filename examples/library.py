@@ -17,7 +17,7 @@ from scenefleet.fleet import open_fleet
 from scenefleet.plan import plan
 from scenefleet.recipe import RecipeFile, read_recipe
 from scenefleet.results import write_collection
-from scenefleet.run import Ended, create, remaining, settle, submit, watch
+from scenefleet.run import Ended, create, key, remaining, settle, submit, watch
 from scenefleet.settings import read_settings
 from scenefleet.store import Store, open_store
 
@@ -30,7 +30,7 @@ def compute(source: RecipeFile, store: Store) -> Ended:
     run = create(store, source, planned, found.items)
     left = remaining(store, run, planned, failed=True)
     if left:
-        with open_fleet(source, settings, run=run.id) as fleet:
+        with open_fleet(source, settings, key=key(store, run.id)) as fleet:
             run, _ = submit(store, fleet, run, left, source=source, settings=settings)
             *_, ended = watch(store, fleet, run, planned)  # events, as they come; the last is Ended
     else:

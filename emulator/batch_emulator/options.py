@@ -54,6 +54,8 @@ class Options:
         """Check what a caller may get wrong."""
         if self.nodes < 0:
             raise OptionError(f"--nodes {self.nodes}: a whole number of 0 or more is allowed")
+        if not 0 <= self.port <= 65_535:
+            raise OptionError(f"--port {self.port}: 0 to 65535 is allowed, 0 for one that is free")
         if not 0 < self.time_scale <= 1_000_000:
             raise OptionError(f"--time-scale {self.time_scale}: from above 0 to 1000000 is allowed")
         if self.key == DEVELOPMENT_KEY and not _is_loopback(self.host):

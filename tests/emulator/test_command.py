@@ -79,7 +79,8 @@ def test_a_port_that_is_taken(capsys, shared_emulator):
 
 @pytest.mark.parametrize(
     ("options", "text"),
-    [(["--nodes=-1"], "--nodes -1"), (["--time-scale=0"], "--time-scale"),
+    [(["--nodes=-1"], "--nodes -1"), (["--port=80000"], "--port 80000"),
+     (["--time-scale=0"], "--time-scale"),
      (["--state=/dev/null/x"], "--state"), (["--host=0.0.0.0"], "key of your own")],
 )  # fmt: skip
 def test_options_that_cannot_be(capsys, options, text):

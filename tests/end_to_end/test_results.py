@@ -86,3 +86,22 @@ def test_the_report_of_a_run_with_failures_in_a_browser(
     assert "scenefleet retry" in text
     assert not said
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
+
+
+def test_fetch_takes_nothing_from_its_target(archive: Path, desk: Any) -> None:
+    search = f"{{catalog: '{archive / 'items.json'}', collections: [sentinel-2-l2a], limit: 2}}"
+    desk.write("taken", search)
+    first = desk.json("run")["id"]
+    (desk.folder / "mine").mkdir()
+    (desk.folder / "mine/collection.json").write_text("mine")
+    assert "not of taken" in desk.run("fetch", "--to", "mine", code=1).stderr
+    assert (desk.folder / "mine/collection.json").read_text() == "mine"
+    (desk.products / "taken/collection.json").unlink()
+    assert desk.json("fetch", "--to", "got")["files"] == 6
+    assert (desk.folder / "got/collection.json").is_file()
+    assert desk.json("fetch", "--to", "got")["files"] == 0
+    # the same name for another question writes over the first answer, which fetch then says
+    desk.write("taken", search, "process: {indices: [ndwi]}")
+    desk.run("run")
+    assert "wrote over it" in desk.run("fetch", first, "--to", "old", code=1).stderr
+    assert "cannot be written" in desk.run("fetch", "--to", "/proc/none", code=1).stderr

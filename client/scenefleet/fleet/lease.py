@@ -42,6 +42,7 @@ def claim(key: str) -> Generator[bool]:
 def announce(key: str, connection: Connection) -> Path:
     """Notes where the run's emulator listens; whoever claimed the run does this."""
     note = _note(key)
+    note.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     value = {"endpoint": connection.endpoint, "account": connection.account, "key": connection.key}
     part = note.with_suffix(".part")
     part.unlink(missing_ok=True)

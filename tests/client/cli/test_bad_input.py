@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,3 +135,60 @@ def test_init_for_azure_brings_the_pool_templates(cli: Cli, tmp_path: Path) -> N
     names = {path.name for path in (tmp_path / "pool_templates").iterdir()}
     assert {"spot.pool.json", "dedicated.pool.json", "main.bicep", "README.md"} <= names
     assert json.loads(cli("init", "--schema").stdout)["title"] == "scenefleet recipe"
+
+
+def test_a_search_without_any_bound_is_refused(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text("version: 1\nname: a\nsearch: {}\n")
+    refused(cli("search"), 1, "area", "dates", "millions")
+
+
+def test_a_list_is_asked_for_where_a_list_is_meant(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "recipe.yaml").write_text(
+        "version: 1\nname: a\nsearch: {collections: landsat-c2-l2}\n"
+    )
+    refused(cli("search"), 1, "search.collections", "write a list")
+
+
+def test_a_signed_address_is_refused_and_not_repeated(cli: Cli, tmp_path: Path) -> None:
+    for address in ("az://a/cont?sig=SECRET", "https://a.blob.core.windows.net/c?sig=SECRET"):
+        done = cli("status", "--store", address)
+        refused(done, 2, "az://account/container/prefix")
+        assert "SECRET" not in done.stderr
+    (tmp_path / "recipe.yaml").write_text(
+        "version: 1\nname: a\nsearch: {catalog: 'https://x/stac?token=SECRET'}\n"
+    )
+    done = cli("search")
+    refused(done, 1, "search.catalog", "token")
+    assert "SECRET" not in done.stderr
+
+
+def test_a_store_that_is_not_there_is_said_so(cli: Cli) -> None:
+    refused(cli("list", "--store", "nosuch"), 2, "nosuch", "no such folder")
+
+
+def test_one_identity_without_the_other(cli: Cli, write: Callable[..., None]) -> None:
+    write(more=ON_AZURE)
+    done = cli("run", "--yes", SCENEFLEET_AZURE_IDENTITY_CLIENT_ID="x", **AZURE)
+    refused(done, 4, "identity_resource_id")
+
+
+def test_files_of_this_machine_are_not_sent_to_azure(cli: Cli, write: Callable[..., None]) -> None:
+    write(more=ON_AZURE)
+    done = cli("run", "--yes", SCENEFLEET_AZURE_BATCH_ENDPOINT="https://a.b.batch.azure.com")
+    refused(done, 1, "S2A_X", "on this machine")
+
+
+def test_a_closed_or_full_standard_output_is_no_bug(cli: Cli, tmp_path: Path) -> None:
+    scenefleet = f"{Path(sys.executable).with_name('scenefleet')} init --schema"
+    for redirection, code, word in ((">&-", 0, ""), (">/dev/full", 1, "No space left")):
+        done = subprocess.run(
+            ["/bin/sh", "-c", f"{scenefleet} {redirection}"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert word in done.stderr
+        assert "bug" not in done.stderr
+        assert "Exception ignored" not in done.stderr
