@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -175,3 +177,37 @@ def test_two_runs_started_at_once_compute_each_scene_once(archive: Path, desk: A
         assert first.wait(timeout=60) == 0
     assert "done" in second.stderr
     assert len(attempts(desk)) == 4, "a scene was computed twice"
+
+
+def test_a_submission_cut_off_before_its_end_is_ended_by_the_next_run(
+    archive: Path, on_azure: Any, wait_for: Callable[..., None]
+) -> None:
+    search = SEARCH.format(url=archive / "items.json").replace("}", ", limit: 2}")
+    store = "output: {store: 'az://devstoreaccount1/cutoff'}\n"
+    on_azure.write("cutoff", search, "compute: {backend: azure}\n" + store)
+
+    # a client that is killed after its last task went out and before it let the job end
+    program = (
+        "import os, signal, sys\n"
+        "from scenefleet.cli.main import main\n"
+        "from scenefleet.fleet import submit\n"
+        "submit.close_job = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "sys.argv = ['scenefleet', 'run', '--yes']\n"
+        "main()\n"
+    )
+    killed = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=on_azure.folder,
+        env={**os.environ, **on_azure.environment},
+        stdin=subprocess.DEVNULL,
+        check=False,
+    )
+    assert killed.returncode == -signal.SIGKILL
+    wait_for(lambda: on_azure.json("status")["counts"]["done"] == 2, 120)
+    assert on_azure.json("list")[0]["state"] == "running", "its job was never let end"
+    run = on_azure.json("run")
+    assert run["state"] == "done"
+    assert "nothing to submit" in on_azure.said
+    assert on_azure.json("status")["state"] == "done"
+    assert len(run["jobs"]) == 1
+    assert "nothing to submit" in on_azure.run("run").stderr

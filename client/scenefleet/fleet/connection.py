@@ -112,7 +112,12 @@ def service_text(error: Any) -> str:  # noqa: ANN401 - azure-core's error around
     more = "; ".join(f"{detail.key}: {detail.value}" for detail in kept)
     first = text.splitlines()[0] if text else ""
     parts = (str(error.status_code), error_code(error), first, more)
-    return _SIGNATURE.sub("sig=...", " ".join(part for part in parts if part))
+    return unsigned(" ".join(part for part in parts if part))
+
+
+def unsigned(text: str) -> str:
+    """A text of the service without the signatures of addresses that it may repeat."""
+    return _SIGNATURE.sub("sig=...", text)
 
 
 def error_code(error: Any) -> str | None:  # noqa: ANN401 - as above

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from scenefleet.errors import FleetError
-from scenefleet.fleet.connection import error_code, told
+from scenefleet.fleet.connection import error_code, told, unsigned
 from scenefleet.store import NodeAccess, NodeFile
 from scenefleet_task import spec
 
@@ -221,4 +221,5 @@ def _verdict(job: str, result: Any) -> Sent | None:  # noqa: ANN401 - the SDK's 
     if status == "servererror":
         return None
     text = getattr(getattr(result.error, "message", None), "value", "")
-    raise FleetError(f"job {job}: task {result.task_id} was refused: {code} {text}")
+    reason = unsigned(f"{code} {text}")
+    raise FleetError(f"job {job}: task {result.task_id} was refused: {reason}")

@@ -14,7 +14,18 @@ from scenefleet.errors import StoreError, UsageError
 from scenefleet.fleet import TaskRecord
 from scenefleet.plan import Plan
 from scenefleet.recipe import RecipeFile, parse
-from scenefleet.run import RunState, create, list_runs, load, load_plan, load_recipe, remaining
+from scenefleet.run import (
+    RunState,
+    create,
+    key,
+    list_runs,
+    load,
+    load_plan,
+    load_recipe,
+    remaining,
+    settle,
+    update,
+)
 from scenefleet.run.attempts import last_logs, read_attempts, write_attempt
 from scenefleet.run.finished import find_finished, item_path
 from scenefleet.run.outcomes import fold, verdict
@@ -195,3 +206,31 @@ def test_a_result_cut_off_in_writing_is_passed_over(store: FolderStore) -> None:
     assert read_attempts(store, "r") == {}
     assert last_logs(store, "r", "t") == "said\n"
     assert last_logs(store, "r", "u") is None
+
+
+def test_a_watcher_of_an_old_job_changes_nothing(store: FolderStore) -> None:
+    old = update(store, create(store, source(), PLAN, []), state=RunState.RUNNING, jobs=("one",))
+    new = update(store, old, jobs=("one", "two"))
+    assert settle(store, None, old, PLAN, {}).run == new
+    assert load(store, new.id) == new
+
+
+def test_a_run_is_settled_once(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    for one in PLAN.documents:
+        put_output(store, one)
+    first = settle(store, None, run, PLAN, {}).run
+    assert first.state == RunState.DONE
+    assert settle(store, None, first, PLAN, {}).run == first
+
+
+def test_a_run_in_another_store_has_another_key(store: FolderStore, tmp_path: Path) -> None:
+    other = FolderStore(tmp_path / "other")
+    assert key(store, "run-1") != key(other, "run-1")
+    assert len(key(store, f"{'n' * 40}-0123456789")) + len("-1234") <= 64, "Batch takes 64"
+
+
+def test_a_damaged_record_does_not_hide_the_others(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    store.write("runs/broken/run.json", b"{")
+    assert [known.id for known in list_runs(store)] == [run.id]
