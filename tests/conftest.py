@@ -84,6 +84,27 @@ def need() -> Need:
     return path_of
 
 
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """`small_disk("64k")` is a folder on a file system of that size; remount it to make room."""
+    folder = tmp_path / "small"
+
+    def mount(size: str) -> Path:
+        folder.mkdir()
+        command = ["mount", "-t", "tmpfs", "-o", f"size={size}", "tmpfs", str(folder)]
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            folder.rmdir()
+            reason = "needs the right to mount a small file system"
+            if os.environ.get("SCENEFLEET_CI") == "1":
+                pytest.fail(f"{reason}; SCENEFLEET_CI=1 allows no skip", pytrace=False)
+            pytest.skip(reason)
+        return folder
+
+    yield mount
+    if folder.is_dir():
+        subprocess.run(["umount", str(folder)], check=True)
+
+
 @dataclass(frozen=True)
 class Azurite:
     """A Blob service on loopback that lives for one session of one test process."""

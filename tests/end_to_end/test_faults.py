@@ -9,8 +9,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 SEARCH = "{{catalog: '{url}', collections: [sentinel-2-l2a], limit: 5}}"
 QUICK = "compute: {retries: 0}"
 
@@ -102,25 +100,21 @@ def test_an_id_that_would_leave_the_folder_does_not(archive: Path, desk: Any) ->
     assert not folder.name.startswith(".")
 
 
-def test_a_disk_that_is_full(archive: Path, desk: Any) -> None:
-    results = desk.folder / "results"
-    results.mkdir()
-    mount = ["mount", "-t", "tmpfs", "-o", "size=900k", "tmpfs", str(results)]
-    if subprocess.run(mount, check=False, capture_output=True).returncode:
-        pytest.skip("needs the right to mount a small file system")
-    try:
-        desk.write("full", SEARCH.format(url=archive / "items.json"), QUICK)
-        done = desk.run("run", code=None)
-        assert done.returncode in (1, 3), done.stderr
-        assert "full" in done.stderr
-        stood = desk.items("full")
-        subprocess.run(["mount", "-o", "remount,size=100m", str(results)], check=True)
-        desk.run("run", code=None)
-        run = desk.json("retry")
-        assert run["state"] == "done"
-        assert set(stood) <= set(desk.items("full"))
-    finally:
-        subprocess.run(["umount", str(results)], check=True)
+def test_a_disk_that_is_full(archive: Path, desk: Any, small_disk: Callable[[str], Path]) -> None:
+    results = small_disk("900k")
+    store = f"{QUICK}\noutput: {{store: '{results}'}}"
+    desk.write("full", SEARCH.format(url=archive / "items.json"), store)
+    done = desk.run("run", code=None)
+    assert done.returncode in (1, 3), done.stderr
+    assert "full" in done.stderr
+    stood = {path.parent.name for path in results.glob("products/full/*/*.json")}
+    subprocess.run(["mount", "-o", "remount,size=100m", str(results)], check=True)
+    desk.run("run", code=None)
+    run = desk.json("retry")
+    assert run["state"] == "done"
+    now = {path.parent.name for path in results.glob("products/full/*/*.json")}
+    assert len(now) == 5
+    assert stood <= now
 
 
 def test_a_store_without_permission(archive: Path, desk: Any) -> None:
