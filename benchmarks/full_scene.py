@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import rasterio
@@ -59,9 +60,9 @@ def draw(path: Path, size: int, resolution: int, level: int | None) -> None:
 def document(folder: Path) -> spec.TaskDocument:
     """The task of the scene, as a plan makes it."""
     square = [[[4.4, 50.4], [6, 50.4], [6, 51.5], [4.4, 51.5], [4.4, 50.4]]]
-    assets = {key: {"href": str(folder / f"{key}.tif")} for key in (*BANDS, "SCL")}
+    assets: dict[str, Any] = {key: {"href": str(folder / f"{key}.tif")} for key in (*BANDS, "SCL")}
     for key, (name, _) in BANDS.items():
-        assets[key]["eo:bands"] = [{"name": key, "common_name": name}]  # type: ignore[assignment]
+        assets[key]["eo:bands"] = [{"name": key, "common_name": name}]
     item = {
         "type": "Feature",
         "id": "full",

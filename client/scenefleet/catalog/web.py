@@ -61,7 +61,7 @@ class Reader(StacApiIO):
             status = cast("int | None", getattr(error, "status_code", None))
             raise _refused(href, status, str(error)) from None
 
-    def read_json(self, source: Any, *args: Any, **kwargs: Any) -> Json:  # noqa: ANN401
+    def read_json(self, source: Any, *args: Any, **kwargs: Any) -> Json:  # noqa: ANN401 - pystac's
         """The JSON object at an address or a paging link."""
         text = self.read_text(source, *args, **kwargs)
         address = plain(source.href if isinstance(source, Link) else str(source))

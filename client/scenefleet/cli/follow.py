@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
@@ -30,7 +30,7 @@ def _line(event: Event, total: int) -> None:
         _speak(event, say)
 
 
-def _speak(event: Event, write: Any) -> None:  # noqa: ANN401 - click's echo or rich's print
+def _speak(event: Event, write: Callable[[str], None]) -> None:
     if isinstance(event, Submitted):
         skipped = f"; {event.done} done already" if event.done else ""
         again = f"; {event.there} were there already" if event.there else ""

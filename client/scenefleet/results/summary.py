@@ -35,7 +35,6 @@ class Summary:
     """Wall time of the last attempts of all tasks together, in seconds; None before any ended."""
     seconds_median: float | None
     """Of the tasks that are done."""
-    seconds_longest: float | None
     valid_percent: float | None
     """Valid share of all pixels that are inside the area and have data, over the tasks done."""
 
@@ -50,7 +49,6 @@ def summarise(outcomes: Sequence[TaskOutcome]) -> Summary:
         counts={state: counted[state] for state in STATES},
         seconds_total=sum(seconds) if seconds else None,
         seconds_median=statistics.median(done) if done else None,
-        seconds_longest=max(seconds, default=None),
         valid_percent=valid_share(pixels),
     )
 

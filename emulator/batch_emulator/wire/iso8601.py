@@ -14,9 +14,6 @@ _TIME = re.compile(
     r"(\d{4}-\d\d-\d\dT\d\d:\d\d(?::\d\d)?)(\.\d+)?(Z|[+-]\d\d:\d\d)?", re.IGNORECASE
 )
 
-UNLIMITED = timedelta(days=10675199)
-"""What clients send for "no limit": the largest TimeSpan of .NET, in days."""
-
 
 def parse_duration(text: str) -> timedelta:
     """Read `PT5M`, `P1DT2H` and the like.
