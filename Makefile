@@ -1,7 +1,7 @@
 # `make` alone says what there is to do. Wants a POSIX sh, GNU make and Python 3.11 or newer.
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock azurite stac-server clean
+.PHONY: help setup demo test lint lock azurite stac-server bench-radiometry clean
 
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
@@ -11,7 +11,7 @@ PYTEST_OPTIONS ?=
 export PYTHON
 
 help: ## say what there is to do
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 25
 
 setup: .venv/.dev ## a virtual environment in .venv with all that lint and tests need
 
@@ -33,15 +33,20 @@ azurite: $(AZURITE) ## the Blob storage emulator that tests run against
 
 stac-server: .venv-stac/.stac-server ## a STAC server that others wrote, for tests
 
+bench-radiometry: .venv/.run .venv-peers/.peers ## one ground scene by common tools, true and false metadata
+	$(BIN)/python benchmarks/radiometry.py --peers .venv-peers/bin/python
+	$(BIN)/python benchmarks/radiometry_pieces.py "$${SCENEFLEET_SHARED:-../shared}/data"
+
 lock: .venv-lock/bin/uv ## pin the newest dependencies in requirements/*.txt
 	$(COMPILE) --upgrade pyproject.toml requirements/dev.in requirements/run.in -o requirements/dev.txt
 	$(COMPILE) --upgrade pyproject.toml requirements/run.in -c requirements/dev.txt -o requirements/run.txt
 	$(COMPILE) --upgrade requirements/task.in -c requirements/dev.txt -o requirements/task.txt
 	$(COMPILE) --upgrade requirements/stac-server.in -o requirements/stac-server.txt
+	$(COMPILE) --upgrade requirements/peers.in -o requirements/peers.txt
 	$(COMPILE) --upgrade --allow-unsafe requirements/pip.in -o requirements/pip.txt
 
 clean: ## remove the environments and what tools left
-	rm -rf .venv .venv-stac .venv-lock tests/azurite/node_modules build dist
+	rm -rf .venv .venv-stac .venv-peers .venv-lock tests/azurite/node_modules build dist
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/.run: $(INSTALL) requirements/run.txt
@@ -56,6 +61,11 @@ clean: ## remove the environments and what tools left
 .venv-stac/.stac-server: requirements/install requirements/pip.txt requirements/stac-server.txt
 	sh requirements/install stac-server .venv-stac && touch $@ || \
 	  { rm -rf .venv-stac; test "$$SCENEFLEET_CI" != 1; }
+
+# what benchmarks/radiometry.py compares with; nothing else needs it
+.venv-peers/.peers: requirements/install requirements/pip.txt requirements/peers.txt
+	sh requirements/install peers .venv-peers
+	@touch $@
 
 .venv-lock/bin/uv:
 	sh requirements/install pip .venv-lock

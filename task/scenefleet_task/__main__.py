@@ -1,7 +1,8 @@
 """The task's command line: `run`, which a node starts, and `compute`, which `run` starts.
 
-On a node everything comes by the environment (see `spec`). A script author tries one task with
-`python -m scenefleet_task run --document task.json --store ./out`.
+On a node everything comes by the environment (see `spec`). By hand, one task is
+`python -m scenefleet_task run --document task.json --store ./out`, and one window of it
+`python -m scenefleet_task try --document task.json --folder ./out`.
 """
 
 from __future__ import annotations
@@ -25,9 +26,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one task; the exit code is an `spec.Exit`, or 2 for words that are off."""
     words = sys.argv[1:] if argv is None else list(argv)
     arguments = _parser().parse_args(words)
-    if arguments.verb == "compute":
-        return _compute(arguments)
-    return _run(arguments)
+    verbs = {"run": _run, "compute": _compute, "try": _try}
+    return verbs[arguments.verb](arguments)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -37,8 +37,12 @@ def _parser() -> argparse.ArgumentParser:
     compute = verbs.add_parser("compute", help="the computing process of `run`; not for people")
     compute.add_argument("attempt")
     compute.add_argument("started", type=float)
-    for verb in (run, compute):
+    trial = verbs.add_parser("try", help="compute one window here, at once")
+    trial.add_argument("--window", help="row,column,height,width in pixels; else the middle")
+    trial.add_argument("--folder", type=Path, required=True, help="where rasters and pictures go")
+    for verb in (run, compute, trial):
         verb.add_argument("--document", type=Path, help=f"a file; else {spec.ENV_TASK} is read")
+    for verb in (run, compute):
         verb.add_argument("--store", help=f"a folder or address; else {spec.ENV_STORE} is read")
     return parser
 
@@ -63,6 +67,25 @@ def _run(arguments: argparse.Namespace) -> int:
         *(["--store", arguments.store] if arguments.store else []),
     ]
     return supervise.end(attempt, supervise.supervise(attempt, passed, setting))
+
+
+def _try(arguments: argparse.Namespace) -> int:
+    from scenefleet_task import trial
+    from scenefleet_task.log import start_log
+
+    start_log()
+    script = os.environ.get(spec.ENV_SCRIPT)
+    try:
+        window = trial.parse_window(arguments.window) if arguments.window else None
+        document = _document(arguments.document)
+        place = Path(script).absolute() if script else None
+        found = trial.attempt(document, window, arguments.folder, place)
+    except TaskError as error:
+        failure = {"exit": error.exit.name.lower(), "message": error.message}
+        sys.stdout.write(trial.to_line(failure) + "\n")
+        return error.exit.value
+    sys.stdout.write(trial.to_line(found) + "\n")
+    return 0
 
 
 def _compute(arguments: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rasterio.transform import Affine
 
 from scenefleet_task.failure import TaskError
-from scenefleet_task.grid import Grid, Window
+from scenefleet_task.grid import Floats, Grid, Window
 from scenefleet_task.spec import Exit
 
 _features = cast("Any", rasterio.features)  # rasterio has no types
@@ -44,7 +44,7 @@ class Clip:
             TaskError: `NO_OVERLAP` if it does not touch the grid, `DOCUMENT` if it is no area.
         """
         self._grid = grid
-        self._polygons = _project(_polygons(geometry), grid)
+        self._polygons = _project(polygons(geometry), grid)
         self.window = _window(self._polygons, grid)
         """The smallest window of the grid that holds every inside pixel."""
 
@@ -61,32 +61,86 @@ class Clip:
 def footprint(grid: Grid) -> tuple[dict[str, Any], tuple[float, ...]]:
     """The grid's outline as GeoJSON, and its bbox (west, south, east, north), in degrees.
 
-    Across the antimeridian the outline goes on beyond 180 degrees, and the bbox's west is greater
-    than its east (RFC 7946, 5.2).
+    Across the antimeridian the outline is cut in two there (RFC 7946, 3.1.9), and the bbox's west
+    is greater than its east (5.2). Around a pole it goes around the globe and by the pole.
     """
-    steps = np.linspace(0, 1, 9)[:-1]
-    zero = np.zeros_like(steps)
-    cols = np.concatenate([zero, steps, zero + 1, 1 - steps]) * grid.width
-    rows = np.concatenate([steps, zero + 1, 1 - steps, zero]) * grid.height
+    edge_xs, edge_ys = outline(grid, 8)
+    px, py = _warp.transform(grid.crs, _DEGREES, edge_xs, edge_ys)
+    points = np.array([px, py], np.float64)
+    xs, ys = np.round(points[:, np.isfinite(points).all(0)], 7) + 0.0  # without -0.0
+    xs = unwrap(xs)
+    xs -= 360 * np.floor((xs.min() + 180) / 360)  # begins west of 180
+    around = abs(xs[-1] - xs[0]) > 180
+    if around:  # the way round does not close: there is a pole in it
+        pole = math.copysign(90, ys.mean())
+        xs, ys = np.append(xs, [xs[-1], xs[0], xs[0]]), np.append(ys, [pole, pole, ys[0]])
+        bbox = (-180.0, ys.min(), 180.0, ys.max())
+    else:
+        east = xs.max() - 360 if xs.max() > 180 else xs.max()
+        bbox = (xs.min(), ys.min(), east, ys.max())
+    ring = [(round(float(x), 7), round(float(y), 7)) for x, y in zip(xs, ys, strict=True)]
+    whole = {"type": "Polygon", "coordinates": [[list(point) for point in ring]]}
+    geometry = whole if around or xs.max() <= 180 else _split(ring)
+    return geometry, tuple(round(float(v), 7) for v in bbox)
+
+
+def _split(ring: Ring) -> dict[str, Any]:
+    """A closed ring that goes on beyond 180 degrees, as GeoJSON cut there."""
+    west = _cut(ring[:-1], (-180.0, -90.0, 180.0, 90.0))
+    east = _cut(ring[:-1], (180.0, -90.0, 540.0, 90.0))
+    halves = (([*west, west[0]], 0.0), ([*east, east[0]], 360.0))
+    parts = [[[[round(x - turn, 7), round(y, 7)] for x, y in half]] for half, turn in halves]
+    return {"type": "MultiPolygon", "coordinates": parts}
+
+
+def outline(grid: Grid, steps: int) -> tuple[Floats, Floats]:
+    """Points (x, y) on the grid's edge in its CRS, `steps` a side; the last is the first."""
+    along = np.arange(steps) / steps
+    zero = np.zeros(steps)
+    cols = np.concatenate([zero, along, zero + 1, 1 - along, [0]]) * grid.width
+    rows = np.concatenate([along, zero + 1, 1 - along, zero, [0]]) * grid.height
     a, b, c, d, e, f = grid.transform
-    xs, ys = _warp.transform(grid.crs, _DEGREES, a * cols + b * rows + c, d * cols + e * rows + f)
-    xs = [round(x, 7) + 0.0 for x in xs]
-    ys = [round(y, 7) + 0.0 for y in ys]
-    if crossing := max(xs) - min(xs) > 180:
-        xs = [x + 360 if x < 0 else x for x in xs]
-    east = max(xs) - 360 if crossing else max(xs)
-    ring = [[x, y] for x, y in zip([*xs, xs[0]], [*ys, ys[0]], strict=True)]
-    return {"type": "Polygon", "coordinates": [ring]}, (min(xs), min(ys), east, max(ys))
+    return a * cols + b * rows + c, d * cols + e * rows + f
 
 
-def _polygons(geometry: dict[str, Any]) -> list[list[Ring]]:
+def unwrap(longitudes: Floats) -> Floats:
+    """Longitudes of a line without a leap at the antimeridian: they go on beyond 180 degrees."""
+    return longitudes - 360 * np.cumsum(np.round(np.diff(longitudes, prepend=longitudes[:1]) / 360))
+
+
+def densify(ring: Ring) -> tuple[list[float], list[float]]:
+    """Points (x, y) of a ring and on its edges, at most `STEP` apart; not closed."""
+    xs: list[float] = []
+    ys: list[float] = []
+    for start, end in zip(ring, [*ring[1:], ring[0]], strict=True):
+        count = max(1, math.ceil(math.dist(start, end) / STEP))
+        shares = np.arange(count) / count
+        xs.extend(start[0] + shares * (end[0] - start[0]))
+        ys.extend(start[1] + shares * (end[1] - start[1]))
+    return xs, ys
+
+
+def project(crs: Any, xs: Sequence[float], ys: Sequence[float]) -> tuple[Floats, Floats]:  # noqa: ANN401 - a rasterio CRS
+    """Degrees to a CRS; in one of degrees, longitudes stay as many turns around as they were."""
+    px, py = (np.asarray(values, np.float64) for values in _warp.transform(_DEGREES, crs, xs, ys))
+    if crs.is_geographic:
+        px = px + 360 * np.round((np.asarray(xs) - px) / 360)
+    return px, py
+
+
+def polygons(geometry: dict[str, Any]) -> list[list[Ring]]:
+    """The rings of every polygon of a GeoJSON geometry, the outer one first.
+
+    Raises:
+        TaskError: `DOCUMENT` if it is no area.
+    """
     kind, coordinates = geometry.get("type"), geometry.get("coordinates")
     if kind == "Polygon":
         return [_rings(coordinates)]
     if kind == "MultiPolygon" and isinstance(coordinates, list):
         return [_rings(rings) for rings in cast("list[Any]", coordinates)]
     if kind == "GeometryCollection":
-        return [p for part in geometry.get("geometries", []) for p in _polygons(part)]
+        return [p for part in geometry.get("geometries", []) for p in polygons(part)]
     raise TaskError(
         Exit.DOCUMENT, f"document.clip: {kind!r} is no area; allowed are Polygon and MultiPolygon"
     )
@@ -101,10 +155,10 @@ def _rings(coordinates: Any) -> list[Ring]:  # noqa: ANN401 - any JSON value
         ) from None
 
 
-def _project(polygons: Sequence[list[Ring]], grid: Grid) -> list[list[Ring]]:
+def _project(area: Sequence[list[Ring]], grid: Grid) -> list[list[Ring]]:
     box = _surroundings(grid)
     projected: list[list[Ring]] = []
-    for rings in polygons:
+    for rings in area:
         for turn in (-360.0, 0.0, 360.0):
             turned = [[(x + turn, y) for x, y in ring] for ring in rings]
             kept = [cut for ring in turned if len(cut := _cut(ring, box)) > 2]
@@ -123,6 +177,9 @@ def _surroundings(grid: Grid) -> Box:
         grid.crs, _DEGREES, min(xs), min(ys), max(xs), max(ys), densify_pts=21
     )
     east += 360 if east < west else 0
+    if grid.crs.is_geographic:  # as many turns around as the grid's own longitudes
+        turn = 360 * round(((min(xs) + max(xs)) - (west + east)) / 720)
+        west, east = west + turn, east + turn
     return west - _MARGIN, south - _MARGIN, east + _MARGIN, north + _MARGIN
 
 
@@ -148,20 +205,14 @@ def _cut(ring: Ring, box: Box) -> Ring:
 
 
 def _project_ring(ring: Ring, grid: Grid) -> Ring:
-    xs: list[float] = []
-    ys: list[float] = []
-    for start, end in zip(ring, [*ring[1:], ring[0]], strict=True):
-        count = max(1, math.ceil(math.dist(start, end) / STEP))
-        shares = np.arange(count) / count
-        xs.extend(start[0] + shares * (end[0] - start[0]))
-        ys.extend(start[1] + shares * (end[1] - start[1]))
-    px, py = _warp.transform(_DEGREES, grid.crs, xs, ys)
-    points = [(x, y) for x, y in zip(px, py, strict=True) if math.isfinite(x) and math.isfinite(y)]
+    xs, ys = project(grid.crs, *densify(ring))
+    known = np.isfinite(xs) & np.isfinite(ys)
+    points = list(zip(xs[known].tolist(), ys[known].tolist(), strict=True))
     return [*points, points[0]] if points else []
 
 
-def _window(polygons: list[list[Ring]], grid: Grid) -> Window:
-    points = np.array([point for rings in polygons for ring in rings for point in ring])
+def _window(area: list[list[Ring]], grid: Grid) -> Window:
+    points = np.array([point for rings in area for ring in rings for point in ring])
     if not len(points):
         raise _no_overlap(grid)
     cols, rows = grid.locate(points[:, 0], points[:, 1])

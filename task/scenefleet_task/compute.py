@@ -1,9 +1,8 @@
-"""Normalised differences of reflectances, in float32, and their int16 form.
+"""Digital numbers to what bands measure, and values to what rasters store.
 
-Reflectance is `digital number x scale + offset`. It is computed as `(digital number + offset /
+A band's value is `digital number x scale + offset`. It is computed as `(digital number + offset /
 scale) x scale`, which is exact for whole offsets: Sentinel-2's numbers before baseline 04.00, and
-the same ground's after it with 1000 more, give equal bits. Where both bands have one scale it
-cancels and is left out.
+the same ground's after it with 1000 more, give equal bits.
 """
 
 from __future__ import annotations
@@ -14,65 +13,56 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenefleet_task.spec import NODATA, SCALE, Band
+from scenefleet_task.spec import NODATA
 
 LIMIT = 32767
-"""Highest int16; its negative is the lowest index value, -32768 being nodata."""
+"""Highest int16; its negative is the lowest value stored, -32768 being nodata."""
 
 Float32 = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
 class Packed:
-    """An index in its int16 form."""
+    """Values as a raster stores them."""
 
-    values: NDArray[np.int16]
-    """Shape (height, width): index / SCALE, rounded half to even; NODATA where not valid."""
+    values: NDArray[Any]
+    """Shape (height, width). int16: value / scale, rounded half to even, NODATA where not valid.
+    float32: the value, NaN where not valid."""
     saturated: int
     """Valid values beyond int16's range, set to its end."""
 
 
-def shift_of(band: Band) -> np.float32:
+def shift_of(scale: float, offset: float) -> np.float32:
     """Offset in digital numbers; a float's rounding (-999.9999999) is taken off."""
-    shift = band.offset / band.scale
+    shift = offset / scale
     whole = round(shift)
     return np.float32(whole if abs(shift - whole) < 1e-6 * max(1, abs(whole)) else shift)
 
 
-def lift(numbers: NDArray[Any], band: Band, scale: float) -> Float32:
-    """Digital numbers as reflectance / `scale`, float32."""
+def lift(numbers: NDArray[Any], scale: float, offset: float) -> Float32:
+    """Digital numbers as the band's values, float32; a new array."""
     values = numbers.astype(np.float32)
-    shift = shift_of(band)
+    shift = shift_of(scale, offset)
     if shift:
         values += shift
-    if band.scale != scale:
-        values *= np.float32(band.scale / scale)
+    if scale != 1:
+        values *= np.float32(scale)
     return values
 
 
-def difference(first: Float32, second: Float32) -> tuple[Float32, NDArray[np.bool_]]:
-    """`(first - second) / (first + second)`, and True where it has no value.
-
-    It has none where the sum is zero or either is not finite; what stands there is 0.
-    """
-    with np.errstate(invalid="ignore", over="ignore"):
-        total = first + second
-        undefined = (total == 0) | ~np.isfinite(total)
-        total[undefined] = 1
-        value = first - second
-        value[undefined] = 0
-        value /= total
-    return value, undefined
-
-
-def pack(index: Float32, valid: NDArray[np.bool_]) -> Packed:
-    """The int16 form: rounded, limited and never wrapped.
+def pack(values: Float32, valid: NDArray[np.bool_], dtype: str, scale: float) -> Packed:
+    """What a raster stores: int16 is rounded, limited and never wrapped.
 
     Args:
-        index: finite values.
-        valid: True where the index is kept.
+        values: finite; shape (height, width).
+        valid: True where the value is kept.
+        dtype: `int16` or `float32`.
+        scale: of the int16 form.
     """
-    scaled = index * np.float32(1 / SCALE)
+    if dtype == "float32":
+        return Packed(np.where(valid, values, np.float32(np.nan)), 0)
+    with np.errstate(over="ignore"):  # beyond float32 is beyond int16 as well
+        scaled = values * np.float32(1 / scale)
     np.rint(scaled, out=scaled)
     saturated = int(np.count_nonzero((np.abs(scaled) > LIMIT) & valid))
     np.clip(scaled, -LIMIT, LIMIT, out=scaled)

@@ -6,7 +6,9 @@ are relative, so that a copied folder still opens.
 
 from __future__ import annotations
 
+import dataclasses
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -16,10 +18,12 @@ from rasterio.enums import WktVersion
 
 from scenefleet_task.clip import footprint
 from scenefleet_task.grid import Grid
+from scenefleet_task.offset import Finding
 from scenefleet_task.put import media_type
 from scenefleet_task.result import Output
-from scenefleet_task.scene import IndexRaster, Radiometry, Rasters
-from scenefleet_task.spec import NODATA, SCALE, VERSION, Index, Reason, TaskDocument
+from scenefleet_task.scene import Made, Rasters
+from scenefleet_task.sources import BandLayer, OpenPart
+from scenefleet_task.spec import NODATA, VERSION, Reason, TaskDocument
 from scenefleet_task.write import COLOURS
 
 _SCHEMAS = "https://stac-extensions.github.io"
@@ -42,7 +46,8 @@ _MEANINGS = {
     Reason.SHADOW: "shadow of a cloud",
     Reason.SNOW: "snow or ice",
     Reason.WATER: "water",
-    Reason.NO_SIGNAL: "the index is undefined: its denominator is zero",
+    Reason.NO_SIGNAL: "an output has no value: its denominator is zero, say",
+    Reason.CLASS: "a class that the recipe masks by its number",
 }
 
 
@@ -50,8 +55,8 @@ _MEANINGS = {
 class Put:
     """The files that were put, as the item lists them."""
 
-    indices: tuple[Output, ...]
-    """In the order of `Rasters.indices`."""
+    rasters: Mapping[str, Output]
+    """By name of file without suffix, as `Rasters.files`."""
     reason: Output
     thumbnail: Output
 
@@ -59,7 +64,7 @@ class Put:
 def make_item(document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, Any]:
     """The item, as JSON values; its id is the document's folder."""
     geometry, bbox = document.source.geometry, document.source.bbox
-    if document.clip:
+    if document.clip or document.grid:
         geometry, bbox = footprint(rasters.grid)
     properties = _properties(document, rasters)
     prefixes = {key.partition(":")[0] for key in properties if ":" in key}
@@ -79,17 +84,26 @@ def make_item(document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, A
 
 def _properties(document: TaskDocument, rasters: Rasters) -> dict[str, Any]:
     source = document.source
+    script = {"scenefleet:script": document.script.sha256} if document.script else {}
     return {
         **_carried(source.properties),
         "datetime": source.datetime,
+        **script,
         **_projection(rasters.grid),
         "processing:software": _software(),
         "scenefleet:task": document.id,
-        "scenefleet:source": {"id": source.id, "collection": source.collection},
+        "scenefleet:source": _source_of(document),
         "scenefleet:valid_percent": rasters.valid_percent,
         "scenefleet:reasons": {r.name.lower(): n for r, n in rasters.reasons.items()},
-        "scenefleet:radiometry": {r.band.name: _radiometry(r) for r in rasters.radiometry},
+        "scenefleet:radiometry": [_part(part) for part in rasters.parts],
     }
+
+
+def _source_of(document: TaskDocument) -> dict[str, Any]:
+    source = {"id": document.source.id, "collection": document.source.collection}
+    if len(document.parts) > 1:
+        return {**source, "united_with": [part.item for part in document.parts[1:]]}
+    return source
 
 
 def _carried(properties: dict[str, Any]) -> dict[str, Any]:
@@ -117,15 +131,40 @@ def _software() -> dict[str, str]:
     return {"scenefleet_task": str(VERSION), "GDAL": gdal, "numpy": np.__version__}
 
 
-def _radiometry(radiometry: Radiometry) -> dict[str, Any]:
-    band = radiometry.band
-    nodata = radiometry.nodata
+def _part(part: OpenPart) -> dict[str, Any]:
+    """How one part's numbers were read, by which rule, and on what evidence."""
+    told: dict[str, Any] = {
+        "item": part.item,
+        "bands": {name: _radiometry(band) for name, band in part.bands.items()},
+    }
+    if part.check:
+        told["check"] = {
+            "metadata": part.check.said,
+            "evidence": list(part.check.evidence),
+            **_seen(part.finding),
+        }
+    return told
+
+
+def _seen(finding: Finding | None) -> dict[str, Any]:
+    """What a look at the pixels found; without one, metadata was believed."""
+    if finding is None:
+        return {"pixels": "not looked at", "settled_by": "metadata"}
+    return {
+        "pixels": finding.verdict,
+        "settled_by": finding.settled,
+        "shares": dataclasses.asdict(finding.shares),
+    }
+
+
+def _radiometry(source: BandLayer) -> dict[str, Any]:
+    band, nodata = source.band, source.nodata
     return {
         "asset": band.asset,
         "scale": band.scale,
-        "offset": band.offset,
+        "offset": source.offset,
         "nodata": "nan" if nodata is not None and math.isnan(nodata) else nodata,
-        "rule": band.rule,
+        "rule": band.rule if source.offset == band.offset else "pixels",
     }
 
 
@@ -140,12 +179,7 @@ def _links(document: TaskDocument) -> list[dict[str, str]]:
 
 
 def _assets(document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, Any]:
-    assets = {
-        index.name: _index_asset(index, raster, output)
-        for index, raster, output in zip(
-            document.indices, rasters.indices, put.indices, strict=True
-        )
-    }
+    assets = {name: _raster_asset(name, document, rasters, put) for name in rasters.files}
     assets["reason"] = {
         **_file(put.reason),
         "title": "Why a pixel is invalid",
@@ -157,20 +191,32 @@ def _assets(document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, Any
     return assets
 
 
-def _index_asset(index: Index, raster: IndexRaster, output: Output) -> dict[str, Any]:
-    return {
-        **_file(output),
-        "title": index.name.upper(),
-        "description": f"({index.first} - {index.second}) / ({index.first} + {index.second})",
-        "roles": ["data"],
-        "data_type": "int16",
-        "nodata": NODATA,
-        "raster:scale": SCALE,
-        "raster:offset": 0,
-        "statistics": raster.statistics.to_stac(),
-        "scenefleet:saturated": raster.saturated,
-        "bands": [{"name": index.name}],
-    }
+def _raster_asset(name: str, document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, Any]:
+    """An output's file; of one band, what is said of the band stands at the asset itself."""
+    made = [one for one in rasters.made if one.file.stem == name]
+    asset = {**_file(put.rasters[name]), "roles": ["data"], "data_type": document.dtype}
+    asset["nodata"] = NODATA if document.dtype == "int16" else "nan"
+    if not document.stacked:
+        [one] = made
+        band = {"name": one.output.name}
+        return {**asset, "title": _title(one), **_band(one, document), "bands": [band]}
+    bands = [
+        {"name": one.output.name, "description": _title(one), **_band(one, document)}
+        for one in made
+    ]
+    return {**asset, "title": f"{len(bands)} outputs as bands", "bands": bands}
+
+
+def _title(made: Made) -> str:
+    return made.output.title or made.output.name
+
+
+def _band(made: Made, document: TaskDocument) -> dict[str, Any]:
+    told: dict[str, Any] = {"scenefleet:formula": made.output.formula or "script"}
+    if document.dtype == "int16":
+        told |= {"raster:scale": made.output.scale, "raster:offset": 0}
+    told |= {"statistics": made.statistics.to_stac(), "scenefleet:saturated": made.saturated}
+    return told
 
 
 def _file(output: Output) -> dict[str, Any]:

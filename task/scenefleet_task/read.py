@@ -17,6 +17,7 @@ from typing import Any, cast
 
 import numpy as np
 import rasterio
+import rasterio.vrt
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
@@ -31,6 +32,11 @@ from scenefleet_task.redact import address, redact
 from scenefleet_task.spec import Exit
 
 _rasterio = cast("Any", rasterio)  # rasterio has no types
+_vrt = cast("Any", rasterio.vrt)
+GdalError = cast("type[Exception]", _rasterio._err.CPLE_BaseError)  # noqa: SLF001 - no other name
+"""What GDAL raises where rasterio does not wrap it, such as of two CRS without a way between."""
+BY_BLOCKS = {"GDAL_VRT_WARP_USE_DATASET_RASTERIO": "NO"}
+"""Makes GDAL warp the same blocks of 512 x 128 pixels of a view for whatever window."""
 _DENIED = Exit.SOURCE_DENIED
 
 
@@ -48,6 +54,15 @@ class Name:
         return f"item {self.item}, asset {self.asset}, {address(self.href)}"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class View:
+    """A raster as it is read on another grid; each is itself, whatever its options."""
+
+    grid: Grid
+    options: dict[str, Any]
+    """Of `rasterio.vrt.WarpedVRT`, beside the grid."""
+
+
 class Raster:
     """One raster, open for reading by windows; its first band only."""
 
@@ -60,6 +75,7 @@ class Raster:
         self.name = name
         self._access = access
         self._clock = clock
+        self._views: dict[View, Any] = {}
         self._open()
         crs = self._dataset.crs
         if not crs:
@@ -87,6 +103,24 @@ class Raster:
         masks = self._read(window, lambda dataset, part: dataset.read_masks(1, window=part))
         return masks == 0
 
+    def read_small(self, shape: tuple[int, int]) -> NDArray[Any]:
+        """All of the raster in a few pixels, shape (height, width), from an overview if it has one.
+
+        Numbers are of the file's own dtype; each is one pixel's of that overview.
+        """
+        return self._read(
+            self.grid.whole, lambda dataset, part: dataset.read(1, window=part, out_shape=shape)
+        )
+
+    def read_warped(self, view: View, window: Window) -> NDArray[Any]:
+        """A window of another grid, shape (height, width), of the dtype that the view asks for."""
+
+        def read(dataset: Any, part: Any) -> Any:  # noqa: ANN401 - rasterio's
+            with _rasterio.Env(**BY_BLOCKS):
+                return self._viewed(view, dataset).read(1, window=part)
+
+        return self._read(window, read, self.grid.whole)
+
     def is_nodata(self, values: NDArray[Any], fallback: float | None) -> NDArray[np.bool_] | None:
         """True where a digital number means no data; None where no number does.
 
@@ -103,24 +137,30 @@ class Raster:
 
     def close(self) -> None:
         """Closes the file."""
+        while self._views:  # they read from the dataset, so they go first
+            self._views.popitem()[1].close()
         self._dataset.close()
 
-    def _read(self, window: Window, read: Callable[[Any, Any], Any]) -> NDArray[Any]:
+    def _read(
+        self, window: Window, read: Callable[[Any, Any], Any], source: Window | None = None
+    ) -> NDArray[Any]:
+        """Reads a window; `source` tells the file's own pixels that it may need, if others."""
+        when = f"reading {window}" + (" of the outputs' grid" if source else "")
         part = RasterioWindow(window.col, window.row, window.width, window.height)  # pyright: ignore[reportCallIssue]
         if self._clock() >= self._signed.renew_at:
             self._reopen("its token is about to expire")
         try:
             return read(self._dataset, part)
         except RasterioError as error:
-            finding = self._find(error, self._needed(window))
+            finding = self._find(error, self._needed(source or window))
             if finding.exit is not _DENIED or not self._access.renewable:
-                raise self._error(finding, f"reading {window}") from None
+                raise self._error(finding, when) from None
         self._reopen("the server refused its token", fresh=True)
         try:
             return read(self._dataset, part)
         except RasterioError as error:
-            finding = self._find(error, self._needed(window))
-            raise self._error(finding, f"reading {window}") from None
+            finding = self._find(error, self._needed(source or window))
+            raise self._error(finding, when) from None
 
     def _open(self, *, fresh: bool = False) -> None:
         self._signed = self._access.sign(self.name.href, fresh=fresh)
@@ -135,8 +175,26 @@ class Raster:
 
     def _reopen(self, why: str, *, fresh: bool = False) -> None:
         log.info("%s: signing again, %s", self.name, why)
-        self._dataset.close()
+        self.close()
         self._open(fresh=fresh)
+
+    def _viewed(self, view: View, dataset: Any) -> Any:  # noqa: ANN401 - rasterio's
+        """The view of the dataset that is open now; kept until that is closed."""
+        if view not in self._views:
+            grid = view.grid
+            try:
+                self._views[view] = _vrt.WarpedVRT(
+                    dataset,
+                    crs=grid.crs,
+                    transform=_rasterio.Affine(*grid.transform),
+                    width=grid.width,
+                    height=grid.height,
+                    **view.options,
+                )
+            except GdalError as error:  # it knows no way from one CRS to the other
+                said = f"{self.name}: cannot be brought to the outputs' CRS ({error})"
+                raise TaskError(Exit.INPUT_MISMATCH, said) from None
+        return self._views[view]
 
     def _find(self, error: Exception, needed: int) -> Finding:
         return probe(self._signed.url, _complaint(error), needed)

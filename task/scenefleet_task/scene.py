@@ -1,35 +1,39 @@
 """One scene, from open sources to rasters in the working folder, strip by strip.
 
-All indices of a task share one validity: a pixel is valid where every band it needs has data,
-nothing masks it and every index has a value. So an index raster is nodata exactly where
-`reason.tif` is not 0.
+All outputs of a task share one validity: a pixel is valid where every band that is read has data,
+nothing masks it and every output has a value. So an output is nodata exactly where `reason.tif` is
+not 0.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenefleet_task import compute, mask
 from scenefleet_task.access import Access
-from scenefleet_task.clip import Clip
+from scenefleet_task.evaluate import Program
 from scenefleet_task.failure import TaskError
-from scenefleet_task.grid import Alignment, Grid, Window, align, finest, strips
+from scenefleet_task.grid import Grid, Window, strips
+from scenefleet_task.layer import grow, within
 from scenefleet_task.log import log
-from scenefleet_task.read import Name, Raster, opened
-from scenefleet_task.spec import Band, Exit, Index, Reason, TaskDocument
-from scenefleet_task.statistics import Statistics
+from scenefleet_task.read import opened
+from scenefleet_task.script import Runner, Scene
+from scenefleet_task.sources import BandLayer, OpenPart, Sources, names_of, prepare
+from scenefleet_task.spec import Exit, Output, Reason, TaskDocument
+from scenefleet_task.statistics import Statistics, statistics_of
 from scenefleet_task.write import (
     REASON,
     TILE,
     Draft,
     check_space,
-    index_layer,
+    output_layers,
     reason_tags,
     unique,
 )
@@ -37,25 +41,25 @@ from scenefleet_task.write import (
 ROWS = 32
 """Rows of arithmetic at a time: float32 temporaries stay in the processor's cache."""
 
+_Found = Mapping[str, tuple[NDArray[np.float32], NDArray[np.bool_]]]
+"""By output: values, and True where there is none; shape (height, width) each."""
+_Rows = tuple[slice, _Found]
+"""Some rows of a strip, and what was made of them."""
+_Here = tuple[slice, slice]
+"""Where a strip lies in what was read for it."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IndexRaster:
-    """One index, written."""
+class Made:
+    """One output, written."""
 
-    name: str
+    output: Output
     file: Path
+    band: int
+    """Its number in the file, from 1."""
     statistics: Statistics
     saturated: int
     """Values beyond int16's range."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Radiometry:
-    """How one band's numbers were read, for the output item to say."""
-
-    band: Band
-    nodata: float | None
-    """The number that meant no data, by the header or else the document."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,11 +68,17 @@ class Rasters:
 
     grid: Grid
     """Of the outputs."""
-    indices: tuple[IndexRaster, ...]
+    made: tuple[Made, ...]
     reason: Path
     reasons: dict[Reason, int]
     """Pixels by reason; sums to the raster's size."""
-    radiometry: tuple[Radiometry, ...]
+    parts: tuple[OpenPart, ...]
+    """How the sources' numbers were read; closed by now."""
+
+    @property
+    def files(self) -> dict[str, Path]:
+        """The files of the outputs, by name without suffix, each once."""
+        return {made.file.stem: made.file for made in self.made}
 
     @property
     def valid_percent(self) -> float:
@@ -78,175 +88,274 @@ class Rasters:
         return round(100 * self.reasons[Reason.VALID] / seen, 4) if seen else 0.0
 
 
-@dataclass(frozen=True, slots=True)
-class _Layer:
-    """A source and where it lies in the target grid."""
+class _Maker(Protocol):
+    """Makes outputs of bands: formulas or a script."""
 
-    raster: Raster
-    alignment: Alignment
+    overlap: int
 
-    def read(self, window: Window) -> NDArray[Any]:
-        return self.raster.read(self.alignment.window(window))
+    def make(
+        self, document: TaskDocument, part: Grid, bands: _Bands, reasons: mask.Reasons, here: _Here
+    ) -> Iterator[_Rows]:
+        """Outputs of a strip, by rows of it.
 
-    def spread(self, values: NDArray[Any], window: Window) -> NDArray[Any]:
-        return self.alignment.spread(values, window)
+        `bands` and `reasons`, which are not settled, are of a window whose grid is `part`; the
+        strip lies `here` in it.
+        """
+        ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Scene:
-    """What stays the same for all strips."""
+_Bands = dict[str, tuple[NDArray[Any], float, float]]
+"""By name: numbers, and the scale and offset that make them values."""
 
-    indices: tuple[Index, ...]
-    bands: dict[str, tuple[Band, _Layer]]
-    mask: tuple[_Layer, NDArray[np.uint8]] | None
-    clip: Clip | None
+
+def process(
+    document: TaskDocument,
+    access: Access,
+    folder: Path,
+    *,
+    script: Path | None = None,
+    only: Window | int | None = None,
+) -> Rasters:
+    """Reads, masks, computes and writes one scene's rasters into `folder`.
+
+    Args:
+        document: the task.
+        access: signs addresses.
+        folder: the working folder.
+        script: the processing script, where the document names one.
+        only: a window of the outputs' grid in place of all of it, for a trial; or the length of
+            its sides, for one in the middle.
+
+    Raises:
+        TaskError: with the reason why the scene cannot be processed.
+    """
+    maker = _maker(document, script)
+    with opened(names_of(document), access) as rasters:
+        sources = prepare(document, rasters)
+        window = sources.clip.window if sources.clip else sources.grid.whole
+        if only is not None:
+            window = _cut(_middle(window, only) if isinstance(only, int) else only, window)
+        log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
+        return _write(document, sources, maker, window, folder)
+
+
+def _maker(document: TaskDocument, script: Path | None) -> _Maker:
+    names = tuple(output.name for output in document.outputs if output.formula is None)
+    if not document.script:
+        return _Formulas(document.outputs)
+    if script is None:
+        raise TaskError(Exit.DOCUMENT, "the task wants a script, and none came with it")
+    return _Scripted(Runner(script, document.script, names), document.script.overlap)
+
+
+def _middle(window: Window, side: int) -> Window:
+    row = window.row + max(0, (window.height - side) // 2)
+    col = window.col + max(0, (window.width - side) // 2)
+    return Window(row, col, side, side)
+
+
+def _cut(only: Window, window: Window) -> Window:
+    top, left = max(only.row, window.row), max(only.col, window.col)
+    bottom, right = min(only.bottom, window.bottom), min(only.right, window.right)
+    if bottom < top or right < left:
+        raise TaskError(
+            Exit.NO_OVERLAP, f"the window, {only}, does not touch the scene's pixels: {window}"
+        )
+    return Window(top, left, bottom - top + 1, right - left + 1)
+
+
+class _Formulas:
+    """Formulas, a few rows at a time."""
+
+    overlap = 0
+
+    def __init__(self, outputs: tuple[Output, ...]) -> None:
+        self._program = Program({output.name: output.formula or "" for output in outputs})
+
+    def make(
+        self, document: TaskDocument, part: Grid, bands: _Bands, reasons: mask.Reasons, here: _Here
+    ) -> Iterator[_Rows]:
+        del document, part, here  # without an overlap, the strip is all that was read
+        for row in range(0, reasons.shape[0], ROWS):
+            rows = slice(row, row + ROWS)
+            lifted = {name: compute.lift(n[rows], s, o) for name, (n, s, o) in bands.items()}
+            yield rows, self._program.run(lifted)
+
+
+class _Scripted:
+    """A user's script, a strip at a time."""
+
+    def __init__(self, runner: Runner, overlap: int) -> None:
+        self._runner, self.overlap = runner, overlap
+
+    def make(
+        self, document: TaskDocument, part: Grid, bands: _Bands, reasons: mask.Reasons, here: _Here
+    ) -> Iterator[_Rows]:
+        lifted = {name: compute.lift(n, s, o) for name, (n, s, o) in bands.items()}
+        missing = reasons == Reason.NODATA
+        for values in lifted.values():
+            values[missing] = np.nan
+        settled = reasons.copy()
+        mask.settle(settled)
+        code = part.crs.to_epsg()
+        source = document.source
+        found = self._runner.run(
+            Scene(
+                bands=lifted,
+                valid=settled == Reason.VALID,
+                reasons=settled,
+                transform=part.transform,
+                crs=f"EPSG:{code}" if code else str(part.crs.to_wkt()),
+                datetime=source.datetime,
+                properties=dict(source.properties),
+            )
+        )
+        whole = slice(0, here[0].stop - here[0].start)
+        yield whole, {name: (v[here], undefined[here]) for name, (v, undefined) in found.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class _Strip:
     """A strip's outputs; shape (height, width) each."""
 
-    reasons: NDArray[np.uint8]
-    values: dict[str, NDArray[np.int16]]
+    reasons: mask.Reasons
+    values: dict[str, NDArray[Any]]
     saturated: dict[str, int]
 
 
-def process(document: TaskDocument, access: Access, folder: Path) -> Rasters:
-    """Reads, masks, computes and writes one scene's rasters into `folder`.
-
-    Raises:
-        TaskError: with the reason why the scene cannot be processed.
-    """
-    used = {name for index in document.indices for name in (index.first, index.second)}
-    bands = [band for band in document.bands if band.name in used]
-    sources: list[tuple[str, str]] = [(band.asset, band.href) for band in bands]
-    if document.mask:
-        sources.append((document.mask.asset, document.mask.href))
-    names = [Name(item=document.source.id, asset=a, href=h) for a, h in sources]
-    with opened(names, access) as rasters:
-        scene, grid = _prepare(document, bands, rasters)
-        window = scene.clip.window if scene.clip else grid.whole
-        log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
-        return _write(scene, grid, window, folder)
-
-
-def _prepare(
-    document: TaskDocument, bands: list[Band], rasters: list[Raster]
-) -> tuple[_Scene, Grid]:
-    grid = finest([raster.grid for raster in rasters[: len(bands)]])
-    target = next(raster for raster in rasters if raster.grid is grid)
-    layers = [
-        _Layer(
-            raster,
-            align(grid, raster.grid, (f"{target.name}", f"asset {raster.name.asset}")),
-        )
-        for raster in rasters
-    ]
-    masking = None
-    if document.mask:
-        table = mask.lookup_table(document.mask, rasters[-1].dtype, rasters[-1].nodata)
-        masking = (layers[-1], table)
-    clip = Clip(document.clip, grid) if document.clip else None
-    read = {band.name: (band, layer) for band, layer in zip(bands, layers, strict=False)}
-    return _Scene(document.indices, read, masking, clip), grid
-
-
-def _write(scene: _Scene, grid: Grid, window: Window, folder: Path) -> Rasters:
-    output = grid.crop(window)
-    check_space(folder, output, len(scene.indices))
+def _write(
+    document: TaskDocument, sources: Sources, maker: _Maker, window: Window, folder: Path
+) -> Rasters:
+    output = sources.grid.crop(window)
+    layers = output_layers(document)
+    check_space(folder, output, layers)
     counts = dict.fromkeys(Reason, 0)
-    statistics = {index.name: Statistics() for index in scene.indices}
+    statistics = {o.name: statistics_of(document.dtype) for o in document.outputs}
     saturated = dict.fromkeys(statistics, 0)
+    places = {o.name: (layer, n) for layer in layers for n, o in enumerate(layer.bands, 1)}
     with ExitStack() as stack:
         drafts = {
             layer.name: stack.enter_context(Draft(layer, output, folder))
-            for layer in (REASON, *map(index_layer, statistics))
+            for layer in (REASON, *layers)
         }
         for part in strips(window, TILE):
-            strip = _strip(scene, part)
+            strip = _strip(document, sources, maker, part)
             place = Window(part.row - window.row, 0, part.height, part.width)
             drafts[REASON.name].write(strip.reasons, place)
             valid = strip.reasons == Reason.VALID
             for name, values in strip.values.items():
-                drafts[name].write(values, place)
+                layer, band = places[name]
+                drafts[layer.name].write(values, place, band)
                 statistics[name].add(values, valid)
                 saturated[name] += strip.saturated[name]
             for reason, count in unique(strip.reasons).items():
                 counts[reason] += count
         _check_inside(counts, output)
-        files = {name: folder / f"{name}.tif" for name in drafts}
-        for name, draft in drafts.items():
-            draft.finish(
-                files[name], statistics[name].tags() if name in statistics else reason_tags()
-            )
+        drafts[REASON.name].finish(folder / "reason.tif", [reason_tags()])
+        for layer in layers:
+            tags = [statistics[o.name].tags() for o in layer.bands]
+            drafts[layer.name].finish(folder / f"{layer.name}.tif", tags)
     return Rasters(
         grid=output,
-        indices=tuple(
-            IndexRaster(name=n, file=files[n], statistics=s, saturated=saturated[n])
-            for n, s in statistics.items()
+        made=tuple(
+            Made(
+                output=o,
+                file=folder / f"{places[o.name][0].name}.tif",
+                band=places[o.name][1],
+                statistics=statistics[o.name],
+                saturated=saturated[o.name],
+            )
+            for o in document.outputs
         ),
-        reason=files[REASON.name],
+        reason=folder / "reason.tif",
         reasons=counts,
-        radiometry=tuple(
-            Radiometry(band=band, nodata=_nodata(band, layer.raster))
-            for band, layer in scene.bands.values()
-        ),
+        parts=sources.parts,
     )
 
 
-def _strip(scene: _Scene, window: Window) -> _Strip:
-    shape = (window.height, window.width)
-    reasons = np.full(shape, mask.FREE, np.uint8)
-    values = {index.name: np.empty(shape, np.int16) for index in scene.indices}
-    saturated = dict.fromkeys(values, 0)
-    if scene.clip:
-        mask.add(reasons, scene.clip.outside(window), Reason.OUTSIDE)
-    if scene.clip and not (reasons == mask.FREE).any():
-        for packed in values.values():
-            packed.fill(compute.NODATA)  # nothing of the strip is inside: nothing is read
-        return _Strip(reasons, values, saturated)
-    numbers = {name: _numbers(*pair, window, reasons) for name, pair in scene.bands.items()}
-    if scene.mask:
-        layer, table = scene.mask
-        mask.add_classes(reasons, layer.spread(layer.read(window), window), table)
-    for row in range(0, window.height, ROWS):
-        rows = slice(row, row + ROWS)
-        lifted = _lift(scene, {name: array[rows] for name, array in numbers.items()})
-        packed = _indices(scene.indices, lifted, reasons[rows])
-        for name, part in packed.items():
-            values[name][rows] = part.values
-            saturated[name] += part.saturated
-    return _Strip(reasons, values, saturated)
+def _strip(document: TaskDocument, sources: Sources, maker: _Maker, window: Window) -> _Strip:
+    outside = sources.clip.outside(window) if sources.clip else None
+    if outside is not None and outside.all():
+        return _empty(document, window)  # nothing of the strip is inside: nothing is read
+    wide = grow(window, (maker.overlap, maker.overlap), sources.grid.whole)
+    bands, reasons = _united(sources.parts, wide)
+    here = within(window, wide)
+    strip = _empty(document, window)
+    strip.reasons[:] = reasons[here]
+    mask.add(strip.reasons, outside, Reason.OUTSIDE)
+    for rows, found in maker.make(document, sources.grid.crop(wide), bands, reasons, here):
+        _settle(document, strip, rows, found)
+    return strip
 
 
-def _numbers(band: Band, layer: _Layer, window: Window, reasons: NDArray[np.uint8]) -> NDArray[Any]:
-    """A band's digital numbers in the target's pixels; marks its nodata in `reasons`."""
-    numbers = layer.read(window)
-    invalid = layer.raster.is_nodata(numbers, band.nodata)
-    if invalid is not None:
-        mask.add(reasons, layer.spread(invalid, window), Reason.NODATA)
-    if layer.raster.masked:
-        masked = layer.raster.read_invalid(layer.alignment.window(window))
-        mask.add(reasons, layer.spread(masked, window), Reason.NODATA)
-    return layer.spread(numbers, window)
-
-
-def _lift(scene: _Scene, numbers: dict[str, NDArray[Any]]) -> dict[str, compute.Float32]:
-    scale = next(iter(scene.bands.values()))[0].scale
-    return {name: compute.lift(n, scene.bands[name][0], scale) for name, n in numbers.items()}
-
-
-def _indices(
-    indices: tuple[Index, ...], bands: dict[str, compute.Float32], reasons: NDArray[np.uint8]
-) -> dict[str, compute.Packed]:
-    """All indices of a few rows; marks what has no value, and settles the rows' reasons."""
-    found: dict[str, compute.Float32] = {}
-    for index in indices:
-        found[index.name], undefined = compute.difference(bands[index.first], bands[index.second])
+def _settle(document: TaskDocument, strip: _Strip, rows: slice, found: _Found) -> None:
+    """Fills rows of the strip: their reasons are final then, and outputs nodata where not valid."""
+    reasons = strip.reasons[rows]
+    for _, undefined in found.values():
         mask.add(reasons, undefined, Reason.NO_SIGNAL)
     mask.settle(reasons)
     valid = reasons == Reason.VALID
-    return {name: compute.pack(values, valid) for name, values in found.items()}
+    for output in document.outputs:
+        packed = compute.pack(found[output.name][0], valid, document.dtype, output.scale)
+        strip.values[output.name][rows] = packed.values
+        strip.saturated[output.name] += packed.saturated
+
+
+def _empty(document: TaskDocument, window: Window) -> _Strip:
+    """A strip of which nothing is inside."""
+    shape = (window.height, window.width)
+    fill = compute.NODATA if document.dtype == "int16" else np.nan
+    values = {o.name: np.full(shape, fill, document.dtype) for o in document.outputs}
+    reasons = np.full(shape, Reason.OUTSIDE, np.uint8)
+    return _Strip(reasons, values, dict.fromkeys(values, 0))
+
+
+def _united(parts: tuple[OpenPart, ...], window: Window) -> tuple[_Bands, mask.Reasons]:
+    """Bands and unsettled reasons; where a part has no data, the next one's count."""
+    bands, reasons = _read(parts[0], window)
+    for part in parts[1:]:
+        gaps = reasons == Reason.NODATA
+        if not gaps.any():
+            break
+        more, others = _read(part, window)
+        gaps &= others != Reason.NODATA
+        reasons[gaps] = others[gaps]
+        bands = {name: _fill(bands[name], more[name], gaps) for name in bands}
+    return bands, reasons
+
+
+def _fill(
+    one: tuple[NDArray[Any], float, float],
+    other: tuple[NDArray[Any], float, float],
+    gaps: NDArray[np.bool_],
+) -> tuple[NDArray[Any], float, float]:
+    """One band's numbers with another part's in the gaps.
+
+    Where the two differ in radiometry, as values.
+    """
+    numbers, *radiometry = one
+    if radiometry != list(other[1:]):
+        return np.where(gaps, compute.lift(*other), compute.lift(*one)), 1.0, 0.0
+    return np.where(gaps, other[0], numbers), one[1], one[2]
+
+
+def _read(part: OpenPart, window: Window) -> tuple[_Bands, mask.Reasons]:
+    reasons = np.full((window.height, window.width), mask.FREE, np.uint8)
+    bands = {name: _numbers(band, window, reasons) for name, band in part.bands.items()}
+    for layer in part.masks:
+        np.minimum(reasons, layer.reasons(window), out=reasons)
+    return bands, reasons
+
+
+def _numbers(
+    source: BandLayer, window: Window, reasons: mask.Reasons
+) -> tuple[NDArray[Any], float, float]:
+    """A band's digital numbers in the target's pixels; marks its nodata in `reasons`."""
+    layer = source.layer
+    numbers, invalid = layer.read(layer.own(window), source.band.nodata)
+    if invalid is not None:
+        mask.add(reasons, layer.spread(invalid, window), Reason.NODATA)
+    return layer.spread(numbers, window), source.band.scale, source.offset
 
 
 def _check_inside(counts: dict[Reason, int], grid: Grid) -> None:
@@ -254,7 +363,3 @@ def _check_inside(counts: dict[Reason, int], grid: Grid) -> None:
         raise TaskError(
             Exit.NO_OVERLAP, "the area to clip to holds no pixel's centre; take a larger area"
         )
-
-
-def _nodata(band: Band, raster: Raster) -> float | None:
-    return band.nodata if raster.nodata is None else raster.nodata

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from scenefleet_task import spec
 from scenefleet_task.failure import TaskError
@@ -24,6 +25,8 @@ class Setting:
     """Client id of a managed identity."""
     run: str | None
     """The run's id; None (a script author's try) keeps no log in the store."""
+    script: Path | None = None
+    """The processing script's file, where the task has one."""
 
     def log_folder(self, task: str, attempt: str) -> str | None:
         """Where an attempt's `log.txt` and `result.json` go, below the store's root."""
@@ -48,9 +51,11 @@ def read_setting(environment: Mapping[str, str], store: str | None = None) -> Se
             f"{spec.ENV_STORE} holds an address with a query; its SAS belongs in "
             f"{spec.ENV_STORE_SAS}",
         )
+    script = environment.get(spec.ENV_SCRIPT)
     return Setting(
         store=place,
         sas=environment.get(spec.ENV_STORE_SAS) or None,
         identity=environment.get(spec.ENV_STORE_IDENTITY) or None,
         run=environment.get(spec.ENV_RUN) or None,
+        script=Path(script).absolute() if script else None,
     )

@@ -13,6 +13,7 @@ The environment a node gets beside it:
 | `SCENEFLEET_STORE_SAS` | a short-lived write-only SAS for that container, where one is used |
 | `SCENEFLEET_STORE_IDENTITY` | the client id of a managed identity, where one is used |
 | `SCENEFLEET_RUN` | the run's id: logs go to `runs/<run>/logs/<task>/<attempt>/` |
+| `SCENEFLEET_SCRIPT` | the processing script's file, where the document names one |
 """
 
 from __future__ import annotations
@@ -22,15 +23,16 @@ import dataclasses
 import hashlib
 import json
 import re
-import types
-import typing
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-VERSION = 1
+from scenefleet_task import formula
+from scenefleet_task.typed import DocumentError, build
+
+VERSION = 2
 """Goes up when the same document would give other pixels, so that every task id changes too."""
 
 ENV_TASK = "SCENEFLEET_TASK"
@@ -38,16 +40,15 @@ ENV_STORE = "SCENEFLEET_STORE"
 ENV_STORE_SAS = "SCENEFLEET_STORE_SAS"
 ENV_STORE_IDENTITY = "SCENEFLEET_STORE_IDENTITY"
 ENV_RUN = "SCENEFLEET_RUN"
+ENV_SCRIPT = "SCENEFLEET_SCRIPT"
 
 SCALE = 0.0001
 """An index is stored as int16 x SCALE: four decimals, which is what published products use."""
 NODATA = -32768
+RESERVED = ("reason", "thumbnail")
+"""Names of files that a task writes beside its outputs."""
 
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
-
-
-class DocumentError(ValueError):
-    """A task document that cannot be used: says where in it, what was found and what is allowed."""
 
 
 class Reason(IntEnum):
@@ -62,7 +63,9 @@ class Reason(IntEnum):
     SNOW = 6
     WATER = 7
     NO_SIGNAL = 8
-    """The index is undefined: its denominator is zero."""
+    """An output has no value here: its denominator is zero, say, or a script gave NaN."""
+    CLASS = 9
+    """A class or bit of the mask's raster that the recipe names by number."""
 
 
 class Exit(IntEnum):
@@ -83,6 +86,10 @@ class Exit(IntEnum):
     """Bands or mask of one scene disagree in CRS or alignment."""
     NO_OVERLAP = 21
     """The area to clip to does not touch the scene's pixels."""
+    RADIOMETRY = 22
+    """Metadata and pixels do not tell together what the digital numbers mean."""
+    SCRIPT = 23
+    """The processing script raised, never ended, or gave something else than it states."""
     STORE_FULL = 30
     STORE_DENIED = 31
     STORE_UNREACHABLE = 32
@@ -94,7 +101,7 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """One band to read. Reflectance = digital number x scale + offset, without unit."""
+    """One band to read. Its value = digital number x scale + offset: reflectance, or kelvin."""
 
     name: str
     """The name formulas use, a STAC common name such as `red`."""
@@ -111,22 +118,99 @@ class Band:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Mask:
-    """A classification raster and the classes that make a pixel invalid."""
+class MaskRule:
+    """Pixels whose `number & bits == value` are invalid."""
 
-    asset: str
-    href: str
-    classes: tuple[tuple[int, str], ...]
-    """Pairs of class value and name of a `Reason` in lower case, e.g. `(9, "cloud")`."""
+    bits: int
+    """0xFFFF for a raster of classes."""
+    value: int
+    reason: str
+    """Name of a `Reason` in lower case, e.g. `cloud`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
-    """A normalised difference `(first - second) / (first + second)` of two bands' reflectances."""
+class Mask:
+    """A raster of classes or of bits, and what in it makes a pixel invalid."""
+
+    asset: str
+    href: str
+    rules: tuple[MaskRule, ...]
+    dilate: float
+    """Metres by which what is masked grows; nodata and saturated pixels do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OffsetCheck:
+    """A look at the pixels: do the numbers carry an added offset, as Sentinel-2's may?"""
+
+    shift: int
+    """What the numbers carry or do not: 1000 in Sentinel-2."""
+    said: Literal["carried", "removed", "disputed"]
+    """What the metadata says; `disputed` where it contradicts itself: then the pixels decide."""
+    evidence: tuple[str, ...]
+    """What the metadata says, a phrase a source."""
+    bands: tuple[str, ...] = ()
+    """Names of the bands whose offset is in question; others' stays as it is."""
+    look: tuple[Band, ...] = ()
+    """The bands to look at: red and near infrared, whatever the formulas use. None where the
+    metadata is trusted, or the item lacks them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One item's files. Later parts fill where the earlier ones of an acquisition have no data."""
+
+    item: str
+    """The source item's id."""
+    bands: tuple[Band, ...]
+    """The same names in every part."""
+    masks: tuple[Mask, ...]
+    check: OffsetCheck | None
+    """None where nothing is in doubt, or the user trusts the metadata."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Output:
+    """One raster, or one band of a stacked raster."""
 
     name: str
-    first: str
-    second: str
+    title: str
+    formula: str | None
+    """By the grammar of `formula`, over names of bands; None where a script makes it."""
+    scale: float
+    """An integer raster stores value / scale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Script:
+    """A user's processing script, as it states itself (see `script`)."""
+
+    sha256: str
+    """Of the file."""
+    bands: tuple[str, ...]
+    overlap: int
+    """Pixels around a window that the script wants to see."""
+    seconds: float
+    """A window may take so long."""
+
+    @property
+    def file_name(self) -> str:
+        """Its name in a task's working folder, and in a store's `code/`."""
+        return f"{self.sha256}.py"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TargetGrid:
+    """A grid that outputs of many scenes share. Pixel edges lie at `align + n x resolution`."""
+
+    crs: str
+    """An authority's code such as `EPSG:3035`, or WKT2."""
+    resolution: float
+    """Size of a pixel, square, in units of the CRS."""
+    align: tuple[float, float]
+    """x, y in units of the CRS."""
+    resampling: Literal["nearest", "bilinear", "cubic", "average"]
+    """For bands; masks are always taken from the nearest pixel."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,11 +243,24 @@ class TaskDocument:
     source: Source
     access: Literal["none", "planetary-computer"]
     """How the node signs addresses before it reads them."""
-    bands: tuple[Band, ...]
-    mask: Mask | None
-    indices: tuple[Index, ...]
+    parts: tuple[Part, ...]
+    """At least one."""
+    outputs: tuple[Output, ...]
+    """At least one; all share one validity, told by `reason.tif`."""
+    dtype: Literal["int16", "float32"]
+    """Of the outputs."""
+    stacked: bool
+    """Whether all outputs are bands of one file `<product>.tif`."""
+    script: Script | None
+    grid: TargetGrid | None
+    """None keeps the grid of the scene's finest band."""
     clip: dict[str, Any] | None
     """GeoJSON geometry (EPSG:4326); pixels beyond it are `outside`. None keeps the whole scene."""
+
+
+def sources(part: Part) -> tuple[Band | Mask, ...]:
+    """All that a task may read of a part: bands, masks, and the bands that are only looked at."""
+    return (*part.bands, *part.masks, *(part.check.look if part.check else ()))
 
 
 def safe_name(text: str) -> str:
@@ -186,9 +283,10 @@ def identify(document: TaskDocument) -> str:
     """
     content = to_json(document)
     del content["id"]
-    readers: list[dict[str, Any]] = [*content["bands"], content["mask"] or {"href": ""}]
-    for reader in readers:
-        reader["href"] = urlsplit(str(reader["href"])).path
+    for part in content["parts"]:
+        looked = part["check"]["look"] if part["check"] else ()
+        for reader in (*part["bands"], *part["masks"], *looked):
+            reader["href"] = urlsplit(str(reader["href"])).path
     content["source"]["href"] = None
     return hashlib.sha256(dump(content)).hexdigest()[:20]
 
@@ -199,7 +297,7 @@ def seal(document: TaskDocument) -> TaskDocument:
     Raises:
         DocumentError: if a value does not fit its field.
     """
-    typed: TaskDocument = _build(TaskDocument, to_json(document), "document")
+    typed: TaskDocument = build(TaskDocument, to_json(document), "document")
     return dataclasses.replace(typed, id=identify(typed))
 
 
@@ -222,7 +320,7 @@ def from_json(value: Any) -> TaskDocument:  # noqa: ANN401 - any JSON value
     Raises:
         DocumentError: says where, what was found and what is allowed.
     """
-    document: TaskDocument = _build(TaskDocument, value, "document")
+    document: TaskDocument = build(TaskDocument, value, "document")
     if document.version != VERSION:
         raise DocumentError(
             f"document.version: {document.version}; this code reads version {VERSION}. "
@@ -259,69 +357,65 @@ def decode(text: str) -> TaskDocument:
 
 
 def _check_names(document: TaskDocument) -> None:
-    bands = {band.name for band in document.bands}
-    for index in document.indices:
-        for name in (index.first, index.second):
-            if name not in bands:
-                raise DocumentError(
-                    f"document.indices.{index.name}: uses band {name!r}; there are {sorted(bands)}"
-                )
-        if safe_name(index.name) != index.name:
-            raise DocumentError(f"document.indices: {index.name!r} is no safe file name")
+    if not document.parts or not document.outputs:
+        raise DocumentError("document: it needs at least one part and one output")
+    bands = {band.name for band in document.parts[0].bands}
+    for part in document.parts:
+        _check_part(part, bands)
+    for output in document.outputs:
+        _check_output(output, bands, document.script)
+    names = [output.name for output in document.outputs]
+    files = [document.product] if document.stacked else names
+    taken = {*RESERVED} & {*files} or {name for name in names if names.count(name) > 1}
+    if taken:
+        raise DocumentError(f"document.outputs: the name {min(taken)!r} is taken by another file")
+    if document.script and (unknown := sorted(set(document.script.bands) - bands)):
+        raise DocumentError(f"document.script: uses band {unknown[0]!r}; there are {sorted(bands)}")
+
+
+def _check_part(part: Part, bands: set[str]) -> None:
+    where = f"document.parts: {part.item!r}"
+    if {band.name for band in part.bands} != bands:
+        raise DocumentError(f"{where} has other bands than the first")
+    if not bands or len(bands) != len(part.bands):
+        raise DocumentError(f"{where} needs at least one band, and each name once")
+    look = part.check.look if part.check else ()
+    if len(look) not in (0, 2):
+        raise DocumentError(f"{where}: its check looks at {len(look)} bands; it takes red and nir")
+    for band in (*part.bands, *look):
+        if band.scale == 0:
+            raise DocumentError(f"{where}, {band.name}: its scale is 0; every value would be one")
+    for mask in part.masks:
+        _check_mask(mask)
+
+
+def _check_output(output: Output, bands: set[str], script: Script | None) -> None:
+    where = f"document.outputs.{output.name}"
+    if safe_name(output.name) != output.name:
+        raise DocumentError(f"document.outputs: {output.name!r} is no safe file name")
+    if output.scale <= 0:
+        raise DocumentError(f"{where}: its scale is {output.scale}; it must be above 0")
+    if output.formula is None:
+        if script is None:
+            raise DocumentError(f"{where}: it has no formula, and the document names no script")
+        return
+    if script:
+        raise DocumentError(f"{where}: it has a formula, and the document a script; one must go")
+    try:
+        used = formula.names(formula.parse(output.formula))
+    except formula.FormulaError as error:
+        raise DocumentError(f"{where}: {error}") from None
+    if unknown := sorted(used - bands):
+        raise DocumentError(f"{where}: uses band {unknown[0]!r}; there are {sorted(bands)}")
+
+
+def _check_mask(mask: Mask) -> None:
+    where = f"document.parts.masks.{mask.asset}"
+    if mask.dilate < 0:
+        raise DocumentError(f"{where}: dilate is {mask.dilate} m; it must be 0 or more")
     reasons = {reason.name.lower() for reason in Reason}
-    for value, name in document.mask.classes if document.mask else ():
-        if name not in reasons:
+    for rule in mask.rules:
+        if rule.reason not in reasons:
             raise DocumentError(
-                f"document.mask.classes: class {value} has reason {name!r}; "
-                f"one of {sorted(reasons)}"
+                f"{where}: {rule.value} has reason {rule.reason!r}; one of {sorted(reasons)}"
             )
-
-
-def _build(kind: Any, value: Any, where: str) -> Any:  # noqa: ANN401, PLR0911 - a walk over types
-    """`value` as `kind`, checked: dataclasses, tuples, unions, literals and JSON's own types."""
-    if dataclasses.is_dataclass(kind):
-        return _build_dataclass(typing.cast("type[Any]", kind), value, where)
-    origin, arguments = typing.get_origin(kind), typing.get_args(kind)
-    if origin in (types.UnionType, typing.Union):
-        if value is None:
-            return None
-        return _build(next(a for a in arguments if a is not type(None)), value, where)
-    if origin is Literal:
-        if value in arguments:
-            return value
-        raise DocumentError(f"{where}: {value!r}; one of {list(arguments)}")
-    if origin is tuple:
-        return _build_tuple(arguments, value, where)
-    wanted = origin or kind
-    if wanted is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
-    if not isinstance(value, wanted) or (wanted is int and isinstance(value, bool)):
-        raise DocumentError(f"{where}: {value!r} is no {wanted.__name__}")
-    return value
-
-
-def _build_tuple(arguments: tuple[Any, ...], value: Any, where: str) -> tuple[Any, ...]:  # noqa: ANN401
-    if not isinstance(value, list | tuple):
-        raise DocumentError(f"{where}: {value!r} is no list")
-    parts = typing.cast("list[Any]", list(value))  # pyright: ignore[reportUnknownArgumentType]
-    if len(arguments) == 2 and arguments[1] is Ellipsis:
-        return tuple(_build(arguments[0], part, f"{where}[{n}]") for n, part in enumerate(parts))
-    if len(parts) != len(arguments):
-        raise DocumentError(f"{where}: {len(parts)} values; {len(arguments)} are needed")
-    return tuple(
-        _build(argument, part, f"{where}[{n}]")
-        for n, (argument, part) in enumerate(zip(arguments, parts, strict=True))
-    )
-
-
-def _build_dataclass(kind: type[Any], value: Any, where: str) -> Any:  # noqa: ANN401
-    if not isinstance(value, dict):
-        raise DocumentError(f"{where}: {value!r} is no object")
-    fields = typing.get_type_hints(kind)
-    given = typing.cast("dict[str, Any]", value)
-    if unknown := sorted(given.keys() - fields.keys()):
-        raise DocumentError(f"{where}: unknown key {unknown[0]!r}; allowed are {sorted(fields)}")
-    if missing := sorted(fields.keys() - given.keys()):
-        raise DocumentError(f"{where}: key {missing[0]!r} is missing")
-    parts = {name: _build(hint, given[name], f"{where}.{name}") for name, hint in fields.items()}
-    return kind(**parts)

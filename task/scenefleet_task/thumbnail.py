@@ -1,4 +1,4 @@
-"""A small picture of an index, written as PNG by hand: GDAL's driver would want a georeference."""
+"""A small picture of an output, written as PNG by hand: GDAL's driver would want a georeference."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import rasterio
 from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
-from scenefleet_task.spec import NODATA, SCALE
+from scenefleet_task.spec import Output
 
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 
@@ -28,24 +28,41 @@ RAMP = (
     (0.9, (5, 70, 20)),  # dense green
 )
 """Index value and colour (red, green, blue), linear in between."""
+_LAND = 0.9
 
 
-def write_thumbnail(raster: Path, target: Path) -> None:
-    """Draws a written index raster; invalid pixels are transparent."""
+def write_picture(raster: Path, target: Path, output: Output, band: int = 1) -> None:
+    """Draws a band of a written raster; invalid pixels are transparent.
+
+    An index within -1 and 1 has the colours of `RAMP`; what goes beyond, a plain band, and what a
+    script made are spread over the ramp's land colours, from the 2nd to the 98th percentile.
+
+    Args:
+        raster: with all its tags.
+        target: the PNG.
+        output: what the band holds.
+        band: its number in the raster, from 1.
+    """
+    index = output.formula is not None and not output.formula.isidentifier()
     with _rasterio.open(raster) as dataset:
         shrink = max(dataset.width, dataset.height, SIDE) / SIDE
         shape = (max(1, round(dataset.height / shrink)), max(1, round(dataset.width / shrink)))
-        values = dataset.read(1, out_shape=shape, resampling=Resampling.average)
-    target.write_bytes(png(colour(values)))
+        stored = dataset.read(band, out_shape=shape, resampling=Resampling.average, masked=True)
+        values = stored.astype(np.float64).filled(np.nan) * dataset.scales[band - 1]
+    target.write_bytes(png(colour(values, stretch=not index)))
 
 
-def colour(values: NDArray[np.int16]) -> NDArray[np.uint8]:
-    """Red, green, blue, alpha of an index's stored integers: shape (height, width, 4)."""
+def colour(values: NDArray[np.float64], *, stretch: bool = False) -> NDArray[np.uint8]:
+    """Red, green, blue, alpha of values, NaN where invalid: shape (height, width, 4)."""
+    known = np.isfinite(values)
+    if known.any() and (stretch or np.abs(values[known]).max() > 1):
+        low, high = np.percentile(values[known], (2, 98))
+        values = np.clip((values - low) / max(high - low, 1e-9), 0, 1) * _LAND
     stops = [stop for stop, _ in RAMP]
-    index = values * np.float64(SCALE)
-    bands = [np.interp(index, stops, [rgb[band] for _, rgb in RAMP]) for band in range(3)]
-    alpha = np.where(values == NODATA, 0.0, 255.0)
-    bands = [np.where(alpha > 0, band, 0.0) for band in bands]
+    alpha = np.where(known, 255.0, 0.0)
+    shown = np.where(known, values, 0.0)
+    bands = [np.interp(shown, stops, [rgb[band] for _, rgb in RAMP]) for band in range(3)]
+    bands = [np.where(known, band, 0.0) for band in bands]
     return np.rint(np.stack([*bands, alpha], axis=-1)).astype(np.uint8)
 
 

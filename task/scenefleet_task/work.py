@@ -62,13 +62,13 @@ def _do(document: TaskDocument, folder: Path, setting: Setting) -> Findings:
     from scenefleet_task.item import Put, make_item
     from scenefleet_task.put import Target, target_for
     from scenefleet_task.scene import process
-    from scenefleet_task.thumbnail import write_thumbnail
+    from scenefleet_task.thumbnail import write_picture
 
     target = target_for(setting)
     picture = folder / "thumbnail.png"
     with cast("Any", rasterio).Env():  # sends what GDAL complains of to the log, not to the screen
-        rasters = process(document, access_for(document.access), folder)
-        write_thumbnail(rasters.indices[0].file, picture)
+        rasters = process(document, access_for(document.access), folder, script=setting.script)
+        write_picture(rasters.made[0].file, picture, rasters.made[0].output)
     root = f"products/{document.product}/{document.folder}"
 
     def put(name: str, file: Path, to: Target = target) -> Output:
@@ -79,7 +79,7 @@ def _do(document: TaskDocument, folder: Path, setting: Setting) -> Findings:
         return Output(name=name, path=path, size=digest.size, sha256=digest.sha256)
 
     outputs = Put(
-        indices=tuple(put(raster.name, raster.file) for raster in rasters.indices),
+        rasters={name: put(name, file) for name, file in rasters.files.items()},
         reason=put("reason", rasters.reason),
         thumbnail=put("thumbnail", picture),
     )
@@ -89,5 +89,5 @@ def _do(document: TaskDocument, folder: Path, setting: Setting) -> Findings:
     return Findings(
         valid_percent=rasters.valid_percent,
         reasons={reason.name.lower(): count for reason, count in rasters.reasons.items()},
-        outputs=(*outputs.indices, outputs.reason, outputs.thumbnail),
+        outputs=(*outputs.rasters.values(), outputs.reason, outputs.thumbnail),
     )

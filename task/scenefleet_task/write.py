@@ -7,6 +7,7 @@ and fixed options make the bytes the same everywhere.
 
 from __future__ import annotations
 
+import math
 import shutil
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -26,7 +27,7 @@ from rasterio.windows import Window as RasterioWindow
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
 from scenefleet_task.redact import redact
-from scenefleet_task.spec import NODATA, SCALE, Exit, Reason
+from scenefleet_task.spec import NODATA, Exit, Output, Reason, TaskDocument
 
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 _copy = cast("Any", import_module("rasterio.shutil")).copy
@@ -35,8 +36,10 @@ _GdalError = cast("type[Exception]", import_module("rasterio._err").CPLE_BaseErr
 TILE = 512
 """Pixels along a side of a tile, as in the sources that we read most."""
 _SMALL_TILE = 256  # where TILE is just the raster's width: readers take such tiles for strips
-LEVELS = {"int16": "1", "uint8": "6"}
+LEVELS = {"int16": "1", "float32": "1", "uint8": "6"}
 """Of deflate. On an index with its predictor 6 saves nothing; on classes it is five times less."""
+PREDICTORS = {"int16": "2", "float32": "3", "uint8": "NO"}
+"""Differences of neighbours: of whole numbers, of floating-point numbers byte by byte."""
 COLOURS = {
     Reason.VALID: (255, 255, 255),
     Reason.OUTSIDE: (224, 224, 224),
@@ -47,6 +50,7 @@ COLOURS = {
     Reason.SNOW: (120, 235, 255),
     Reason.WATER: (30, 90, 200),
     Reason.NO_SIGNAL: (255, 0, 255),
+    Reason.CLASS: (190, 150, 90),
 }
 
 
@@ -55,15 +59,29 @@ class Layer:
     """What kind of raster is written."""
 
     name: str
-    dtype: Literal["int16", "uint8"]
-    nodata: int | None
+    """Of the file, without suffix."""
+    dtype: Literal["int16", "float32", "uint8"]
+    nodata: float | None
     overviews: Literal["AVERAGE", "NEAREST"]
     """How overviews are made; AVERAGE leaves nodata pixels out, NEAREST invents no class."""
+    bands: tuple[Output, ...] = ()
+    """The outputs that are its bands, in order; none for `REASON`."""
 
 
-def index_layer(name: str) -> Layer:
-    """An index: int16 x SCALE."""
-    return Layer(name=name, dtype="int16", nodata=NODATA, overviews="AVERAGE")
+def output_layers(document: TaskDocument) -> tuple[Layer, ...]:
+    """The files of a document's outputs: one each, or one for all."""
+    nodata = NODATA if document.dtype == "int16" else math.nan
+    stacks = [document.outputs] if document.stacked else [(o,) for o in document.outputs]
+    return tuple(
+        Layer(
+            name=document.product if document.stacked else bands[0].name,
+            dtype=document.dtype,
+            nodata=nodata,
+            overviews="AVERAGE",
+            bands=bands,
+        )
+        for bands in stacks
+    )
 
 
 REASON = Layer(name="reason", dtype="uint8", nodata=None, overviews="NEAREST")
@@ -89,7 +107,7 @@ class Draft:
                 driver="GTiff",
                 dtype=layer.dtype,
                 nodata=layer.nodata,
-                count=1,
+                count=max(1, len(layer.bands)),
                 width=grid.width,
                 height=grid.height,
                 crs=grid.crs,
@@ -97,6 +115,7 @@ class Draft:
                 tiled=True,
                 blockxsize=TILE,
                 blockysize=TILE,
+                interleave="band",
                 bigtiff="IF_SAFER",
             )
             if layer is REASON:  # libtiff takes a colour table only before the first pixel
@@ -117,14 +136,14 @@ class Draft:
         self._dataset.close()
         self._path.unlink(missing_ok=True)
 
-    def write(self, values: NDArray[Any], window: Window) -> None:
-        """Writes a strip; shape (height, width) of a window of the output's grid."""
+    def write(self, values: NDArray[Any], window: Window, band: int = 1) -> None:
+        """Writes a band's strip; shape (height, width) of a window of the output's grid."""
         part = RasterioWindow(window.col, window.row, window.width, window.height)  # pyright: ignore[reportCallIssue]
         with writing(self._path.parent):
-            self._dataset.write(values, 1, window=part)
+            self._dataset.write(values, band, window=part)
 
-    def finish(self, target: Path, tags: dict[str, str]) -> None:
-        """Writes the COG, with tags on its band."""
+    def finish(self, target: Path, tags: list[dict[str, str]]) -> None:
+        """Writes the COG, with tags on each of its bands."""
         with writing(target.parent):
             self._describe(tags)
             self._dataset.close()
@@ -134,18 +153,22 @@ class Draft:
                 driver="COG",
                 COMPRESS="DEFLATE",
                 LEVEL=LEVELS[self.layer.dtype],
-                PREDICTOR="2" if self.layer.dtype == "int16" else "NO",
+                PREDICTOR=PREDICTORS[self.layer.dtype],
                 BLOCKSIZE=str(self._tile),
                 OVERVIEW_RESAMPLING=self.layer.overviews,
                 NUM_THREADS="1",
                 BIGTIFF="IF_SAFER",
             )
 
-    def _describe(self, tags: dict[str, str]) -> None:
-        self._dataset.set_band_description(1, self.layer.name)
-        self._dataset.update_tags(1, **tags)
+    def _describe(self, tags: list[dict[str, str]]) -> None:
+        outputs = self.layer.bands
+        names = [output.name for output in outputs] or [self.layer.name]
+        for number, (name, of_band) in enumerate(zip(names, tags, strict=True), 1):
+            self._dataset.set_band_description(number, name)
+            self._dataset.update_tags(number, **of_band)
         if self.layer.dtype == "int16":
-            self._dataset.scales, self._dataset.offsets = (SCALE,), (0.0,)
+            self._dataset.scales = tuple(output.scale for output in outputs)
+            self._dataset.offsets = (0.0,) * len(outputs)
 
 
 def reason_tags() -> dict[str, str]:
@@ -153,15 +176,16 @@ def reason_tags() -> dict[str, str]:
     return {f"REASON_{reason.value}": reason.name.lower() for reason in Reason}
 
 
-def check_space(folder: Path, grid: Grid, indices: int) -> None:
+def check_space(folder: Path, grid: Grid, layers: tuple[Layer, ...]) -> None:
     """Fails early where the working folder cannot hold the drafts and the COGs made of them.
 
     Raises:
         TaskError: `STORE_FULL`, with what is needed and what is there.
     """
     pixels = grid.width * grid.height
+    size = sum(np.dtype(layer.dtype).itemsize * len(layer.bands) for layer in layers)
     # Drafts are uncompressed; a COG with its overviews, and GDAL's own draft of those, is less.
-    needed = pixels * (2 * indices + 1) * 2
+    needed = pixels * (size + 1) * 2
     free = shutil.disk_usage(folder).free
     if free < needed:
         raise TaskError(

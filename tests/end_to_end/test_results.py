@@ -73,7 +73,7 @@ def test_the_report_of_a_run_with_failures_in_a_browser(
         page.on("request", lambda request: asked.append(request.url))
         page.on("console", lambda message: said.append(message.text))
         page.goto(f"file://{report}")
-        assert page.locator("table tbody tr").count() == 4
+        assert page.locator("#table tbody tr").count() == 4
         boxes = [shape.bounding_box() for shape in page.locator("svg path").all()]
         assert sum(box is not None and box["width"] > 5 for box in boxes) >= 4
         widths = page.eval_on_selector_all("img", "all => all.map(i => i.naturalWidth)")

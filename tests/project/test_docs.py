@@ -3,6 +3,7 @@
 import ast
 import importlib
 import inspect
+import json
 import os
 import re
 import subprocess
@@ -17,14 +18,15 @@ import yaml
 from pydantic import BaseModel
 
 from scenefleet.catalog import radiometry
+from scenefleet.catalog.masks import FMASK, QA_PIXEL, QA_RADSAT, REASONS, SCL
 from scenefleet.cli.main import VERBS, cli
 from scenefleet.demo.acquisitions import ACQUISITIONS
 from scenefleet.demo.archive import make_archive
 from scenefleet.demo.server import serve_archive
-from scenefleet.plan.masks import scl_classes
-from scenefleet.recipe import MaskKind, Recipe, parse
-from scenefleet.recipe.indices import INDICES
+from scenefleet.recipe import MaskKind, Recipe, find_index, parse
+from scenefleet.recipe.bands import OFFERS
 from scenefleet.settings import AzureSettings
+from scenefleet_task import formula
 from scenefleet_task.spec import Reason
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -32,6 +34,8 @@ DOCS = sorted((REPOSITORY / "docs").glob("*.md"))
 OTHERS = ("README", "ARCHITECTURE", "CONTRIBUTING", "pool_templates/README", "docker/README")
 PAGES = [*DOCS, *(REPOSITORY / f"{name}.md" for name in OTHERS)]
 TREE = '{"type": "Polygon", "coordinates": [[[5, 52], [6, 52], [6, 53], [5, 52]]]}'
+
+FENCES = re.MULTILINE | re.DOTALL
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda p: str(p.relative_to(REPOSITORY)))
 
@@ -145,6 +149,9 @@ def test_recipes_are_recipes(tmp_path: Path) -> None:
     for where, text in recipes():
         for name in re.findall(r"area: (\S+json)\b", text):
             (tmp_path / name).write_text(TREE)
+        for name in re.findall(r"script: (\S+\.py)", text):
+            shown = next(b for b in blocks(page("scripts.md"), "python") if "def process" in b)
+            (tmp_path / name).write_text(shown)
         assert parse(text, tmp_path / "recipe.yaml").version == 1, where
 
 
@@ -158,7 +165,7 @@ def keys(model: type[BaseModel], before: str = "") -> Iterator[str]:
 
 
 def test_the_recipe_table_is_the_models() -> None:
-    table = rows(page("analyst.md"), "The recipe, key by key")
+    table = rows(page("recipe.md"), "Key by key")
     table = [row for row in table if len(row) == 4]  # beside it a table of dates, of two columns
     assert [names(row[0])[0] for row in table] == list(keys(Recipe))
     plain = Recipe.model_validate({"version": 1, "name": "x", "search": {}}).model_dump(mode="json")
@@ -188,22 +195,36 @@ def test_the_settings_table_is_the_models() -> None:
 
 
 def test_the_table_of_indices_is_the_programs() -> None:
-    for name, formula, _ in rows(page("analyst.md"), "Indices"):
-        index = INDICES[names(name)[0]]
-        assert formula == (f"({index.first} - {index.second}) / ({index.first} + {index.second})")
-    assert [names(row[0])[0] for row in rows(page("analyst.md"), "Indices")] == list(INDICES)
+    for name, text, _ in rows(page("recipe.md"), "Indices"):
+        published = find_index(names(name)[0]).formula
+        assert formula.write(formula.parse(text)) == formula.write(published)
+
+
+def test_the_named_functions_and_bands_are_the_programs() -> None:
+    told = re.sub(r"^```.*?^```$", "", section(page("recipe.md"), "Indices"), flags=FENCES)
+    assert set(formula.FUNCTIONS) <= {name.partition("(")[0] for name in names(told)}
+    offered = {band for bands in OFFERS.values() for band in bands} - {"cirrus"}
+    assert offered <= set(names(told))
 
 
 def test_the_table_of_masks_is_the_programs() -> None:
-    table = rows(page("analyst.md"), "Masks")
+    table = rows(page("recipe.md"), "Masks")
     told = {name: row for row in table if (name := (names(row[0]) or [""])[0]) in list(MaskKind)}
     assert set(told) == set(MaskKind)
-    always = {number for number, _ in scl_classes(())}
-    assert {int(n) for n in re.findall(r"\d+", table[0][1])} == always
-    for kind in MaskKind:
-        classes = {(n, reason) for n, reason in scl_classes([kind]) if n not in always}
-        numbers = {int(n) for n in re.findall(r"\d+", told[kind][1])}
-        assert {(n, names(told[kind][2])[0]) for n in numbers} == classes
+
+    def numbers(cell: str) -> set[int]:
+        return {int(number) for number in re.findall(r"\d+", cell)}
+
+    for kind, row in told.items():
+        for cell, raster in zip(row[1:4], (SCL, QA_PIXEL, FMASK), strict=True):
+            assert numbers(cell) == set(raster.kinds[MaskKind(kind)]), (kind, cell)
+        assert names(row[4]) == [REASONS[MaskKind(kind)]]
+    always = table[0]
+    assert (numbers(always[1]), numbers(always[2])) == (set(SCL.always), set(QA_PIXEL.always))
+    assert numbers(always[3]) == {FMASK.fill}
+    saturated = {n for n, reason in QA_RADSAT.always.items() if reason == "saturated"}
+    assert saturated == set(range(7))
+    assert set(QA_RADSAT.always) - saturated == {9, 11}
 
 
 def test_the_table_of_reasons_counts_as_the_program() -> None:
@@ -216,7 +237,7 @@ def test_the_table_of_reasons_counts_as_the_program() -> None:
 
 
 def test_the_rules_of_radiometry_are_all_told() -> None:
-    told = [names(row[0])[0] for row in rows(page("analyst.md"), "How numbers become reflectance")]
+    told = [names(row[0])[0] for row in rows(page("recipe.md"), "How numbers become reflectance")]
     assert radiometry.__doc__
     known = [name for line in re.findall(r"^- (.*)$", radiometry.__doc__, re.MULTILINE)
              for name in names(line.partition(":")[0])]  # fmt: skip
@@ -306,13 +327,15 @@ def test_the_library_example_runs_and_prints_what_the_page_shows(
     assert (store / "products/ndvi-spring/collection.json").is_file()
 
 
-def test_the_page_on_scripts_shows_a_test_that_runs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """With an index that is there in place of the page's new one."""
-    monkeypatch.chdir(tmp_path)
-    block = next(b for b in blocks(page("scripts.md"), "python") if "def test_bndvi" in b)
-    shown = block.replace("bndvi", "gndvi").replace("blue", "green")
-    scope: dict[str, Callable[[Path], None]] = {}
-    exec(compile(shown, "docs/scripts.md", "exec"), scope)  # noqa: S102 - our own page
-    scope["test_gndvi_is_the_textbooks"](tmp_path)
+def test_the_pages_script_runs(archive: Path, started: Callable) -> None:
+    text = page("scripts.md")
+    folder = archive.parents[1]
+    script = next(b for b in blocks(text, "python") if "def process" in b)
+    (folder / "bright.py").write_text(script)
+    recipe = next(b for b in blocks(text, "yaml") if "bright.py" in b)
+    (folder / "bright.yaml").write_text(recipe)
+    done = started(*MAIN, "try", "bright.yaml", "--json")
+    assert done.returncode == 0, done.stderr
+    [output] = json.loads(done.stdout)["outputs"]
+    assert output["name"] == "bright"
+    assert 0 < output["mean"] < 1

@@ -27,8 +27,10 @@ from scenefleet_task.gdal_settings import SETTINGS
 from scenefleet_task.result import Result, from_line
 from scenefleet_task.spec import (
     Band,
-    Index,
     Mask,
+    MaskRule,
+    Output,
+    Part,
     Source,
     TaskDocument,
     encode,
@@ -75,6 +77,7 @@ class Kit:
     UTM = UTM
     ORIGIN = ORIGIN
     TASK = TASK
+    NDVI = Output(name="ndvi", title="NDVI", formula="(nir - red) / (nir + red)", scale=1e-4)
 
     @staticmethod
     def write(
@@ -120,11 +123,13 @@ class Kit:
                 [[4.4, 51.3], [4.5, 51.3], [4.5, 51.5], [4.4, 51.5], [4.4, 51.3]]]},
             properties={"platform": "sentinel-2a", "eo:cloud_cover": 12.5, "proj:epsg": 32631},
         )  # fmt: skip
+        rules = tuple(MaskRule(bits=0xFFFF, value=v, reason=r) for v, r in classes)
+        masks = (Mask(asset="SCL", href=str(mask), rules=rules, dilate=0.0),) if mask else ()
+        part = Part(item=item, bands=bands, masks=masks, check=None)
         document = TaskDocument(
-            version=1, id="", product="ndvi-test", folder=safe_name(item), source=source,
-            access="none", bands=bands, clip=None,
-            mask=Mask(asset="SCL", href=str(mask), classes=classes) if mask else None,
-            indices=(Index(name="ndvi", first="nir", second="red"),),
+            version=2, id="", product="ndvi-test", folder=safe_name(item), source=source,
+            access="none", parts=(part,), outputs=(Kit.NDVI,), dtype="int16", stacked=False,
+            script=None, grid=None, clip=None,
         )  # fmt: skip
         return seal(replace(document, **changes))
 

@@ -5,8 +5,9 @@ import pytest
 import shapely
 from pyproj import Transformer
 from rasterio.crs import CRS
+from shapely.geometry import shape
 
-from scenefleet_task.clip import Clip, footprint
+from scenefleet_task.clip import Clip, footprint, outline
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
 from scenefleet_task.spec import Exit
@@ -95,7 +96,20 @@ def test_an_area_across_the_antimeridian_needs_no_special_case() -> None:
     geometry, bbox = footprint(target)
     assert bbox[0] > 170
     assert bbox[2] < -170
-    assert max(x for x, _ in geometry["coordinates"][0]) > 180
+    check_split(geometry, bbox)
+    to_degrees = Transformer.from_crs(32660, 4326, always_xy=True)
+    lon, lat = to_degrees.transform(*outline(target, 8))
+    whole = shapely.Polygon(np.column_stack([lon % 360, lat]))
+    assert shape(geometry).area == pytest.approx(whole.area, rel=1e-6)
+
+
+def check_split(geometry: dict[str, Any], bbox: tuple[float, ...]) -> None:
+    """Two halves that meet at the antimeridian, as RFC 7946 wants them."""
+    assert geometry["type"] == "MultiPolygon"
+    assert shape(geometry).is_valid
+    west, east = (shape({"type": "Polygon", "coordinates": c}) for c in geometry["coordinates"])
+    assert west.bounds[::2] == pytest.approx((bbox[0], 180))
+    assert east.bounds[::2] == pytest.approx((-180, bbox[2]))
 
 
 @pytest.mark.parametrize("far", [(10.0, 51.4), (4.5, 40.0), (-175.6, 51.4)])
@@ -119,3 +133,60 @@ def test_what_is_no_area_is_a_fault_of_the_document(geometry: dict[str, Any]) ->
     with pytest.raises(TaskError, match=r"document\.clip") as caught:
         Clip(geometry, grid())
     assert caught.value.exit is Exit.DOCUMENT
+
+
+@pytest.mark.parametrize("epsg", [4326, 4258])
+def test_a_grid_of_degrees_goes_on_beyond_180(epsg: int) -> None:
+    target = Grid(CRS.from_epsg(epsg), (0.01, 0, 179.0, 0, -0.01, 66.0), 200, 100)
+    split = {
+        "type": "MultiPolygon",
+        "coordinates": [
+            polygon([(179.2, 65.3), (180, 65.3), (180, 65.6), (179.2, 65.6)])["coordinates"],
+            polygon([(-180, 65.3), (-179.5, 65.3), (-179.5, 65.6), (-180, 65.6)])["coordinates"],
+        ],
+    }
+    turned = polygon([(179.2, 65.3), (180.5, 65.3), (180.5, 65.6), (179.2, 65.6)])
+    wanted = np.ones((100, 200), bool)
+    wanted[40:70, 20:150] = False
+    for area in (split, turned):
+        clip = Clip(area, target)
+        assert (clip.outside(target.whole) == wanted).mean() > 0.998
+        assert clip.window.width in (130, 131, 132)
+    beyond = target.crop(Window(0, 110, 100, 90))  # all of it is beyond 180
+    assert (Clip(split, beyond).outside(beyond.whole) == wanted[:, 110:]).mean() > 0.99
+    geometry, bbox = footprint(target)
+    assert bbox == pytest.approx((179.0, 65.0, -179.0, 66.0))
+    check_split(geometry, bbox)
+    assert footprint(beyond)[1] == pytest.approx((-179.9, 65.0, -179.0, 66.0))
+
+
+def test_an_outline_that_ends_at_180_does_not_cross_it() -> None:
+    for x, wanted in ((179.0, (179.0, 180.0)), (-180.0, (-180.0, -179.0))):
+        target = Grid(CRS.from_epsg(4326), (0.01, 0, x, 0, -0.01, 10.0), 100, 100)
+        _, (west, _, east, _) = footprint(target)
+        assert (west, east) == pytest.approx(wanted)
+
+
+def test_an_outline_around_a_pole_holds_it() -> None:
+    target = Grid(CRS.from_epsg(3031), (1000.0, 0, -400_000, 0, -1000.0, 300_000), 800, 700)
+    geometry, bbox = footprint(target)
+    assert bbox[::2] == (-180, 180)
+    assert bbox[1] == -90
+    assert bbox[3] == pytest.approx(-84.9, abs=0.5)
+    assert shapely.geometry.shape(geometry).is_valid
+    assert geometry["coordinates"][0][0] == geometry["coordinates"][0][-1]
+
+
+@pytest.mark.parametrize(("epsg", "x"), [(32631, 166_000), (32631, 780_000), (32601, 330_000)])
+def test_at_a_zones_edge_the_outline_holds_the_centre(epsg: int, x: float) -> None:
+    """Beyond a zone's edge, and across 180 degrees (zone 1 begins there, here reached over)."""
+    target = grid(epsg, x, 6_700_000, 1100)
+    geometry, _ = footprint(target)
+    to_degrees = Transformer.from_crs(target.crs.to_wkt(), 4326, always_xy=True)
+    lon, lat = to_degrees.transform(x + 55_000, 6_700_000 - 55_000)
+    outline = shapely.geometry.shape(geometry)
+    assert outline.is_valid
+    assert outline.contains(shapely.Point(lon + 360 * (outline.bounds[2] > 180), lat))
+    assert outline.area < 4
+    inside = ~Clip(geometry, target).outside(target.whole)
+    assert inside.mean() > 0.999

@@ -1,6 +1,7 @@
 """Real pixels: numbers that are known from elsewhere (the shared data's README)."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,7 @@ import numpy as np
 import pytest
 from rio_cogeo import cog_validate
 
-from scenefleet_task.spec import Index as NormalisedDifference
-from scenefleet_task.spec import Mask, Source, TaskDocument, safe_name, seal
+from scenefleet_task.spec import Mask, MaskRule, Part, Source, TaskDocument, safe_name, seal
 
 
 def planned(kit: Any, folder: Path, number: int, bands: Any, mask: Any = None) -> TaskDocument:
@@ -24,17 +24,15 @@ def planned(kit: Any, folder: Path, number: int, bands: Any, mask: Any = None) -
         datetime=item["properties"]["datetime"], bbox=tuple(item["bbox"]),
         geometry=item["geometry"], properties={},
     )  # fmt: skip
-    return seal(
-        TaskDocument(
-            version=1, id="", product="real", folder=safe_name(item["id"]), source=source,
-            access="none", clip=None,
-            bands=tuple(
-                kit.band(name, place(asset), asset=asset, **rule) for name, asset, rule in bands
-            ),
-            mask=Mask(asset=mask, href=place(mask), classes=kit.SCL) if mask else None,
-            indices=(NormalisedDifference(name="ndvi", first="nir", second="red"),),
-        )
-    )  # fmt: skip
+    rules = tuple(MaskRule(bits=0xFFFF, value=v, reason=r) for v, r in kit.SCL)
+    part = Part(
+        item=item["id"],
+        bands=tuple(kit.band(n, place(asset), asset=asset, **rule) for n, asset, rule in bands),
+        masks=(Mask(asset=mask, href=place(mask), rules=rules, dilate=0.0),) if mask else (),
+        check=None,
+    )
+    changes = {"product": "real", "folder": safe_name(item["id"]), "source": source}
+    return seal(replace(kit.document(part.bands), parts=(part,), **changes))
 
 
 def run(kit: Any, document: TaskDocument, tmp_path: Path) -> tuple[np.ndarray, np.ndarray, Any]:
@@ -53,7 +51,7 @@ def test_exeter_clear_land_has_the_known_median(need: Any, kit: Any, tmp_path: P
     bands = (("red", "B04", rule), ("nir", "B08", rule))
     document = planned(kit, folder, 0, bands, "SCL")
     ndvi, reason, result = run(kit, document, tmp_path)
-    scl = kit.read(Path(document.mask.href))
+    scl = kit.read(Path(document.parts[0].masks[0].href))
     land = np.isin(scl, (4, 5))
     assert land.sum() == 113_004
     assert (reason[land] == 0).all()
@@ -70,7 +68,7 @@ def test_the_offset_is_what_makes_the_difference(need: Any, kit: Any, tmp_path: 
     folder = need("shared") / "data/exeter-2024"
     document = planned(kit, folder, 0, (("red", "B04", {}), ("nir", "B08", {})), "SCL")
     ndvi, _, _ = run(kit, document, tmp_path)
-    land = np.isin(kit.read(Path(document.mask.href)), (4, 5))
+    land = np.isin(kit.read(Path(document.parts[0].masks[0].href)), (4, 5))
     assert np.median(ndvi[land]) * 1e-4 == pytest.approx(0.3404, abs=0.0005)
 
 
@@ -81,7 +79,7 @@ def test_the_dutch_border_has_the_known_median(need: Any, kit: Any, tmp_path: Pa
     ndvi, reason, _ = run(kit, document, tmp_path)
     assert np.median(ndvi[reason == 0]) * 1e-4 == pytest.approx(0.36617, abs=0.0001)
     item = kit.item(tmp_path / "store", document)
-    assert item["properties"]["scenefleet:radiometry"]["red"]["nodata"] == 65535
+    assert item["properties"]["scenefleet:radiometry"][0]["bands"]["red"]["nodata"] == 65535
 
 
 def test_landsat_is_what_its_scale_and_offset_say(need: Any, kit: Any, tmp_path: Path) -> None:
@@ -89,7 +87,7 @@ def test_landsat_is_what_its_scale_and_offset_say(need: Any, kit: Any, tmp_path:
     rule = {"scale": 2.75e-05, "offset": -0.2, "nodata": 0.0}
     document = planned(kit, folder, 0, (("red", "red", rule), ("nir", "nir08", rule)))
     ndvi, reason, result = run(kit, document, tmp_path)
-    red, nir = (kit.read(Path(band.href)).astype(float) for band in document.bands)
+    red, nir = (kit.read(Path(band.href)).astype(float) for band in document.parts[0].bands)
     nodata = (red == 0) | (nir == 0)
     assert (nodata == (reason == 2)).all()
     assert 0.25 < nodata.mean() < 0.4

@@ -1,5 +1,6 @@
 """Whole tasks as processes of their own, as a node starts them."""
 
+import base64
 import contextlib
 import hashlib
 import json
@@ -10,9 +11,11 @@ import subprocess
 import sys
 import time
 import zipapp
+import zlib
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import numpy as np
 import pytest
@@ -71,7 +74,7 @@ def test_the_item_is_stac_and_true(document: Any, kit: Any, tmp_path: Path) -> N
     assert item["properties"]["proj:code"] == "EPSG:32631"
     assert item["properties"]["proj:shape"] == [301, 207]
     assert item["properties"]["proj:transform"] == [10, 0, 600_000, 0, -10, 5_700_000]
-    assert item["properties"]["scenefleet:radiometry"]["red"] == {
+    assert item["properties"]["scenefleet:radiometry"][0]["bands"]["red"] == {
         "asset": "RED", "scale": 1e-4, "offset": 0.0, "nodata": 0.0, "rule": "test",
     }  # fmt: skip
     assert item["properties"]["eo:cloud_cover"] == 12.5
@@ -252,6 +255,67 @@ def test_a_full_disk(kit: Any, tmp_path: Path) -> None:
     assert "MB free" in result.message
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "store/products").exists()
+
+
+def rewritten(value: dict[str, Any]) -> str:
+    """A document as another program would encode it, its id set anew."""
+    del value["id"]
+    content = json.loads(json.dumps(value))
+    for part in content["parts"]:
+        for reader in (*part["bands"], *part["masks"]):
+            reader["href"] = urlsplit(reader["href"]).path
+    value["id"] = hashlib.sha256(dump(content)).hexdigest()[:20]
+    return base64.urlsafe_b64encode(zlib.compress(dump(value))).decode()
+
+
+@pytest.mark.parametrize(
+    ("formula", "said"),
+    [
+        ("(nir - swir16) / red", "outputs.ndvi: uses band 'swir16'; there are ['nir', 'red']"),
+        ("nir ^ red", "outputs.ndvi: column 5: '^' has no place in a formula: a power is"),
+        ("__import__('os')", 'outputs.ndvi: column 12: "\'" has no place in a formula'),
+    ],
+)
+def test_a_formula_that_the_node_cannot_take_is_a_document_error(
+    document: Any, kit: Any, tmp_path: Path, formula: str, said: str
+) -> None:
+    value = to_json(document)
+    value["outputs"][0]["formula"] = formula
+    ran = kit.run(
+        document, tmp_path / "store", tmp_path / "work",
+        SCENEFLEET_TASK=rewritten(value), AZ_BATCH_TASK_ID="task-7",
+    )  # fmt: skip
+    assert (ran.code, ran.result.exit) == (2, "document")
+    assert said in ran.result.message
+    assert "Traceback" not in ran.stderr
+
+
+@pytest.mark.parametrize("what", ["float mask", "area elsewhere", "narrow band"])
+def test_input_that_does_not_fit_leaves_a_result_and_no_item(
+    scene: Any, kit: Any, tmp_path: Path, what: str
+) -> None:
+    red, nir, scl = scene.files
+    changes: dict[str, Any] = {}
+    if what == "float mask":
+        coarse = Affine(20, 0, 600_000, 0, -20, 5_700_000)
+        scl = kit.write(tmp_path / "float.tif", scene.scl.astype(np.float32), coarse)
+    elif what == "area elsewhere":
+        ring = [[9.0, 51.0], [9.1, 51.0], [9.1, 51.1], [9.0, 51.0]]
+        changes["clip"] = {"type": "Polygon", "coordinates": [ring]}
+    else:
+        nir = kit.write(tmp_path / "narrow.tif", scene.nir[:, :100], nodata=0)
+    document = kit.document((kit.band("red", red), kit.band("nir", nir)), scl, **changes)
+    ran = kit.run(document, tmp_path / "store", tmp_path / "work")
+    code, exit_, said = {
+        "float mask": (20, "input_mismatch", "asset SCL is float32; a mask has 8 or 16 bits"),
+        "area elsewhere": (21, "no_overlap", "does not touch the scene's pixels, which span 4.4"),
+        "narrow band": (20, "input_mismatch", "301 x 100 at"),
+    }[what]
+    assert (ran.code, ran.result.exit) == (code, exit_)
+    assert said in ran.result.message
+    assert "Traceback" not in ran.stderr
+    assert not (tmp_path / "store/products").exists()
+    assert not list((tmp_path / "work").iterdir())
 
 
 # --- ends that the computing process cannot tell of itself

@@ -17,7 +17,7 @@ from rio_cogeo import cog_validate
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.scene import Rasters, process
-from scenefleet_task.spec import NODATA, Exit, Index, Reason, seal
+from scenefleet_task.spec import NODATA, Exit, Reason, TargetGrid, seal
 
 
 def oracle(scene: Any, scl_classes: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -38,7 +38,7 @@ def oracle(scene: Any, scl_classes: Any) -> tuple[np.ndarray, np.ndarray]:
 def done(document: Any, folder: Path) -> tuple[Rasters, np.ndarray, np.ndarray]:
     folder.mkdir(exist_ok=True)
     rasters = process(document, Unsigned(), folder)
-    with rasterio.open(rasters.indices[0].file) as index, rasterio.open(rasters.reason) as reason:
+    with rasterio.open(rasters.made[0].file) as index, rasterio.open(rasters.reason) as reason:
         assert index.transform == reason.transform == Affine(*rasters.grid.transform)
         return rasters, index.read(1), reason.read(1)
 
@@ -150,7 +150,7 @@ def test_both_baselines_of_one_ground_give_equal_bytes(
     first, index_old, _ = done(old, tmp_path / "old")
     second, index_new, _ = done(new, tmp_path / "new")
     assert (index_old == index_new).all()
-    assert first.indices[0].file.read_bytes() == second.indices[0].file.read_bytes()
+    assert first.made[0].file.read_bytes() == second.made[0].file.read_bytes()
     assert first.reason.read_bytes() == second.reason.read_bytes()
 
 
@@ -201,14 +201,11 @@ def test_two_indices_share_one_validity(scene: Any, kit: Any, tmp_path: Path) ->
     blue_values[20, 20] = 0
     blue = kit.write(tmp_path / "blue.tif", blue_values, nodata=0)
     bands = (kit.band("red", red), kit.band("nir", nir), kit.band("blue", blue))
-    indices = (
-        Index(name="ndvi", first="nir", second="red"),
-        Index(name="other", first="nir", second="blue"),
-    )
-    document = seal(replace(kit.document(bands, scl), indices=indices))
+    other = replace(kit.NDVI, name="other", formula="(nir - blue) / (nir + blue)")
+    document = seal(replace(kit.document(bands, scl), outputs=(kit.NDVI, other)))
     rasters, _, reason = done(document, tmp_path / "out")
     assert reason[20, 20] == Reason.NODATA
-    for raster in rasters.indices:
+    for raster in rasters.made:
         assert ((kit.read(raster.file) == NODATA) == (reason != 0)).all()
 
 
@@ -232,10 +229,10 @@ def test_outputs_are_cogs_that_tell_what_they_hold(kit: Any, tmp_path: Path) -> 
     document = kit.document((kit.band("red", red), kit.band("nir", nir)))
     rasters, index, reason = done(document, tmp_path / "out")
 
-    for file in (rasters.indices[0].file, rasters.reason):
+    for file in (rasters.made[0].file, rasters.reason):
         assert cog_validate(file, strict=True) == (True, [], [])
     valid = index[index != NODATA].astype(float)
-    with rasterio.open(rasters.indices[0].file) as dataset:
+    with rasterio.open(rasters.made[0].file) as dataset:
         assert dataset.nodata == NODATA
         assert dataset.scales == (0.0001,)
         assert dataset.offsets == (0.0,)
@@ -277,22 +274,69 @@ def test_a_scene_with_no_valid_pixel_is_written_all_the_same(kit: Any, tmp_path:
     assert (index == NODATA).all()
     assert (reason == Reason.NODATA).all()
     assert rasters.valid_percent == 0
-    assert rasters.indices[0].statistics.to_stac() == {"valid_percent": 0.0, "count": 0}
+    assert rasters.made[0].statistics.to_stac() == {"valid_percent": 0.0, "count": 0}
 
 
-@pytest.mark.parametrize("what", ["crs", "shift", "no crs"])
+@pytest.mark.parametrize("what", ["crs", "shift", "shape", "no crs"])
 def test_bands_that_do_not_fit_are_refused(scene: Any, kit: Any, tmp_path: Path, what: str) -> None:
     changes: dict[str, dict[str, Any]] = {
         "crs": {"crs": "EPSG:32632"},
         "shift": {"transform": Affine(10, 0, 600_005, 0, -10, 5_700_000)},
         "no crs": {"crs": None},
     }
-    nir = kit.write(tmp_path / "nir.tif", scene.nir, **changes[what])
+    values = scene.nir[:, :200] if what == "shape" else scene.nir
+    nir = kit.write(tmp_path / "nir.tif", values, **changes.get(what, {}))
     document = kit.document((kit.band("red", scene.files[0]), kit.band("nir", nir)))
     with pytest.raises(TaskError, match="asset NIR") as caught:
         process(document, Unsigned(), tmp_path)
     assert caught.value.exit is Exit.INPUT_MISMATCH
     assert "scene-1" in caught.value.message
+
+
+@pytest.mark.parametrize("what", ["float32", "crs", "shape"])
+@pytest.mark.parametrize("common", [False, True])
+def test_masks_that_do_not_fit_are_refused(
+    scene: Any, kit: Any, tmp_path: Path, what: str, common: bool
+) -> None:
+    """On a common grid a mask may lie anywhere, but its numbers must be whole all the same."""
+    values = scene.scl[:100] if what == "shape" else scene.scl
+    dtype = "float32" if what == "float32" else "uint8"
+    crs = "EPSG:32632" if what == "crs" else kit.UTM
+    transform = Affine(20, 0, 600_000, 0, -20, 5_700_000)
+    mask = kit.write(tmp_path / "mask.tif", values.astype(dtype), transform, crs)
+    red, nir, _ = scene.files
+    grid = TargetGrid(crs=kit.UTM, resolution=20, align=(0, 0), resampling="nearest")
+    bands = (kit.band("red", red), kit.band("nir", nir))
+    document = kit.document(bands, mask, grid=grid if common else None)
+    if common and what != "float32":
+        _, _, reason = done(document, tmp_path / "out")
+        assert (reason[-1] == Reason.NODATA).all()
+        return
+    with pytest.raises(TaskError, match="asset SCL") as caught:
+        process(document, Unsigned(), tmp_path)
+    assert caught.value.exit is Exit.INPUT_MISMATCH
+
+
+@pytest.mark.parametrize("common", [False, True])
+def test_an_area_elsewhere_is_no_overlap(
+    scene: Any, kit: Any, tmp_path: Path, common: bool
+) -> None:
+    """One that ends on the scene's very edge has nothing of it either."""
+    red, nir, _ = scene.files
+    grid = TargetGrid(crs=kit.UTM, resolution=10, align=(0, 0), resampling="nearest")
+    for west, east in ((590_000, 591_000), (599_000, 599_999.9)):
+        ring = [[west, 5_699_900], [east, 5_699_900], [east, 5_699_000], [west, 5_699_000]]
+        ring.append(ring[0])
+        polygon = {"type": "Polygon", "coordinates": [ring]}
+        document = kit.document(
+            (kit.band("red", red), kit.band("nir", nir)),
+            clip=transform_geom("EPSG:32631", "EPSG:4326", polygon),
+            grid=grid if common else None,
+        )
+        with pytest.raises(TaskError, match="does not touch") as caught:
+            process(document, Unsigned(), tmp_path)
+        assert caught.value.exit is Exit.NO_OVERLAP
+        assert not list(tmp_path.glob("*.draft.tif"))
 
 
 def test_an_area_between_pixel_centres_is_no_overlap(scene: Any, kit: Any, tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from scenefleet_task.access import PlanetaryComputer, Unsigned, container_of
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
 from scenefleet_task.read import Name, Raster
-from scenefleet_task.spec import Exit
+from scenefleet_task.scene import process
+from scenefleet_task.spec import Exit, OffsetCheck, Output, Part
 
 SIZE = 1024
 BLOCK = "account/container/red.tif"
@@ -224,3 +225,64 @@ def test_which_container_an_address_needs_a_token_for(
     href: str, place: tuple[str, str] | None
 ) -> None:
     assert container_of(href) == place
+
+
+# --- the look at the pixels
+
+
+@pytest.fixture
+def looking(served: Any, kit: Any, tmp_path: Path) -> Any:
+    """A document over blue that looks at red, which lies on the server, and at near infrared."""
+    numbers = np.random.default_rng(4).integers(1100, 2600, (SIZE, SIZE)).astype(np.uint16)
+    files = {
+        name: kit.write(tmp_path / f"{name}.tif", numbers + np.uint16(more), nodata=0)
+        for name, more in (("blue", 0), ("nir", 2000))
+    }
+    kit.write(served.root / BLOCK, numbers, nodata=0)
+    red, nir = kit.band("red", served.url(BLOCK)), kit.band("nir", files["nir"])
+    blue = kit.band("blue", files["blue"], offset=-0.1)
+
+    def document(said: str) -> Any:
+        check = OffsetCheck(
+            shift=1000, said=said, evidence=("test",), bands=("blue",), look=(red, nir)
+        )
+        part = Part(item="scene-1", bands=(blue,), masks=(), check=check)
+        output = Output(name="blue", title="", formula="blue", scale=1e-4)
+        return kit.document((blue,), parts=(part,), outputs=(output,))
+
+    return document
+
+
+def test_a_look_reads_an_overview_only(looking: Any, served: Any, tmp_path: Path) -> None:
+    rasters = process(looking("carried"), Unsigned(), tmp_path)
+    assert rasters.parts[0].finding is not None
+    assert rasters.parts[0].finding.settled == "both"
+    assert rasters.parts[0].finding.shares.green == pytest.approx(1 / 3, abs=0.01)
+    assert served.count(BLOCK) <= 12
+
+
+@pytest.mark.parametrize("said", ["carried", "removed", "disputed"])
+@pytest.mark.parametrize(
+    ("fault", "exit_"),
+    [
+        ({"truncate": 100_000}, Exit.SOURCE_UNREADABLE),
+        ({"truncate": 300}, Exit.SOURCE_UNREADABLE),
+        ({"status": 404}, Exit.SOURCE_MISSING),
+        ({"status": 403, "after": 1}, Exit.SOURCE_DENIED),
+    ],
+    ids=["cut", "header cut", "missing", "denied"],
+)
+def test_a_band_that_cannot_be_looked_at_is_a_source_error(
+    looking: Any, served: Any, kit: Any, tmp_path: Path, said: str, fault: Any, exit_: Exit
+) -> None:
+    """Never a doubt about the offset: the pixels have not spoken."""
+    served.faults[BLOCK] = kit.Fault(**fault)
+    with pytest.raises(TaskError, match="item scene-1, asset RED") as caught:
+        process(looking(said), Unsigned(), tmp_path)
+    assert caught.value.exit is exit_
+
+
+def test_pixels_that_contradict_are_a_matter_of_radiometry(looking: Any, tmp_path: Path) -> None:
+    with pytest.raises(TaskError, match="its pixels say that they carry it") as caught:
+        process(looking("removed"), Unsigned(), tmp_path)
+    assert caught.value.exit is Exit.RADIOMETRY

@@ -1,12 +1,13 @@
 import warnings
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import rasterio
 
-from scenefleet_task.spec import NODATA
-from scenefleet_task.thumbnail import SIDE, colour, png, write_thumbnail
+from scenefleet_task.thumbnail import SIDE, colour, png, write_picture
 
 
 def decoded(data: bytes) -> np.ndarray:
@@ -23,19 +24,44 @@ def test_png_is_what_was_drawn() -> None:
 
 
 def test_invalid_is_transparent_and_green_is_green() -> None:
-    pixels = colour(np.array([[NODATA, 9000, 0, -10000]], np.int16))
+    pixels = colour(np.array([[np.nan, 0.9, 0, -1]]))
     assert pixels[0, 0].tolist() == [0, 0, 0, 0]
     assert pixels[0, 1].tolist() == [5, 70, 20, 255]
     assert pixels[0, 3].tolist() == [20, 50, 110, 255]
 
 
 def test_a_thumbnail_is_small_and_keeps_its_shape(kit: Any, tmp_path: Path) -> None:
-    values = np.full((700, 1400), 6000, np.int16)
-    values[:350] = NODATA
-    raster = kit.write(tmp_path / "ndvi.tif", values, nodata=NODATA, tile=512)
-    write_thumbnail(raster, tmp_path / "thumbnail.png")
+    values = np.full((700, 1400), 0.6, np.float32)
+    values[:350] = np.nan
+    raster = kit.write(tmp_path / "ndvi.tif", values, nodata=np.nan, tile=512)
+    write_picture(raster, tmp_path / "thumbnail.png", kit.NDVI)
     data = (tmp_path / "thumbnail.png").read_bytes()
     pixels = decoded(data)
     assert pixels.shape == (SIDE // 2, SIDE, 4)
     assert (pixels[:120, :, 3] == 0).all()
     assert (pixels[140:] == [80, 150, 50, 255]).all()
+
+
+def test_what_goes_beyond_an_index_is_stretched() -> None:
+    pixels = colour(np.linspace(270, 320, 101)[np.newaxis])  # kelvin
+    assert (pixels[0, :, 3] == 255).all()
+    assert pixels[0, 0].tolist()[:3] == [200, 190, 180]
+    assert pixels[0, -1].tolist()[:3] == [5, 70, 20]
+
+
+def test_a_scaled_raster_is_drawn_by_its_values(kit: Any, tmp_path: Path) -> None:
+    whole = kit.write(tmp_path / "a.tif", np.array([[9000, -10000]], np.int16), nodata=-32768)
+    with rasterio.open(whole, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
+        dataset.scales = (1e-4,)
+    write_picture(whole, tmp_path / "a.png", kit.NDVI)
+    assert decoded((tmp_path / "a.png").read_bytes())[0, 0].tolist() == [5, 70, 20, 255]
+
+
+@pytest.mark.parametrize("formula", [None, "red"])
+def test_what_is_no_index_is_stretched(kit: Any, tmp_path: Path, formula: str | None) -> None:
+    values = np.linspace(0.02, 0.06, 100, dtype=np.float32).reshape(10, 10)
+    raster = kit.write(tmp_path / "red.tif", values)
+    write_picture(raster, tmp_path / "a.png", replace(kit.NDVI, formula=formula))
+    shown = decoded((tmp_path / "a.png").read_bytes())
+    assert shown[0, 0].tolist() == [200, 190, 180, 255]
+    assert shown[-1, -1].tolist() == [5, 70, 20, 255]

@@ -4,9 +4,9 @@ Importing this room loads neither pystac nor shapely; functions do, when they ar
 """
 
 from scenefleet.catalog.access import access
-from scenefleet.catalog.bands import find_band, find_mask
+from scenefleet.catalog.bands import band_names, find_band
 from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult, from_json
-from scenefleet.catalog.radiometry import Radiometry, decide
+from scenefleet.catalog.radiometry import Radiometry, check_of, decide
 from scenefleet.catalog.search import search
 from scenefleet.catalog.source import WELL_KNOWN, Patience
 
@@ -19,9 +19,10 @@ __all__ = [
     "Scene",
     "SearchResult",
     "access",
+    "band_names",
+    "check_of",
     "decide",
     "find_band",
-    "find_mask",
     "from_json",
     "search",
 ]

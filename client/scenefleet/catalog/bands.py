@@ -1,56 +1,23 @@
 """Which asset of a scene holds a band, by its STAC common name.
 
-First the tables of collections whose keys are known, since their `common_name`s are too coarse
-(Planetary Computer calls B05, B06, B07 and B8A all `rededge`); then the item's own common names.
+First what the recipe describes under `collections`; then the tables of products whose keys are
+known, since common names in items are too coarse (Planetary Computer calls Sentinel-2's B05, B06,
+B07 and B8A all `rededge`, and the narrow B05 of HLS L30 `nir`); then the item's own common names.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from scenefleet.catalog.model import Asset, Scene
+from scenefleet.catalog.sensors import STANDS_IN, sensor_of
 from scenefleet.errors import CatalogError
 
-SENTINEL_2 = {
-    "coastal": "B01",
-    "blue": "B02",
-    "green": "B03",
-    "red": "B04",
-    "rededge1": "B05",
-    "rededge2": "B06",
-    "rededge3": "B07",
-    "nir": "B08",
-    "nir08": "B8A",
-    "nir09": "B09",
-    "cirrus": "B10",
-    "swir16": "B11",
-    "swir22": "B12",
-}
-"""Band by common name as Earth Search uses them (its keys), with ESA's name of the band."""
-
-LANDSAT = ("coastal", "blue", "green", "red", "nir08", "swir16", "swir22")
-"""Surface reflectance bands of Landsat Collection 2; in STAC the keys are the common names."""
+if TYPE_CHECKING:
+    from scenefleet.recipe.collections import CollectionPart
 
 _NOT_DATA = frozenset(("thumbnail", "overview", "metadata", "visual", "tiles"))
-
-
-def is_sentinel2(scene: Scene) -> bool:
-    """Whether the scene is ESA's Sentinel-2 product, not one that others made of it such as HLS."""
-    if scene.collection.lower().startswith("hls"):
-        return False
-    told = (scene.properties.get("constellation"), scene.properties.get("platform"))
-    names = [scene.collection, *(str(name) for name in told if name)]
-    named = any(name.lower().replace(" ", "-").startswith("sentinel-2") for name in names)
-    return named or "s2:processing_baseline" in scene.properties
-
-
-def is_landsat(scene: Scene) -> bool:
-    """Whether the scene is a product of USGS Landsat Collection 2, Level 2."""
-    level = str(scene.properties.get("landsat:correction") or "")
-    return "landsat-c2" in scene.collection.lower() and (
-        scene.collection.lower().endswith("l2") or level.startswith("L2")
-    )
 
 
 def common_name(scene: Scene, key: str) -> str | None:
@@ -58,56 +25,83 @@ def common_name(scene: Scene, key: str) -> str | None:
     asset = scene.assets[key]
     if not _is_band(asset):
         return None
-    if is_sentinel2(scene):
-        for name, band in SENTINEL_2.items():
-            if _names_band(key, name, band):
+    sensor = sensor_of(scene)
+    if sensor:
+        for name in sensor.bands:
+            if sensor.names(key, name):
                 return name
     return asset.common_names[0] if asset.common_names else None
 
 
-def find_band(scene: Scene, name: str) -> str:
+def find_band(scene: Scene, name: str, described: CollectionPart | None = None) -> str:
     """The key of the asset that holds a band.
 
-    A TIFF is preferred over a JPEG 2000, and a finer grid over a coarser. `nir` is `nir08` where
-    a collection has no `nir`, as Landsat's has none; in Sentinel-2 the two differ, so there a
-    missing `nir` is an error.
+    A TIFF is preferred over a JPEG 2000, and a finer grid over a coarser. Where a collection has no
+    such band, another may stand in for it (`sensors.STANDS_IN`): `nir08` for `nir` in Landsat. In
+    Sentinel-2 these two differ, so there a missing `nir` is an error.
+
+    Args:
+        scene: whose assets are looked at.
+        name: a common name such as `red`, or one that the recipe describes.
+        described: what the recipe says of the scene's collection.
 
     Raises:
         CatalogError: if there is no such band, or more than one that fits equally well.
     """
-    keys = _candidates(scene, name)
-    if not keys and name == "nir" and not is_sentinel2(scene):
-        keys = _candidates(scene, "nir08")
-    if not keys:
+    sensor = sensor_of(scene)
+    second = (sensor.stands_in if sensor else STANDS_IN).get(name)
+    key = _find(scene, name, described)
+    if key is None and second:
+        key = _find(scene, second, described)
+    if key is None:
         raise CatalogError(
-            f"Item {scene.id!r} has no band {name!r}; it has {', '.join(band_names(scene))}."
+            f"Item {scene.id!r} has no band {name!r}; it has "
+            f"{', '.join(band_names(scene, described))}."
         )
-    ranked = sorted(keys, key=lambda key: (_rank(scene.assets[key]), key))
-    if len(ranked) > 1 and _rank(scene.assets[ranked[0]]) == _rank(scene.assets[ranked[1]]):
+    return key
+
+
+def band_names(scene: Scene, described: CollectionPart | None = None) -> list[str]:
+    """The names that `find_band` knows in the scene, sorted; or a word that says none."""
+    names = {name for key in scene.assets if (name := common_name(scene, key))}
+    if described:
+        names |= {name for name, band in described.bands.items() if band.asset in scene.assets}
+    return sorted(names) or ["no band with a common name"]
+
+
+def rank(asset: Asset) -> tuple[bool, float]:
+    """Lower is better: TIFF before JPEG 2000, then the finer grid."""
+    return ("jp2" in (asset.media_type or asset.href[-4:]).lower(), asset.gsd or float("inf"))
+
+
+def _find(scene: Scene, name: str, described: CollectionPart | None) -> str | None:
+    if described and name in described.bands:
+        return _described(scene, name, described.bands[name].asset)
+    ranked = sorted(_candidates(scene, name), key=lambda key: (rank(scene.assets[key]), key))
+    if len(ranked) > 1 and rank(scene.assets[ranked[0]]) == rank(scene.assets[ranked[1]]):
         raise CatalogError(
             f"Item {scene.id!r} has more than one band {name!r}: assets {', '.join(ranked)}. "
             f"Use a name that only one has: {', '.join(band_names(scene))}."
         )
-    return ranked[0]
+    return ranked[0] if ranked else None
 
 
-def find_mask(scene: Scene) -> str | None:
-    """The key of the asset with Sentinel-2's scene classification (SCL), or None without one."""
-    keys = [key for key in scene.assets if re.fullmatch(r"SCL(_\d+m|-jp2)?", key, re.IGNORECASE)]
-    return min(keys, key=lambda key: (_rank(scene.assets[key]), key), default=None)
-
-
-def band_names(scene: Scene) -> list[str]:
-    """The common names that `find_band` knows in the scene, sorted; or a word that says none."""
-    names = {name for key in scene.assets if (name := common_name(scene, key))}
-    return sorted(names) or ["no band with a common name"]
+def _described(scene: Scene, name: str, asset: str) -> str:
+    if asset not in scene.assets:
+        raise CatalogError(
+            f"Item {scene.id!r} has no asset {asset!r}, which the recipe names for band {name!r} "
+            f"of {scene.collection!r}; it has {', '.join(sorted(scene.assets))}."
+        )
+    return asset
 
 
 def _candidates(scene: Scene, name: str) -> list[str]:
     assets = {key: asset for key, asset in scene.assets.items() if _is_band(asset)}
-    band = SENTINEL_2.get(name) if is_sentinel2(scene) else None
-    if band and (known := [key for key in assets if _names_band(key, name, band)]):
-        return known
+    sensor = sensor_of(scene)
+    if sensor and name in sensor.bands:
+        known = [key for key in assets if sensor.names(key, name)]
+        if known:
+            return known
     exact = [key for key in assets if key == name]
     return exact or list(_by_common_name(scene, assets, name))
 
@@ -116,18 +110,8 @@ def _by_common_name(scene: Scene, assets: Iterable[str], name: str) -> Iterable[
     return (key for key in assets if common_name(scene, key) == name)
 
 
-def _names_band(key: str, name: str, band: str) -> bool:
-    """Whether a Sentinel-2 asset's key is one of `B04`, `b04`, `B04_10m`, `red`, `red-jp2`."""
-    return bool(re.fullmatch(rf"({band}(_\d+m)?|{name})(-jp2)?", key, re.IGNORECASE))
-
-
 def _is_band(asset: Asset) -> bool:
     """Whether the asset may hold one band: no picture of several, no metadata."""
     kind = (asset.media_type or "image/tiff").lower()
     raster = kind.startswith(("image/tiff", "image/jp2", "image/vnd.stac.geotiff"))
     return raster and asset.bands <= 1 and not _NOT_DATA & set(asset.roles)
-
-
-def _rank(asset: Asset) -> tuple[bool, float]:
-    """Lower is better: TIFF before JPEG 2000, then the finer grid."""
-    return ("jp2" in (asset.media_type or asset.href[-4:]).lower(), asset.gsd or float("inf"))

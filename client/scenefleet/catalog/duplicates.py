@@ -1,75 +1,210 @@
-"""One acquisition, one scene: which of several copies is kept. Small on purpose, and named.
+"""One acquisition, one scene: which of several items are dropped, and which are united.
 
-Rule `same-item`: an item that came twice (a page that shifted while paging) is kept once, the
-first. Rule `newest-processing`: Sentinel-2 products of one collection that show the same datatake,
-datastrip and tile, told apart by their time of processing only, are one acquisition; the newest is
-kept. The datastrip's own start is part of the key since one datatake received by two stations gives
-two products of the same tile with different pixels: those are both kept
-(stactools-packages/sentinel2 issue 5).
+Each rule has a name, which `search --explain` prints beside what it did.
+
+`same-item`: an item that came twice with equal content (a page that shifted while paging) is kept
+once.
+
+`newest-processing`: of items that hold the same pixels, or the same acquisition processed anew, the
+one made last is kept. They are the same where they share
+
+- collection and id, and the addresses of their data: only metadata changed; or
+- Sentinel-2's platform, datatake (without its baseline), tile and start of the datastrip (the
+  item's time where no datastrip is told); or
+- Landsat's sensor, level, path and row, date and Landsat collection, as the product id tells them:
+  a real-time scene and the tier 1 or 2 scene that replaces it, or one with a later processing date.
+
+`two-stations`: items of one acquisition with different pixels are united: one scene, whose other
+items fill it where it has no data (`Scene.also`). They are of one acquisition where they share
+
+- Sentinel-2's platform, datatake and tile: a datatake that two stations received, or whose
+  datastrip was broken, gives a product a datastrip, each with a part of the tile
+  (stactools-packages/sentinel2, issue 5); or
+- collection and id, while their data lies at different addresses.
+
+First comes the item with the least `s2:nodata_pixel_percentage`, else the earliest, else the first
+by id. Items of different collections are never the same and never united. What the search asks
+for (area, dates, clouds) was asked of each item by itself before.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
-from scenefleet.catalog.model import Dropped, Scene
+from scenefleet.catalog.model import Dropped, Scene, United
 
 _BASELINE = re.compile(r"_N\d\d\.\d\d$")
 _STRIP_START = re.compile(r"_(S\d{8}T\d{6})")
-_PRODUCT = re.compile(r"_T(\d\d[A-Z]{3})_(\d{8}T\d{6})")
+_SENTINEL = re.compile(r"_T(\d\d[A-Z]{3})_(\d{8}T\d{6})")
+_LANDSAT = re.compile(
+    r"(?P<sensor>L[A-Z]\d\d)_(?P<level>L\d)\w\w_(?P<place>\d{6})_(?P<date>\d{8})_"
+    r"((?P<made>\d{8})_)?(?P<collection>\d\d)_(?P<tier>RT|T1|T2|A1|A2)(?P<part>.*)"
+)
+_NO_PIXELS = {"thumbnail", "overview", "metadata"}
+
+Key = tuple[object, ...]
 
 
-def without_duplicates(scenes: Iterable[Scene]) -> tuple[list[Scene], list[Dropped]]:
-    """The scenes with each acquisition once, in the order given, and what was dropped."""
-    kept: dict[tuple[str, ...], Scene] = {}
+@dataclass(frozen=True, slots=True)
+class Acquisitions:
+    """Each acquisition once, in the order in which it was first met, and what was dropped."""
+
+    scenes: tuple[Scene, ...]
+    dropped: tuple[Dropped, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    """A scene, and how many of its name with other pixels came before it."""
+
+    scene: Scene
+    copy: int
+
+
+def acquisitions(scenes: Iterable[Scene]) -> Acquisitions:
+    """The scenes with each acquisition once, by the rules above."""
     dropped: list[Dropped] = []
-    for scene in _first_of_each(scenes, dropped):
-        key = acquisition(scene)
-        other = kept.get(key)
-        if other is None:
-            kept[key] = scene
+    newest = _newest(_distinct(scenes, dropped), dropped)
+    return Acquisitions(tuple(_unite(newest)), tuple(dropped))
+
+
+def united(scenes: Iterable[Scene]) -> tuple[United, ...]:
+    """The items that are further parts of the scenes, by which rule."""
+    return tuple(
+        United(part.id, scene.id, "two-stations") for scene in scenes for part in scene.also
+    )
+
+
+def _distinct(scenes: Iterable[Scene], dropped: list[Dropped]) -> list[_Item]:
+    """Of items that share id and pixels one: `same-item`, or `newest-processing`."""
+    kept: dict[Key, list[Scene]] = {}
+    for scene in scenes:
+        copies = kept.setdefault((scene.collection, scene.id), [])
+        number = next((n for n, other in enumerate(copies) if _same_pixels(scene, other)), None)
+        if number is None:
+            copies.append(scene)
             continue
-        newer, older = sorted((scene, other), key=_processed, reverse=True)
+        other = copies[number]
+        if other.document == scene.document:
+            reason = "duplicate: the item came twice (rule same-item)"
+        else:
+            copies[number] = max(other, scene, key=_made)
+            reason = (
+                "duplicate: the item came twice with different metadata; the newer is kept "
+                "(rule newest-processing)"
+            )
+        dropped.append(Dropped(scene.id, reason))
+    return [_Item(scene, n) for copies in kept.values() for n, scene in enumerate(copies)]
+
+
+def _newest(items: Iterable[_Item], dropped: list[Dropped]) -> list[Scene]:
+    kept: dict[Key, Scene] = {}
+    for item in items:
+        key = _product(item)
+        other = kept.setdefault(key, item.scene)
+        if other is item.scene:
+            continue
+        newer = max(other, item.scene, key=_made)
+        older = other if newer is item.scene else item.scene
         kept[key] = newer
-        dropped.append(Dropped(older.id, f"duplicate: {newer.id} is the same, processed later"))
-    return list(kept.values()), dropped
+        reason = f"duplicate: {newer.id} is the same, processed later (rule newest-processing)"
+        dropped.append(Dropped(older.id, reason))
+    return list(kept.values())
 
 
-def acquisition(scene: Scene) -> tuple[str, ...]:
-    """What two items must share to be the same acquisition; else collection and id."""
-    datatake = scene.properties.get("s2:datatake_id")
-    tile = _tile(scene)
+def _unite(scenes: Iterable[Scene]) -> list[Scene]:
+    groups: dict[Key, list[Scene]] = {}
+    for scene in scenes:
+        groups.setdefault(_acquisition(scene), []).append(scene)
+    sorted_groups = (sorted(group, key=_fullest) for group in groups.values())
+    return [replace(first, also=tuple(others)) for first, *others in sorted_groups]
+
+
+def _product(item: _Item) -> Key:
+    """What items share that differ in their processing only; else what none shares."""
+    scene = item.scene
+    if found := _LANDSAT.fullmatch(scene.id):
+        same = found.group("sensor", "level", "place", "date", "collection", "part")
+        return (scene.collection, *same)
+    acquisition = _acquisition(scene)
+    if acquisition == (scene.collection, scene.id):
+        return (*acquisition, item.copy)
+    # without a datastrip nothing tells two stations apart but that one name has two pixels
+    return (*acquisition, _strip(scene) or (scene.datetime, item.copy))
+
+
+def _acquisition(scene: Scene) -> Key:
+    """What items of one acquisition share; collection and id where nothing better is told."""
+    told = scene.properties
+    datatake, tile = _sentinel(scene, "datatake_id"), _tile(scene)
     if not datatake or not tile:
         return (scene.collection, scene.id)
-    strip = _STRIP_START.search(str(scene.properties.get("s2:datastrip_id") or ""))
-    platform = str(scene.properties.get("platform") or "").lower()
-    start = strip.group(1) if strip else scene.datetime
-    return (scene.collection, platform, _BASELINE.sub("", str(datatake)), tile, start)
+    platform = str(told.get("platform") or "").lower()
+    level = str(told.get("s2:product_type") or told.get("product:type") or "")
+    return (scene.collection, platform, level, _BASELINE.sub("", datatake), tile)
 
 
-def _first_of_each(scenes: Iterable[Scene], dropped: list[Dropped]) -> list[Scene]:
-    seen: dict[tuple[str, str], Scene] = {}
-    for scene in scenes:
-        first = seen.setdefault((scene.collection, scene.id), scene)
-        if first is scene:
-            continue
-        same = first.document == scene.document
-        how = "" if same else " with different content; the first is kept"
-        dropped.append(Dropped(scene.id, f"duplicate: the item came twice{how}"))
-    return list(seen.values())
+def _strip(scene: Scene) -> str:
+    """Start of the datastrip, which stays when it is processed anew; empty where none is told."""
+    found = _STRIP_START.search(_sentinel(scene, "datastrip_id"))
+    return found.group(1) if found else ""
+
+
+def _sentinel(scene: Scene, name: str) -> str:
+    """A property of Sentinel-2 by either STAC extension that knows it; empty where none does."""
+    return str(scene.properties.get(f"s2:{name}") or scene.properties.get(f"eopf:{name}") or "")
 
 
 def _tile(scene: Scene) -> str:
     grid = scene.properties.get("s2:mgrs_tile") or scene.properties.get("grid:code")
     if grid:
         return str(grid).removeprefix("MGRS-")
-    match = _PRODUCT.search(str(scene.properties.get("s2:product_uri") or ""))
+    match = _SENTINEL.search(str(scene.properties.get("s2:product_uri") or ""))
     return match.group(1) if match else ""
 
 
-def _processed(scene: Scene) -> tuple[str, str]:
-    """When the product was made, as comparable text; the id settles a tie."""
-    product = _PRODUCT.search(str(scene.properties.get("s2:product_uri") or ""))
-    made = re.sub(r"\D", "", str(scene.properties.get("s2:generation_time") or ""))[:14]
-    return (made or (re.sub(r"\D", "", product.group(2)) if product else ""), scene.id)
+def _same_pixels(scene: Scene, other: Scene) -> bool:
+    """Whether the data that both describe lies at the same addresses, whatever their hosts."""
+    if scene.document == other.document:
+        return True
+    shared = [key for key in scene.assets if key in other.assets and _holds_pixels(scene, key)]
+    return bool(shared) and all(_path(scene, key) == _path(other, key) for key in shared)
+
+
+def _path(scene: Scene, key: str) -> str:
+    return urlsplit(scene.assets[key].href).path
+
+
+def _holds_pixels(scene: Scene, key: str) -> bool:
+    return not _NO_PIXELS & set(scene.assets[key].roles)
+
+
+def _made(scene: Scene) -> tuple[str, bool, str, str]:
+    """When the product was made, and its item, as comparable text; the id settles a tie."""
+    told = scene.properties
+    sentinel = _SENTINEL.search(str(told.get("s2:product_uri") or ""))
+    landsat = _LANDSAT.fullmatch(scene.id)
+    times = (
+        told.get("s2:generation_time"),
+        landsat and landsat["made"],
+        told.get("landsat:product_generated"),
+        told.get("processing:datetime"),
+        sentinel and sentinel.group(2),
+    )
+    made = next((_digits(time) for time in times if time), "")
+    final = landsat is None or landsat["tier"] != "RT"
+    return (made, final, _digits(told.get("updated") or told.get("created")), scene.id)
+
+
+def _digits(time: object) -> str:
+    """A time's digits down to seconds: 14, or 8 of a date."""
+    return re.sub(r"\D", "", str(time or ""))[:14]
+
+
+def _fullest(scene: Scene) -> tuple[float, str, str]:
+    share = scene.properties.get("s2:nodata_pixel_percentage")
+    known = isinstance(share, int | float)
+    return (float(share) if known else 100.0, _strip(scene) or scene.datetime, scene.id)

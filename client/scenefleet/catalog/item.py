@@ -9,8 +9,10 @@ from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from scenefleet.catalog.access import of_planetary_computer, shown, unsigned
+from scenefleet.catalog.globe import bounds, outline
 from scenefleet.catalog.model import Json, Scene, from_json
 from scenefleet.errors import CatalogError
+from scenefleet.recipe.area import box as across
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +82,11 @@ def _has_href(value: Any) -> bool:  # noqa: ANN401 - any JSON value
 
 
 def _complete_footprint(item: Json, name: str) -> bool:
-    """Makes `bbox` from `geometry`, or the reverse; says whether it had to."""
-    from shapely.errors import ShapelyError
-    from shapely.geometry import box, mapping, shape
+    """Makes `bbox` from `geometry`, or the reverse; says whether it had to.
 
+    Across the antimeridian a box's west is greater than its east (RFC 7946, 5.2), and a geometry
+    has a part on either side.
+    """
     geometry, bbox = item.get("geometry"), item.get("bbox")
     if geometry and bbox:
         return False
@@ -91,14 +94,23 @@ def _complete_footprint(item: Json, name: str) -> bool:
         raise CatalogError(f"Item {name!r} has neither bbox nor geometry: where is it?")
     try:
         if not geometry:
-            item["geometry"] = _plain_json(mapping(box(*_corners(cast("list[float]", bbox)))))
+            item["geometry"] = _polygon(_corners(cast("list[float]", bbox)))
         else:
-            item["bbox"] = list(shape(geometry).bounds)
-    except (ShapelyError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
+            item["bbox"] = bounds(outline(geometry, name))
+    except (TypeError, ValueError, IndexError) as error:
         raise CatalogError(f"Item {name!r} has a malformed footprint: {error}") from error
     if not item["bbox"]:
         raise CatalogError(f"Item {name!r} has an empty geometry and no bbox: where is it?")
     return True
+
+
+def _polygon(corners: tuple[float, float, float, float]) -> Any:  # noqa: ANN401 - GeoJSON
+    """A box as GeoJSON; one whose west is greater than its east as two."""
+    from shapely.geometry import box, mapping
+
+    if corners[0] > corners[2]:
+        return across(corners)
+    return _plain_json(mapping(box(*corners)))
 
 
 def _corners(bbox: list[float]) -> tuple[float, float, float, float]:

@@ -57,9 +57,16 @@ class Scene:
     """The item's own unsigned address or path, or None where it has none."""
     document: Json = field(repr=False)
     """The STAC item: as served, but every href absolute and unsigned, and `bbox` there."""
+    also: tuple[Scene, ...] = ()
+    """Further items of the same acquisition; their pixels fill where those before have none."""
+
+    @property
+    def parts(self) -> tuple[Scene, ...]:
+        """Every item of the scene: itself first, then those that fill it."""
+        return (self, *self.also)
 
     def to_json(self) -> Json:
-        """The scene as STAC item JSON."""
+        """The scene's own item as STAC JSON; `parts` have one each."""
         return self.document
 
     @property
@@ -78,6 +85,17 @@ class Dropped:
     """In words; many scenes may share one text up to the first colon."""
 
 
+@dataclass(frozen=True, slots=True)
+class United:
+    """An item that is kept as a part of another's scene."""
+
+    item: str
+    scene: str
+    """Id of the scene that it fills; the same as `item` where one id came with two contents."""
+    rule: str
+    """Name of the rule, see `duplicates`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SearchResult:
     """What a search found."""
@@ -87,6 +105,10 @@ class SearchResult:
     matched: int | None
     """How many the server said match what it was asked, or None where it did not say."""
     dropped: tuple[Dropped, ...] = ()
+    united: tuple[United, ...] = ()
+    """Items that are parts of the scenes, beside the scenes' own."""
+    coverage: float | None = None
+    """Share of the area, 0 to 1, that lies in a scene's footprint; None where no area was given."""
     notes: tuple[str, ...] = ()
     """What the user should know: filters that a server ignored, boxes made from geometries ..."""
 
@@ -176,14 +198,18 @@ def _asset(asset: Json, properties: Json) -> Asset:
 
 
 def _bands(asset: Json) -> list[Json]:
-    """The asset's bands, whether told by STAC 1.1 `bands`, `raster:bands` or `eo:bands`."""
-    sources = [cast("list[Json]", asset.get(key) or []) for key in ("eo:bands", "raster:bands")]
+    """The asset's bands, of all that tells of them: STAC 1.1 `bands`, `raster:bands`, `eo:bands`.
+
+    An item that says it twice may contradict itself, so none hides another's keys.
+    """
+    keys = ("eo:bands", "raster:bands", "bands")
+    sources = [cast("list[Json]", asset.get(key) or []) for key in keys]
     count = max(len(source) for source in sources)
     merged: list[Json] = [{} for _ in range(count)]
     for source in sources:
         for band, more in zip(merged, source, strict=False):
             band.update(more)
-    return cast("list[Json]", asset.get("bands") or merged)
+    return merged
 
 
 def _first(places: Iterable[Json], *names: str) -> Any:  # noqa: ANN401 - any JSON value

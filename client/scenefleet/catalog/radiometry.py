@@ -1,6 +1,6 @@
-"""How an asset's digital numbers become reflectance, decided from metadata; refused, not guessed.
+"""How an asset's digital numbers become reflectance or kelvin, and how sure the metadata is of it.
 
-Reflectance = digital number x scale + offset. The rules, and where each comes from:
+Value = digital number x scale + offset. The rules, and where each comes from:
 
 - `s2-baseline>=04.00`, `s2-baseline<04.00`: since processing baseline 04.00 (25 January 2022)
   Sentinel-2 products carry 1000 added to every number (`BOA_ADD_OFFSET`, in L1C `RADIO_ADD_OFFSET`;
@@ -10,132 +10,286 @@ Reflectance = digital number x scale + offset. The rules, and where each comes f
 - `earthsearch-offset-applied`: `earthsearch:boa_offset_applied: true` says that the numbers are
   already corrected, even beside an `offset: -0.1` that such items also carry (Element84
   earth-search issue 66).
+- `s2-undecided`: a Sentinel-2 item with no sign of the offset at all; taken as they are, unless the
+  pixels show the offset.
 - `item-raster-bands`: scale and offset as the item says, by the raster extension (`raster:bands`)
   or by STAC 1.1 (`raster:scale`).
-- `landsat-c2-l2`: 2.75e-05 and -0.2, no-data number 0 for every surface reflectance band (USGS,
-  Landsat 8-9 Collection 2 Level 2 Science Product Guide).
-- `hls-v2`: 0.0001 and 0, no-data number -9999 (NASA, HLS Product User Guide v2.0).
+- `landsat-c2-l2`: surface reflectance 2.75e-05 and -0.2, surface temperature in kelvin 0.00341802
+  and 149, no-data number 0 (USGS, Landsat 8-9 and Landsat 4-7 Collection 2 Level 2 Science Product
+  Guides).
+- `hls-v2`: reflectance 0.0001 and 0; brightness temperature, stored in hundredths of a degree
+  Celsius, 0.01 and 273.15 to kelvin; no-data number -9999 (NASA, HLS Product User Guide v2.0).
+- `recipe`: as the recipe describes the band under `collections`; scale 1 where nothing tells.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Literal, cast
 
-from scenefleet.catalog.bands import LANDSAT, SENTINEL_2, common_name, is_landsat, is_sentinel2
-from scenefleet.catalog.model import Asset, Scene
+from scenefleet.catalog.bands import common_name
+from scenefleet.catalog.evidence import Confidence, Said, signs_of_product, weigh
+from scenefleet.catalog.model import Asset, Json, Scene
+from scenefleet.catalog.sensors import HLS, SENTINEL_2, THERMAL, Family, sensor_of
 from scenefleet.errors import CatalogError
+from scenefleet_task import spec
+
+if TYPE_CHECKING:
+    from scenefleet.recipe.collections import BandPart, CollectionPart
+
+Unit = Literal["reflectance", "kelvin"]
+Mode = Literal["trust", "check", "refuse"]
+"""What a recipe makes of metadata: believe it, let the pixels confirm it, or refuse where it
+contradicts itself."""
 
 _S2_SCALE = 0.0001
-_S2_OFFSET = -0.1
-_CLOSE = 1e-9
-"""Metadata writes 2.75e-05 and 0.0000275; both are the same number to nine places."""
+_S2_TYPE = "uint16"
+"""Of ESA's products. What others make of them in another type and scale is theirs to describe."""
+_S2_SHIFT = 1000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Radiometry:
-    """Reflectance = digital number x scale + offset."""
+    """Value = digital number x scale + offset."""
 
     scale: float
     offset: float
     nodata: float | None
     """The digital number that means no data, where the file's own header names none."""
+    unit: Unit
+    """Of the value."""
     rule: str
     """The rule's name, as in the module's list."""
+    confidence: Confidence
+    """`certain` by a product's constants, by the item's or recipe's word, or by two signs of
+    Sentinel-2's offset that agree; `likely` by one; `disputed` where signs contradict each other or
+    none is there: then the numbers here are the best guess."""
+    evidence: tuple[str, ...]
+    """What the metadata says, a phrase a source."""
+    said: Said | None
+    """Whether Sentinel-2's numbers carry their offset; None where that is no question."""
 
 
-def decide(scene: Scene, asset_key: str) -> Radiometry:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """A product's constants."""
+
+    scale: float
+    offset: float
+    nodata: float
+    rule: str
+    source: str
+    stored: float | None = None
+    """Offset to the unit in which the numbers are stored, where that is another than ours."""
+
+
+_KNOWN: Mapping[tuple[Family, Unit], _Known] = {
+    ("landsat-c2-l2", "reflectance"): _Known(
+        scale=2.75e-05, offset=-0.2, nodata=0, rule="landsat-c2-l2", source="USGS Collection 2"
+    ),
+    ("landsat-c2-l2", "kelvin"): _Known(
+        scale=0.00341802, offset=149, nodata=0, rule="landsat-c2-l2", source="USGS Collection 2"
+    ),
+    ("hls", "reflectance"): _Known(
+        scale=0.0001, offset=0, nodata=-9999, rule="hls-v2", source="HLS v2.0"
+    ),
+    ("hls", "kelvin"): _Known(
+        scale=0.01, offset=273.15, nodata=-9999, rule="hls-v2", source="HLS v2.0", stored=0
+    ),
+}
+
+
+def decide(scene: Scene, key: str, described: CollectionPart | None = None) -> Radiometry:
     """The radiometry of a scene's asset.
 
+    Contradictory metadata gives a best guess with confidence `disputed`; see `check_of`.
+
+    Args:
+        scene: whose metadata is read.
+        key: of the asset that holds the band.
+        described: what the recipe says of the scene's collection; it goes before all else.
+
     Raises:
-        CatalogError: if the item's metadata contradicts itself or says too little; the message
+        CatalogError: if there is no such asset, or nothing says what its numbers mean; the message
             says what to add.
     """
-    asset = scene.assets.get(asset_key)
+    asset = scene.assets.get(key)
     if asset is None:
-        raise CatalogError(f"Item {scene.id!r} has no asset {asset_key!r}.")
-    if is_sentinel2(scene) and asset.scale in (None, _S2_SCALE):
-        return _sentinel2(scene, asset_key, asset)
-    if asset.scale is not None:
-        return _as_item_says(asset)
-    name = common_name(scene, asset_key)
-    if is_landsat(scene) and (name in LANDSAT or asset_key in LANDSAT):
-        return Radiometry(2.75e-05, -0.2, 0.0, "landsat-c2-l2")
-    if scene.collection.lower().startswith("hls") and name:
-        return Radiometry(0.0001, 0.0, -9999.0, "hls-v2")
-    raise CatalogError(
-        f"Item {scene.id!r} does not say how the numbers of asset {asset_key!r} become "
-        "reflectance. Add `raster:bands` with `scale`, `offset` and `nodata` to the asset."
-    )
-
-
-def _as_item_says(asset: Asset) -> Radiometry:
-    assert asset.scale is not None
-    return Radiometry(asset.scale, asset.offset or 0.0, asset.nodata, "item-raster-bands")
-
-
-def _sentinel2(scene: Scene, key: str, asset: Asset) -> Radiometry:
-    if common_name(scene, key) not in SENTINEL_2:
+        raise CatalogError(f"Item {scene.id!r} has no asset {key!r}.")
+    bands = described.bands if described else {}
+    name, part = next(((n, b) for n, b in bands.items() if b.asset == key), (None, None))
+    if part and part.scale is not None:
+        return _as_described(part, part.scale, asset)
+    base = _by_metadata(scene, key, asset, name or common_name(scene, key))
+    if part:
+        return _partly(part, base) if base else _as_described(part, 1.0, asset)
+    if base is None:
         raise CatalogError(
-            f"Asset {key!r} of item {scene.id!r} is no reflectance band of Sentinel-2."
+            f"Item {scene.id!r} does not say how the numbers of asset {key!r} become reflectance. "
+            "Add `raster:bands` with `scale`, `offset` and `nodata` to the asset, or give them in "
+            f"the recipe under `collections`, for {scene.collection!r}."
         )
-    nodata = 0.0 if asset.nodata is None else asset.nodata
-    if scene.properties.get("earthsearch:boa_offset_applied") is True:
-        return Radiometry(_S2_SCALE, 0.0, nodata, "earthsearch-offset-applied")
-    baseline = _baseline(scene)
-    if baseline is None:
-        if asset.scale is not None and asset.offset is not None:
-            return Radiometry(asset.scale, asset.offset, nodata, "item-raster-bands")
-        raise CatalogError(
-            f"Item {scene.id!r} has no `s2:processing_baseline`, so nothing says whether its "
-            "numbers carry the offset of 1000 that baselines since 04.00 add. Add that property, "
-            "or `raster:bands` with `scale` and `offset` to every asset."
-        )
-    shifted = baseline >= (4, 0)
-    offset = _S2_OFFSET if shifted else 0.0
-    if asset.offset is not None and abs(asset.offset - offset) > _CLOSE:
-        raise _contradiction(scene, key, asset.offset, offset, baseline)
-    rule = "s2-baseline>=04.00" if shifted else "s2-baseline<04.00"
-    return Radiometry(_S2_SCALE, offset, nodata, rule)
+    return base
 
 
-def _contradiction(
-    scene: Scene, key: str, said: float, meant: float, baseline: tuple[int, int]
-) -> CatalogError:
+def check_of(
+    radiometries: Sequence[Radiometry], scene: Scene, mode: Mode
+) -> spec.OffsetCheck | None:
+    """The look at the pixels that a scene's task takes, or None where none is needed.
+
+    Args:
+        radiometries: of the bands that the task reads.
+        scene: for messages.
+        mode: `check` and `refuse` take one of every Sentinel-2 product, even an undisputed one,
+            since catalogues err. `trust` takes none: what comes back holds the evidence only.
+
+    Raises:
+        CatalogError: if the metadata is disputed, in `refuse`, be it within a band or between
+            bands; or in `check` of a product whose pixels cannot tell, as all but Sentinel-2's.
+    """
+    for one in radiometries:
+        if one.confidence == "disputed" and one.said is None and mode != "trust":
+            raise _contradiction(one, scene)
+    told: list[Said] = [one.said for one in radiometries if one.said]
+    if not told:
+        return None
+    said: Said = told[0] if len(set(told)) == 1 else "disputed"
+    texts = (text for one in radiometries if one.said for text in one.evidence)
+    evidence = tuple(dict.fromkeys(texts))
+    if said == "disputed" and mode == "refuse":
+        raise _disputed(evidence, scene)
+    return spec.OffsetCheck(shift=_S2_SHIFT, said=said, evidence=evidence)
+
+
+def _contradiction(one: Radiometry, scene: Scene) -> CatalogError:
     return CatalogError(
-        f"Item {scene.id!r} contradicts itself: asset {key!r} has offset {said:g}, but processing "
-        f"baseline {baseline[0]:02}.{baseline[1]:02} means {meant:g}. Look at the pixels, then "
-        "correct the offset, or add `earthsearch:boa_offset_applied: true` if the numbers are "
-        "already corrected."
+        f"Item {scene.id!r} contradicts what is known of its product: {'; '.join(one.evidence)}. "
+        "Pixels cannot tell which is right. Describe the band under `collections`, or believe the "
+        "item by `radiometry: trust` under `process`."
     )
 
 
-def _baseline(scene: Scene) -> tuple[int, int] | None:
-    """The processing baseline as two numbers, from its property or else the product's name."""
-    told = scene.properties.get("s2:processing_baseline")
-    uri = re.search(r"_N(\d\d)(\d\d)_", str(scene.properties.get("s2:product_uri") or ""))
-    named = (int(uri.group(1)), int(uri.group(2))) if uri else None
-    if told is None:
-        return _known(scene, named)
-    match = re.fullmatch(r"(\d\d?)\.(\d\d)", str(told))
-    if match is None:
-        raise CatalogError(
-            f"Item {scene.id!r} has s2:processing_baseline {told!r}; it is written like '05.11'."
-        )
-    baseline = (int(match.group(1)), int(match.group(2)))
-    if named is not None and named != baseline:
-        raise CatalogError(
-            f"Item {scene.id!r} contradicts itself: s2:processing_baseline {told}, but its "
-            f"s2:product_uri says {named[0]:02}.{named[1]:02}. Correct the one that is wrong."
-        )
-    return _known(scene, baseline)
+def _disputed(evidence: Sequence[str], scene: Scene) -> CatalogError:
+    return CatalogError(
+        f"Item {scene.id!r} does not say clearly whether its numbers carry Sentinel-2's offset of "
+        f"1000: {'; '.join(evidence)}. Write `radiometry: check` under `process` to let the pixels "
+        "tell, or correct the item."
+    )
 
 
-def _known(scene: Scene, baseline: tuple[int, int] | None) -> tuple[int, int] | None:
-    if baseline == (99, 99):  # what Sen2Cor writes when a user runs it: tells nothing of the offset
-        raise CatalogError(
-            f"Item {scene.id!r} has processing baseline 99.99, of a product made outside ESA: "
-            "nothing says whether its numbers carry the offset of 1000. Set the baseline of the "
-            "L1C that it was made from."
-        )
-    return baseline
+def _partly(part: BandPart, base: Radiometry) -> Radiometry:
+    """What the item says, but for what the recipe says otherwise."""
+    nodata = base.nodata if part.nodata is None else part.nodata
+    unit: Unit = "kelvin" if part.unit == "kelvin" else base.unit
+    one = replace(base, nodata=nodata, unit=unit)
+    if part.offset is None:
+        return one
+    told = (*base.evidence, f"recipe offset {part.offset:g}")
+    return replace(
+        one, offset=part.offset, rule="recipe", confidence="certain", evidence=told, said=None
+    )
+
+
+def _as_described(part: BandPart, scale: float, asset: Asset) -> Radiometry:
+    offset = part.offset or 0.0
+    return Radiometry(
+        scale=scale,
+        offset=offset,
+        nodata=asset.nodata if part.nodata is None else part.nodata,
+        unit=part.unit,
+        rule="recipe",
+        confidence="certain",
+        evidence=(f"recipe scale {scale:g}, offset {offset:g}",),
+        said=None,
+    )
+
+
+def _by_metadata(scene: Scene, key: str, asset: Asset, name: str | None) -> Radiometry | None:
+    """What product and item say of the band `name`; None where they say nothing."""
+    sensor = sensor_of(scene)
+    if sensor is SENTINEL_2 and name in SENTINEL_2.bands:
+        if asset.scale is None or _alike(asset.scale, _S2_SCALE):
+            return _sentinel2(scene, asset)
+        if asset.data_type == _S2_TYPE and (signs := signs_of_product(scene)):
+            return _rescaled(asset, asset.scale, signs)
+    elif sensor and name and (name in sensor.bands or sensor is HLS):
+        unit: Unit = "kelvin" if name in THERMAL else "reflectance"
+        return _of_product(_KNOWN[sensor.family, unit], asset, unit)
+    return None if asset.scale is None else _as_item_says(asset, _unit(scene, key, name))
+
+
+def _sentinel2(scene: Scene, asset: Asset) -> Radiometry:
+    weighed = weigh(scene, asset)
+    return Radiometry(
+        scale=_S2_SCALE,
+        offset=weighed.offset,
+        nodata=0.0 if asset.nodata is None else asset.nodata,
+        unit="reflectance",
+        rule=weighed.rule,
+        confidence=weighed.confidence,
+        evidence=weighed.evidence,
+        said=weighed.said,
+    )
+
+
+def _rescaled(asset: Asset, scale: float, signs: Sequence[str]) -> Radiometry:
+    """What the item says of ESA's own numbers, disputed: these are reflectance x 10000."""
+    one = _as_item_says(asset, "reflectance")
+    told = (*one.evidence, f"uint16 of Sentinel-2 has scale {_S2_SCALE:g}, not {scale:g}", *signs)
+    return replace(one, confidence="disputed", evidence=told)
+
+
+def _of_product(known: _Known, asset: Asset, unit: Unit) -> Radiometry:
+    """A product's constants; where the item says others, the item's, disputed."""
+    source = f"{known.source} scale {known.scale:g}, offset {known.offset:g}"
+    offsets = [known.offset] if known.stored is None else [known.offset, known.stored]
+    agrees = (asset.scale is None or _alike(asset.scale, known.scale)) and (
+        asset.offset is None or any(_alike(asset.offset, offset) for offset in offsets)
+    )
+    if not agrees:
+        item = _as_item_says(asset, unit, known)
+        return replace(item, confidence="disputed", evidence=(*item.evidence, source))
+    silent = asset.scale is None and asset.offset is None
+    return Radiometry(
+        scale=known.scale,
+        offset=known.offset,
+        nodata=known.nodata if asset.nodata is None else asset.nodata,
+        unit=unit,
+        rule=known.rule,
+        confidence="certain",
+        evidence=(source,) if silent else (source, "raster:bands agrees"),
+        said=None,
+    )
+
+
+def _as_item_says(asset: Asset, unit: Unit, known: _Known | None = None) -> Radiometry:
+    """What the item says; what it leaves out is as known of the product, else no offset."""
+    scale = asset.scale if asset.scale is not None or known is None else known.scale
+    offset = asset.offset or 0.0
+    assert scale is not None
+    return Radiometry(
+        scale=scale,
+        offset=offset,
+        nodata=known.nodata if known and asset.nodata is None else asset.nodata,
+        unit=unit,
+        rule="item-raster-bands",
+        confidence="certain",
+        evidence=(f"raster:bands scale {scale:g}, offset {offset:g}",),
+        said=None,
+    )
+
+
+def _unit(scene: Scene, key: str, name: str | None) -> Unit:
+    """Kelvin where the item says so or the band is a thermal one, else reflectance."""
+    assets = cast("dict[str, Json]", scene.document.get("assets") or {})
+    asset = assets.get(key) or {}
+    told: list[Any] = [asset, *(asset.get("raster:bands") or ()), *(asset.get("bands") or ())]
+    units = {str(band.get("unit") or "").lower() for band in told}
+    return "kelvin" if units & {"kelvin", "k"} or name in THERMAL else "reflectance"
+
+
+def _alike(one: float, other: float) -> bool:
+    """Metadata writes 2.75e-05 and 0.0000275, and some of it went through 32-bit floats."""
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)

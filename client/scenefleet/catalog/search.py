@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from scenefleet.catalog import cql2
+from scenefleet.catalog.coverage import coverage_notes, covered
+from scenefleet.catalog.duplicates import united
 from scenefleet.catalog.item import absolute, tidy
 from scenefleet.catalog.model import Json, Scene, SearchResult
 from scenefleet.catalog.select import Selection, select, summary
@@ -17,7 +19,7 @@ from scenefleet.catalog.source import WELL_KNOWN, Patience, Source, examine, loc
 if TYPE_CHECKING:
     from scenefleet.catalog.api import Answer, Api
     from scenefleet.catalog.web import Reader
-    from scenefleet.recipe.model import Search
+    from scenefleet.recipe import Search
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,14 +170,33 @@ def _result(
 ) -> SearchResult:
     if batch.boxed:
         notes.append(f"{batch.boxed} items had no bbox; it was made from their geometry.")
-    differing = sum(entry.reason.endswith("first is kept") for entry in selection.dropped)
+    differing = sum("came twice with different" in entry.reason for entry in selection.dropped)
     if differing:
-        notes.append(f"{differing} items came twice with different content; the first is kept.")
+        notes.append(f"{differing} items came twice with different metadata; the newer is kept.")
+    parts = united(selection.kept)
+    if parts:
+        notes.append(f"Items that fill gaps of others of the same acquisition: {len(parts)}.")
+    coverage = _coverage(selection, query)
+    if coverage is not None and selection.kept:
+        notes += coverage_notes(coverage, cut=_was_cut(selection))
     if not selection.kept:
         notes.append(_nothing(batch, selection, query))
-    unique_notes = tuple(dict.fromkeys(notes))
-    result = SearchResult(items=selection.kept, matched=matched, notes=unique_notes)
-    return replace(result, dropped=selection.dropped)
+    return SearchResult(
+        items=selection.kept,
+        matched=matched,
+        dropped=selection.dropped,
+        united=parts,
+        coverage=coverage,
+        notes=tuple(dict.fromkeys(notes)),
+    )
+
+
+def _coverage(selection: Selection, query: Search) -> float | None:
+    return None if query.area is None else covered(cast("Json", query.area), selection.kept)
+
+
+def _was_cut(selection: Selection) -> bool:
+    return any(entry.reason.startswith("limit:") for entry in selection.dropped)
 
 
 def _nothing(batch: _Batch, selection: Selection, query: Search) -> str:

@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet.catalog import cql2
-from scenefleet.catalog.duplicates import without_duplicates
+from scenefleet.catalog.duplicates import acquisitions
 from scenefleet.catalog.model import Dropped, Json, Scene, instant, moment
 
 if TYPE_CHECKING:
-    from scenefleet.recipe.model import Search
+    from scenefleet.recipe import Search
 
 Rule = Callable[[Scene], str | None]
 """Says why a scene is dropped, or None."""
@@ -47,11 +47,12 @@ def select(scenes: Iterable[Scene], query: Search, *, filtered: bool = True) -> 
             dropped.append(Dropped(scene.id, reason))
         else:
             kept.append(scene)
-    unique, doubles = without_duplicates(kept)
-    unique = sorted(unique, key=order)
+    found = acquisitions(kept)
+    unique = sorted(found.scenes, key=order)
     end = query.limit or len(unique)
-    beyond = [Dropped(scene.id, f"limit: beyond the first {end}") for scene in unique[end:]]
-    return Selection(tuple(unique[:end]), (*dropped, *doubles, *beyond))
+    cut = [part for scene in unique[end:] for part in scene.parts]
+    beyond = [Dropped(scene.id, f"limit: beyond the first {end}") for scene in cut]
+    return Selection(tuple(unique[:end]), (*dropped, *found.dropped, *beyond))
 
 
 def order(scene: Scene) -> tuple[datetime, str, str]:
@@ -111,14 +112,13 @@ def _area_rule(area: Json) -> Rule:
     import shapely
     from shapely.geometry import shape
 
+    from scenefleet.catalog.globe import footprint
+
     wanted: Any = shape(area)
     shapely.prepare(wanted)
 
     def rule(scene: Scene) -> str | None:
-        footprint: Any = shape(scene.geometry)
-        if not footprint.is_valid:  # real footprints touch themselves now and then
-            footprint = cast("Any", shapely.make_valid(footprint))
-        return None if wanted.intersects(footprint) else "area: it lies outside"
+        return None if wanted.intersects(footprint(scene)) else "area: it lies outside"
 
     return rule
 

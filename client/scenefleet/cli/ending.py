@@ -7,6 +7,7 @@ from collections import Counter
 from scenefleet.cli.options import Desk
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.results import write_collection, write_report
+from scenefleet.results.caveats import caveat_lines, much_cut
 from scenefleet.run import Ended, Run, RunState, load_plan
 
 EXIT = {RunState.DONE: 0, RunState.PARTIAL: 3, RunState.FAILED: 3, RunState.CANCELLED: 5}
@@ -23,7 +24,10 @@ def publish(desk: Desk, ended: Ended) -> str:
 
 
 def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
-    """Says how the run ended and what to do next; returns the exit code."""
+    """Says how the run ended and what to do next; returns the exit code.
+
+    Outputs without a valid pixel are told of and leave the code as it is: clouds are no fault.
+    """
     run, states = ended.run, Counter(outcome.state for outcome in ended.outcomes)
     code = EXIT.get(run.state, 1)
     if as_json:
@@ -36,8 +40,11 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
         say(f"  {outcome.item}: {outcome.exit or 'failed'}: {outcome.message or 'no reason given'}")
     if failed > 5:
         say(f"  ... and {failed - 5} more; the report lists them all")
+    for line in caveat_lines(ended.outcomes):
+        say(line)
     address = desk.store.address
-    say(f"results  {address}/products/{run.name}/collection.json")
+    if states["done"]:
+        say(f"results  {address}/products/{run.name}/collection.json")
     say(f"report   {address}/{report}")
     if run.state in (RunState.PARTIAL, RunState.FAILED):
         say(f"next     scenefleet logs {run.id} --store {address}    (what the failed tasks said)")
@@ -48,10 +55,19 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
 
 
 def summary(desk: Desk, run: Run, ended: Ended | None) -> dict[str, object]:
-    """A run for `--json`."""
+    """A run for `--json`.
+
+    `empty` holds the ids of scenes that are done and have no valid pixel; `cut` the outputs of
+    which int16 could not hold a share worth telling.
+    """
     value: dict[str, object] = {**run.model_dump(mode="json"), "store": desk.store.address}
     if ended is not None:
         states = Counter(outcome.state for outcome in ended.outcomes)
         value["counts"] = {s: states[s] for s in ("waiting", "running", "done", "failed")}
+        value["empty"] = [outcome.item for outcome in ended.outcomes if outcome.is_empty]
+        value["cut"] = [
+            {"item": ended.outcomes[n].item, "output": output, "percent": percent}
+            for n, output, percent in much_cut(ended.outcomes)
+        ]
         value["scenes"] = [outcome.model_dump(mode="json") for outcome in ended.outcomes]
     return value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import keyword
 import logging
 import os
 import sys
@@ -18,8 +19,10 @@ from scenefleet.errors import ScenefleetError
 VERBS = {
     "init": "Write a recipe to start from.",
     "doctor": "Check this machine, the settings, and what they reach.",
+    "indices": "List the indices that recipes may name, or show one.",
     "search": "List the scenes that a recipe selects.",
     "plan": "Show the tasks, what they will take, and every default that applies.",
+    "try": "Compute one window of one scene here, and draw it.",
     "run": "Compute a recipe's scenes; continues where an earlier run was cut off.",
     "list": "List the runs of a store.",
     "status": "Show how far a run has come.",
@@ -47,7 +50,8 @@ class Verbs(click.Group):
         """The verb's command."""
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"scenefleet.cli.commands.{cmd_name}")
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name  # `try`
+        module = importlib.import_module(f"scenefleet.cli.commands.{name}")
         return cast("click.Command", module.command)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002

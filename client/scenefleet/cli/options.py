@@ -26,6 +26,12 @@ settings_option = click.option(
     help="Settings file [default: the user's own; see `scenefleet doctor`].",
 )
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
+radiometry_option = click.option(
+    "--radiometry",
+    type=click.Choice(["trust", "check", "refuse"]),
+    help="Where metadata leave open what numbers mean: trust them, check by pixels, or refuse the "
+    "scene [default: the recipe's `process.radiometry`, else check].",
+)
 recipe_argument = click.argument(
     "recipe", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_RECIPE
 )

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import difflib
 import os
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
-from scenefleet.catalog import WELL_KNOWN, SearchResult, search
+from scenefleet.catalog import WELL_KNOWN, Scene, SearchResult, search
+from scenefleet.catalog.cql2 import both
+from scenefleet.catalog.select import interval
 from scenefleet.cli.show import count, hours, say, size
-from scenefleet.errors import CatalogError
+from scenefleet.errors import CatalogError, UsageError
 from scenefleet.fleet import choose_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan, vm_cores
 from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
+from scenefleet_task.spec import TaskDocument
+
+_ACQUISITION = timedelta(minutes=20)
+"""Items of one acquisition lie nearer in time: a datatake of Sentinel-2 takes a quarter of an hour
+at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +34,14 @@ class Prepared:
     estimate: Estimate
 
 
+def with_radiometry(source: RecipeFile, mode: str | None) -> RecipeFile:
+    """The recipe with another `process.radiometry`; None leaves it as it is written."""
+    if mode is None:
+        return source
+    process = source.recipe.process.model_copy(update={"radiometry": mode})
+    return replace(source, recipe=source.recipe.model_copy(update={"process": process}))
+
+
 def select(source: RecipeFile) -> SearchResult:
     """The recipe's scenes; says what the catalogue did that the user should know.
 
@@ -31,13 +49,7 @@ def select(source: RecipeFile) -> SearchResult:
         CatalogError: if there is not one, with what filtered them out.
     """
     query = source.recipe.search
-    bounds = (query.area, query.dates, query.filter, query.limit)
-    if query.catalog in WELL_KNOWN and all(bound is None for bound in bounds):
-        raise CatalogError(
-            f"{source.path}: `search` has neither area (or bbox) nor dates, filter or limit, which "
-            f"means all of {', '.join(query.collections)} in {query.catalog}: millions of scenes. "
-            "Write at least one of them."
-        )
+    _check_bounded(source)
     found = search(query, base=source.base)
     if not found.items:
         raise CatalogError(
@@ -47,6 +59,76 @@ def select(source: RecipeFile) -> SearchResult:
     for note in found.notes:
         say(f"note: {note}")
     return found
+
+
+def _check_bounded(source: RecipeFile) -> None:
+    """Refuses a search of a whole archive.
+
+    Raises:
+        CatalogError: if it is one.
+    """
+    query = source.recipe.search
+    bounds = (query.area, query.dates, query.filter, query.limit)
+    if query.catalog in WELL_KNOWN and all(bound is None for bound in bounds):
+        raise CatalogError(
+            f"{source.path}: `search` has neither area (or bbox) nor dates, filter or limit, which "
+            f"means all of {', '.join(query.collections)} in {query.catalog}: millions of scenes. "
+            "Write at least one of them."
+        )
+
+
+def plan_one(source: RecipeFile, item: str | None) -> TaskDocument:
+    """The task of one scene, the same as in a run of the recipe.
+
+    Args:
+        source: the recipe.
+        item: the scene's id; None takes the first scene that can be computed.
+
+    Raises:
+        UsageError: if the search has no such scene, with the ids nearest to it.
+        CatalogError: if there is no scene at all, or it cannot be computed.
+    """
+    scenes = select(source).items if item is None else (_scene(source, item),)
+    for scene in scenes:
+        with suppress(CatalogError):
+            return plan(source.recipe, (scene,)).documents[0]
+    return plan(source.recipe, scenes).documents[0]  # raises, with all reasons
+
+
+def _scene(source: RecipeFile, item: str) -> Scene:
+    """The scene that an item is, or is a part of.
+
+    Two narrow searches in place of all that the recipe lists: for when the item was taken, and for
+    the items of that time, since others may fill or replace it.
+    """
+    _check_bounded(source)
+    query = source.recipe.search.model_copy(update={"limit": None})
+    of_id = both(query.filter, {"op": "=", "args": [{"property": "id"}, item]})
+    met = search(query.model_copy(update={"filter": of_id}), base=source.base).items
+    if met:
+        query = query.model_copy(update={"dates": _around(met[0], query.dates)})
+    found = search(query, base=source.base)
+    for scene in found.items:
+        if any(part.id == item for part in scene.parts):
+            return scene
+    why = next((d.reason for d in found.dropped if d.item == item), None)
+    if why is not None:
+        raise UsageError(f"--item {item}: {source.path} does not select it: {why}")
+    ids = [part.id for scene in found.items for part in scene.parts]
+    near = difflib.get_close_matches(item, ids, n=5, cutoff=0)
+    there = "\n  ".join(("nearest are", *near)) if near else "it selects none at all"
+    raise UsageError(f"--item {item}: {source.path} selects no such scene; {there}")
+
+
+def _around(scene: Scene, dates: str | None) -> str:
+    """The time of a scene's acquisition, as far as it is within the recipe's `dates`."""
+    moment = datetime.fromisoformat(scene.datetime)
+    first, last = interval(dates) if dates else (None, None)
+    start = max(moment - _ACQUISITION, first or moment - _ACQUISITION)
+    end = min(moment + _ACQUISITION, last or moment + _ACQUISITION)
+    if dates and start > end:  # of a span of days, which began before
+        return dates
+    return f"{start:%Y-%m-%dT%H:%M:%SZ}/{end:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def prepare(source: RecipeFile, settings: Settings) -> Prepared:

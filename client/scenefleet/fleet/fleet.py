@@ -7,7 +7,7 @@ import re
 import shlex
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -114,12 +114,12 @@ def check_addresses(documents: Sequence[spec.TaskDocument], settings: Settings) 
     if urlsplit(azure_connection(settings).endpoint).hostname in _THIS_MACHINE:
         return  # an emulator, whose nodes are here as well
     for document in documents:
-        for band in document.bands:
-            parts = urlsplit(band.href)
+        for source in (one for part in document.parts for one in spec.sources(part)):
+            parts = urlsplit(source.href)
             if parts.scheme not in ("http", "https") or parts.hostname in _THIS_MACHINE:
                 raise FleetError(
-                    f"{document.source.id}: its {band.asset} lies on this machine, where nodes on "
-                    "Azure cannot read it; search a catalogue whose files are on the web"
+                    f"{document.source.id}: its {source.asset} lies on this machine, where nodes "
+                    "on Azure cannot read it; search a catalogue whose files are on the web"
                 )
 
 
@@ -164,13 +164,23 @@ class Fleet:
         run: str,
         choice: PoolChoice,
         source: RecipeFile,
-        code: NodeFile,
+        files: Mapping[str, NodeFile],
         code_name: str,
         access: NodeAccess,
     ) -> submit.Sent:
         """Makes the job, adds a task a document, and lets the job end when all of them have.
 
         Safe to repeat: a job or task that is there already is left as it is.
+
+        Args:
+            documents: the tasks.
+            job: the job's id.
+            run: the run's id.
+            choice: the pool.
+            source: for what a task may take.
+            files: what tasks download to their working folders, by file name.
+            code_name: which of them is the code.
+            access: how tasks reach the store.
         """
         compute = source.recipe.compute
         python = shlex.quote(sys.executable) if self._here else "python3"
@@ -179,8 +189,7 @@ class Fleet:
             pool=choice.id,
             run=run,
             command=f"{python} {code_name} run",
-            code=code,
-            code_name=code_name,
+            files=files,
             access=access,
             image=choice.image,
             retries=compute.retries,

@@ -6,7 +6,7 @@ The SDK's `create_tasks` retries some errors for ever; this sends the same calls
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from datetime import timedelta
@@ -36,9 +36,8 @@ class JobSpec:
     run: str
     command: str
     """The command line that runs the code in a task's working folder."""
-    code: NodeFile
-    code_name: str
-    """The code's file name in the working folder."""
+    files: Mapping[str, NodeFile]
+    """What every task's working folder gets, by file name: the code, and a script."""
     access: NodeAccess
     image: str | None = None
     """Container image, if and only if the pool runs containers."""
@@ -156,13 +155,13 @@ def _task(wanted: JobSpec, document: spec.TaskDocument) -> Any:  # noqa: ANN401 
         container_settings=container,
         resource_files=[
             models.ResourceFile(
-                http_url=wanted.code.url,
-                file_path=wanted.code_name,
-                identity_reference=identity(wanted.code.identity),
+                http_url=file.url, file_path=name, identity_reference=identity(file.identity)
             )
+            for name, file in wanted.files.items()
         ],
         environment_settings=[
-            models.EnvironmentSetting(name=spec.ENV_TASK, value=spec.encode(document))
+            models.EnvironmentSetting(name=name, value=value)
+            for name, value in _environment(document).items()
         ],
         constraints=models.BatchTaskConstraints(
             max_wall_clock_time=timedelta(minutes=wanted.task_minutes),
@@ -170,6 +169,12 @@ def _task(wanted: JobSpec, document: spec.TaskDocument) -> Any:  # noqa: ANN401 
             retention_time=timedelta(days=7),
         ),
     )
+
+
+def _environment(document: spec.TaskDocument) -> dict[str, str]:
+    """What a task gets beside what all tasks of its job do."""
+    task = {spec.ENV_TASK: spec.encode(document)}
+    return {**task, spec.ENV_SCRIPT: document.script.file_name} if document.script else task
 
 
 def _send(

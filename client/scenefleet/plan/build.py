@@ -6,12 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from scenefleet.catalog import Scene, access, decide, find_band, find_mask
+from scenefleet.catalog import Scene, access, decide, find_band
+from scenefleet.catalog.globe import footprint
 from scenefleet.errors import CatalogError
-from scenefleet.plan.masks import scl_classes
 from scenefleet.plan.model import LeftOut, Plan
-from scenefleet.recipe import Recipe
-from scenefleet.recipe.indices import INDICES
+from scenefleet.plan.outputs import bands_of, outputs
+from scenefleet.plan.parts import make_part
+from scenefleet.plan.scripts import header_of, script_of
+from scenefleet.recipe import CollectionPart, Recipe
+from scenefleet.recipe.area import polygons
 from scenefleet_task import spec
 
 _CARRIED = (
@@ -79,8 +82,10 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
 
 
 def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocument:
-    indices = [INDICES[name] for name in recipe.process.indices]
-    names = dict.fromkeys(name for index in indices for name in (index.first, index.second))
+    described = recipe.collections.get(scene.collection)
+    wanted = _outputs(recipe, scene, described)
+    script = script_of(recipe.process)
+    names = script.bands if script else bands_of(wanted)
     document = spec.seal(
         spec.TaskDocument(
             version=spec.VERSION,
@@ -89,9 +94,12 @@ def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocum
             folder=_folder(scene, folders),
             source=_source(scene),
             access=access(scene),
-            bands=tuple(_band(scene, name) for name in names),
-            mask=_mask(recipe, scene),
-            indices=tuple(spec.Index(name=i.name, first=i.first, second=i.second) for i in indices),
+            parts=tuple(make_part(recipe, one, names, described) for one in scene.parts),
+            outputs=wanted,
+            dtype=recipe.output.dtype,
+            stacked=recipe.output.stacked,
+            script=script,
+            grid=_grid(recipe),
             clip=_clip(recipe, scene),
         )
     )
@@ -104,6 +112,30 @@ def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocum
     return document
 
 
+def _outputs(
+    recipe: Recipe, scene: Scene, described: CollectionPart | None
+) -> tuple[spec.Output, ...]:
+    if stated := header_of(recipe.process):
+        return tuple(
+            spec.Output(name=name, title=name, formula=None, scale=spec.SCALE)
+            for name in stated.outputs
+        )
+
+    def unit(name: str) -> str:
+        return decide(scene, find_band(scene, name, described), described).unit
+
+    return outputs(recipe, scene, unit)
+
+
+def _grid(recipe: Recipe) -> spec.TargetGrid | None:
+    grid = recipe.process.grid
+    if grid is None:
+        return None
+    return spec.TargetGrid(
+        crs=grid.crs, resolution=grid.resolution, align=grid.align, resampling=grid.resampling
+    )
+
+
 def _folder(scene: Scene, taken: set[str]) -> str:
     name = spec.safe_name(scene.id)
     return name if name not in taken else spec.safe_name(f"{scene.id}@{scene.collection}")
@@ -111,57 +143,43 @@ def _folder(scene: Scene, taken: set[str]) -> str:
 
 def _source(scene: Scene) -> spec.Source:
     web = scene.href is not None and scene.href.startswith(("http://", "https://"))
+    bbox, geometry = _outline(scene)
     return spec.Source(
         id=scene.id,
         collection=scene.collection,
         href=scene.href if web else None,  # a path of this machine means nothing on a node
         datetime=scene.datetime,
-        bbox=scene.bbox,
-        geometry=scene.geometry,
+        bbox=bbox,
+        geometry=geometry,
         properties={key: scene.properties[key] for key in _CARRIED if key in scene.properties},
     )
 
 
-def _band(scene: Scene, name: str) -> spec.Band:
-    key = find_band(scene, name)
-    _check_address(scene, key)
-    radiometry = decide(scene, key)
-    return spec.Band(
-        name=name,
-        asset=key,
-        href=scene.assets[key].href,
-        scale=radiometry.scale,
-        offset=radiometry.offset,
-        nodata=radiometry.nodata,
-        rule=radiometry.rule,
-    )
+def _outline(scene: Scene) -> tuple[tuple[float, ...], dict[str, Any]]:
+    """Box and footprint of all parts; across the antimeridian the box's west is the greater."""
+    if not scene.also:
+        return scene.bbox, scene.geometry
+    import shapely
+    from shapely.geometry import mapping
+
+    joined: Any = shapely.union_all([footprint(part) for part in scene.parts])
+    geometry = json.loads(json.dumps(mapping(joined)))
+    return _joined_box([part.bbox for part in scene.parts]), geometry
 
 
-def _check_address(scene: Scene, key: str) -> None:
-    href = scene.assets[key].href
-    if "://" in href and not href.startswith(("http://", "https://")):
-        scheme = href.partition("://")[0]
-        raise CatalogError(
-            f"Item {scene.id!r}: its asset {key!r} lies at {scheme}://, which tasks cannot read; "
-            "they read http(s):// and local files. Search a catalogue that serves it so, such as "
-            "planetary-computer."
-        )
+def _joined_box(boxes: Sequence[tuple[float, ...]]) -> tuple[float, ...]:
+    """The narrowest box around boxes on a globe; each one's west may be greater than its east."""
+    _, souths, _, norths = zip(*boxes, strict=True)
 
+    def reach(start: float, box: tuple[float, ...]) -> float:
+        west, _, east, _ = box
+        return (west - start) % 360 + (east - west if west <= east else east - west + 360)
 
-def _mask(recipe: Recipe, scene: Scene) -> spec.Mask | None:
-    if not recipe.process.mask:
-        return None
-    key = find_mask(scene)
-    if key is None:
-        wanted = ", ".join(recipe.process.mask)
-        raise CatalogError(
-            f"Item {scene.id!r} of {scene.collection!r} has no scene classification (SCL) to mask "
-            f"{wanted} by; it has {', '.join(sorted(scene.assets))}. Write `mask: none` under "
-            "`process` to keep every pixel that has data."
-        )
-    _check_address(scene, key)
-    classes = scl_classes(recipe.process.mask)
-    return spec.Mask(asset=key, href=scene.assets[key].href, classes=classes)
+    west = min((box[0] for box in boxes), key=lambda w: max(reach(w, box) for box in boxes))
+    last = max(boxes, key=lambda box: reach(west, box))
+    if reach(west, last) >= 360:
+        return -180.0, min(souths), 180.0, max(norths)
+    return west, min(souths), last[2], max(norths)
 
 
 def _clip(recipe: Recipe, scene: Scene) -> dict[str, Any] | None:
@@ -174,10 +192,19 @@ def _clip(recipe: Recipe, scene: Scene) -> dict[str, Any] | None:
     shapely, whole = cast("Any", untyped), cast("Any", shape(area))
     if shapely.get_num_coordinates(whole) <= _CLIP_VERTICES:
         return area
-    west, south, east, north = scene.bbox
-    margin = _CLIP_MARGIN
-    part = shapely.clip_by_rect(whole, west - margin, south - margin, east + margin, north + margin)
+    boxes = [
+        shapely.clip_by_rect(whole, *_wider(polygon.bounds))
+        for one in scene.parts
+        for polygon in polygons(footprint(one))
+    ]
+    part = shapely.union_all(boxes)
     if part.is_empty:
         raise CatalogError(f"Item {scene.id!r} does not touch the area.")
     # nine decimals are a tenth of a millimetre: enough, and the same on every machine
     return json.loads(json.dumps(mapping(shapely.set_precision(part, 1e-9))))
+
+
+def _wider(bounds: tuple[float, float, float, float]) -> tuple[float, float, float, float]:
+    west, south, east, north = bounds
+    margin = _CLIP_MARGIN
+    return west - margin, south - margin, east + margin, north + margin

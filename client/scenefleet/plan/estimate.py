@@ -64,11 +64,13 @@ def estimate(plan: Plan, scenes: Sequence[Scene], recipe: Recipe, *, cores: int)
     bytes_in = bytes_out = cpu = 0.0
     for document in plan.documents:
         scene = by_id[document.source.collection, document.source.id]
-        sizes = [_pixels(scene, band.asset) for band in document.bands]
+        sizes = [_pixels(scene, band.asset) for band in document.parts[0].bands]
         largest = max(sizes)
-        bytes_in += sum(sizes) * _BAND_BYTES + (largest * _MASK_BYTES if document.mask else 0)
-        bytes_out += largest * _OUT_BYTES * len(document.indices)
-        cpu += _CPU_TASK + sum(sizes) * _CPU_BAND + largest * _CPU_INDEX * len(document.indices)
+        masks = len(document.parts[0].masks)
+        bytes_in += (sum(sizes) * _BAND_BYTES + largest * _MASK_BYTES * masks) * len(document.parts)
+        stored = _OUT_BYTES * (2 if document.dtype == "float32" else 1)
+        bytes_out += largest * stored * len(document.outputs)
+        cpu += _CPU_TASK + sum(sizes) * _CPU_BAND + largest * _CPU_INDEX * len(document.outputs)
     local = recipe.compute.backend == "local"
     tasks = len(plan.documents)
     nodes = 1 if local else max(1, min(recipe.compute.max_nodes, math.ceil(tasks / cores)))

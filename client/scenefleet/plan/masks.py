@@ -1,24 +1,125 @@
-"""From what a recipe wants masked to the classes of a scene classification.
-
-Classes of Sentinel-2's SCL: Sentinel-2 Level-2A Algorithm Theoretical Basis Document, table of
-scene classes (https://sentiwiki.copernicus.eu/web/s2-processing).
-"""
+"""From what a recipe wants masked to rules on the numbers of a scene's mask rasters."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 
-from scenefleet.recipe import MaskKind
+from scenefleet.catalog import Scene
+from scenefleet.catalog.masks import REASONS, MaskRaster, find_masks
+from scenefleet.errors import CatalogError
+from scenefleet.recipe import CollectionPart, Masking, MaskKind, MaskPart
+from scenefleet_task import spec
 
-_ALWAYS = ((0, "nodata"), (1, "saturated"))
-_SCL: dict[MaskKind, tuple[tuple[int, str], ...]] = {
-    MaskKind.CLOUDS: ((8, "cloud"), (9, "cloud"), (10, "cloud")),
-    MaskKind.SHADOWS: ((3, "shadow"),),
-    MaskKind.SNOW: ((11, "snow"),),
-    MaskKind.WATER: ((6, "water"),),
-}
+_ALL_BITS = 0xFFFF
 
 
-def scl_classes(kinds: Iterable[MaskKind]) -> tuple[tuple[int, str], ...]:
-    """Pairs of SCL class and reason, by class; no data and defective pixels are always masked."""
-    return tuple(sorted({*_ALWAYS, *(pair for kind in kinds for pair in _SCL[kind])}))
+def masks(
+    scene: Scene, masking: Masking, described: CollectionPart | None = None
+) -> tuple[spec.Mask, ...]:
+    """The masks of a scene: none if the recipe masks nothing.
+
+    No data and saturated pixels are masked in any case, if anything is. The recipe's `classes` are
+    of the main raster: its classes, or its bits. What the recipe says of the collection's masks
+    goes before what scenefleet knows of the product.
+
+    Args:
+        scene: whose assets are looked at.
+        masking: what the recipe masks.
+        described: what the recipe says of the scene's collection.
+
+    Raises:
+        CatalogError: if the scene has no raster to mask by, or its numbers cannot be as the recipe
+            says; the message says what to write instead.
+    """
+    if not masking.kinds and not masking.classes:
+        return ()
+    if described and described.masks:
+        found = [_described(scene, part) for part in described.masks]
+    else:
+        found = find_masks(scene)
+    if not found:
+        raise _no_raster(scene, masking)
+    main = found[0][0]
+    made = (
+        spec.Mask(
+            asset=key,
+            href=scene.assets[key].href,
+            rules=rules(raster, masking.kinds, _numbers(scene, masking, raster, key == main)),
+            dilate=masking.dilate,
+        )
+        for key, raster in found
+    )
+    kept = tuple(mask for mask in made if mask.rules)
+    if not kept:
+        raise _no_raster(scene, masking)
+    return kept
+
+
+def rules(
+    raster: MaskRaster, kinds: Iterable[MaskKind], numbers: Iterable[int] = ()
+) -> tuple[spec.MaskRule, ...]:
+    """What in a raster is invalid, by class or bit.
+
+    Args:
+        raster: what its numbers mean.
+        kinds: what is masked.
+        numbers: further classes or bits; those that mean something by themselves already keep their
+            own reason.
+    """
+    reasons = dict(raster.always)
+    reasons |= {number: REASONS[kind] for kind in kinds for number in raster.kinds.get(kind, ())}
+    reasons = dict.fromkeys(numbers, "class") | reasons
+    made = tuple(_rule(raster, number, reason) for number, reason in sorted(reasons.items()))
+    if raster.fill is None:
+        return made
+    return (spec.MaskRule(bits=_ALL_BITS, value=raster.fill, reason="nodata"), *made)
+
+
+def _rule(raster: MaskRaster, number: int, reason: str) -> spec.MaskRule:
+    if raster.holds == "classes":
+        return spec.MaskRule(bits=_ALL_BITS, value=number, reason=reason)
+    return spec.MaskRule(bits=1 << number, value=1 << number, reason=reason)
+
+
+def _numbers(scene: Scene, masking: Masking, raster: MaskRaster, main: bool) -> tuple[int, ...]:
+    if not main:
+        return ()
+    end = 2**raster.bits if raster.holds == "classes" else raster.bits
+    if wrong := [number for number in masking.classes if number >= end]:
+        raise CatalogError(
+            f"Item {scene.id!r} of {scene.collection!r}: {raster.holds} of its mask raster go from "
+            f"0 to {end - 1}, and the recipe's `mask` names {wrong[0]}."
+        )
+    return masking.classes
+
+
+def _described(scene: Scene, part: MaskPart) -> tuple[str, MaskRaster]:
+    """The recipe's own description of a raster, as ours are."""
+    if part.asset not in scene.assets:
+        raise CatalogError(
+            f"Item {scene.id!r} has no asset {part.asset!r}, which the recipe names under `masks` "
+            f"of {scene.collection!r}; it has {', '.join(sorted(scene.assets))}."
+        )
+    reasons: Mapping[int, str] = part.classes or part.bits
+    kinds = {kind: tuple(_with(reasons, reason)) for kind, reason in REASONS.items()}
+    always = {n: reason for n, reason in reasons.items() if reason not in REASONS.values()}
+    return part.asset, MaskRaster(
+        key=part.asset,
+        holds="classes" if part.classes else "bits",
+        always=always,
+        kinds=kinds,
+    )
+
+
+def _with(reasons: Mapping[int, str], reason: str) -> Iterator[int]:
+    return (number for number, told in reasons.items() if told == reason)
+
+
+def _no_raster(scene: Scene, masking: Masking) -> CatalogError:
+    wanted = ", ".join((*masking.kinds, *map(str, masking.classes)))
+    return CatalogError(
+        f"Item {scene.id!r} of {scene.collection!r} has no raster to mask {wanted} by (SCL, "
+        f"qa_pixel, or HLS's Fmask); it has {', '.join(sorted(scene.assets))}. Write `mask: none` "
+        "under `process` to keep every pixel that has data, or describe its own mask under "
+        "`collections`."
+    )

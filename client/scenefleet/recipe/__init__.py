@@ -1,6 +1,9 @@
 """What the user asks for: a typed model read from YAML."""
 
-from scenefleet.recipe.model import MaskKind, Recipe, Search
+from scenefleet.recipe.collections import BandPart, CollectionPart, MaskPart
+from scenefleet.recipe.indices import IndexWish, NamedIndex, find_index, known, resolve
+from scenefleet.recipe.model import Recipe
+from scenefleet.recipe.process import GridPart, Masking, MaskKind
 from scenefleet.recipe.read import (
     RecipeFile,
     json_schema,
@@ -9,15 +12,26 @@ from scenefleet.recipe.read import (
     resolved,
     with_compute,
 )
+from scenefleet.recipe.search import Search
 
 __all__ = [
+    "BandPart",
+    "CollectionPart",
+    "GridPart",
+    "IndexWish",
     "MaskKind",
+    "MaskPart",
+    "Masking",
+    "NamedIndex",
     "Recipe",
     "RecipeFile",
     "Search",
+    "find_index",
     "json_schema",
+    "known",
     "parse",
     "read_recipe",
+    "resolve",
     "resolved",
     "with_compute",
 ]

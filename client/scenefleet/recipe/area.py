@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any, cast
 
@@ -26,10 +27,13 @@ def box(bounds: tuple[float, ...]) -> dict[str, Any]:
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90):
         raise ValueError(
             f"{list(bounds)} is no box in degrees; write [west, south, east, north], longitudes "
-            "from -180 to 180, latitudes from -90 to 90, and south below north"
+            "from -180 to 180, latitudes from -90 to 90, and south below north; across the "
+            "antimeridian west is greater than east"
         )
-    if west == east:
+    if west == east or (west, east) == (180, -180):
         raise ValueError(f"{list(bounds)} has no width: west equals east")
+    # either name of the antimeridian will do for an edge, so that no half is without width
+    west, east = (-180.0 if west == 180 else west), (180.0 if east == -180 else east)
     if west < east:
         return {"type": "Polygon", "coordinates": [_ring(west, south, east, north)]}
     halves = [[_ring(west, south, 180.0, north)], [_ring(-180.0, south, east, north)]]
@@ -51,8 +55,38 @@ def read(path: Path) -> dict[str, Any]:
     return unite(value)
 
 
+def split(shape: Any) -> Any:  # noqa: ANN401 - shapely has no types
+    """A shapely geometry with longitudes from -180 to 180: what goes beyond is cut off and turned.
+
+    Polygons on both sides of the antimeridian are what GeoJSON asks for (RFC 7946, 3.1.9). One
+    that lies within is given back as it is.
+    """
+    import shapely
+    from shapely.affinity import translate
+
+    west, _, east, _ = shape.bounds
+    if not (west < -180 or east > 180):
+        return shape
+    pieces: list[Any] = []
+    for turn in range(math.floor((west + 180) / 360), math.ceil((east + 180) / 360)):
+        strip = shapely.box(360 * turn - 180, -90, 360 * turn + 180, 90)
+        piece = cast("Any", shapely.intersection(shape, strip))
+        pieces.append(translate(piece, -360 * turn))
+    return shapely.union_all(polygons(pieces))
+
+
+def polygons(shapes: Any) -> list[Any]:  # noqa: ANN401 - shapely has no types
+    """All polygons in one or many shapely geometries; lines and points, as cuts leave, are none."""
+    import shapely
+
+    parts: Any = shapely.get_parts(shapely.get_parts(shapes))  # a collection may hold multipolygons
+    return [part for part in parts if part.geom_type == "Polygon"]
+
+
 def unite(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
     """One polygon or multipolygon out of a GeoJSON geometry, feature or feature collection.
+
+    Longitudes may go on beyond 180 or -180; the area is then split at the antimeridian.
 
     Raises:
         ValueError: says what is wrong with it.
@@ -72,14 +106,24 @@ def unite(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
             raise ValueError("the GeoJSON holds an empty polygon")
         if not geometry.is_valid:
             raise ValueError(f"the polygon is not valid: {shapely.is_valid_reason(geometry)}")
-    joined: Any = shapely.union_all(shapes) if len(shapes) > 1 else shapes[0]
-    west, south, east, north = joined.bounds
-    if not (-180 <= west <= east <= 180 and -90 <= south <= north <= 90):
-        raise ValueError(
-            f"the area spans {joined.bounds}, which is not degrees of longitude and latitude; "
-            "GeoJSON is in EPSG:4326, so reproject the file first"
-        )
+        _check_degrees(geometry)
+    turned = [split(geometry) for geometry in shapes]
+    joined: Any = shapely.union_all(turned) if len(turned) > 1 else turned[0]
     return json.loads(json.dumps(mapping(joined)))
+
+
+def _check_degrees(shape: Any) -> None:  # noqa: ANN401 - shapely has no types
+    for part in polygons(shape):
+        west, south, east, north = part.bounds
+        if not (-360 <= west <= east <= 360 and -90 <= south <= north <= 90):
+            raise ValueError(
+                f"the area spans {shape.bounds}, which is not degrees of longitude and latitude; "
+                "GeoJSON is in EPSG:4326, so reproject the file first"
+            )
+        if east - west > 360:
+            raise ValueError(
+                f"the area spans {shape.bounds}: a polygon that goes round the globe more than once"
+            )
 
 
 def _geometries(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any JSON value

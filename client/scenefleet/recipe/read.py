@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 
 from scenefleet.errors import RecipeError
 from scenefleet.recipe.model import Recipe
+from scenefleet.recipe.problems import Lines, each_problem
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,7 @@ def parse(text: str, path: Path) -> Recipe:
     try:
         return Recipe.model_validate(value, context={"base": path.parent})
     except ValidationError as error:
-        problems = [_say(problem, value, path, lines) for problem in error.errors()]
+        problems = each_problem(error, value, path, lines)
         raise RecipeError("\n".join(dict.fromkeys(problems))) from None
 
 
@@ -90,8 +90,8 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _load(text: str, path: Path) -> tuple[Any, dict[tuple[str, ...], int]]:
-    """The YAML's value, dates kept as text, and each key's line number."""
+def _load(text: str, path: Path) -> tuple[Any, Lines]:
+    """The YAML's value, dates kept as text, and the line number of each key and entry of a list."""
     import yaml
 
     class Loader(yaml.SafeLoader):
@@ -126,6 +126,10 @@ def _lines(
 ) -> Iterable[tuple[tuple[str, ...], int]]:
     import yaml
 
+    if isinstance(node, yaml.SequenceNode):
+        for number, entry in enumerate(node.value):
+            yield (*at, str(number)), int(entry.start_mark.line) + 1
+            yield from _lines(entry, (*at, str(number)), path)
     if not isinstance(node, yaml.MappingNode):
         return
     seen: dict[str, int] = {}
@@ -137,61 +141,3 @@ def _lines(
         seen[name] = line
         yield (*at, name), line
         yield from _lines(value, (*at, name), path)
-
-
-def _say(problem: Any, value: Any, path: Path, lines: dict[tuple[str, ...], int]) -> str:  # noqa: ANN401
-    keys = _keys(problem["loc"])
-    line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
-    where = f"{path}:{line}" if line else str(path)
-    key = ".".join(keys)
-    kind = problem["type"]
-    if kind == "extra_forbidden":
-        return f"{where}: {key}: unknown key{_nearest(keys)}"
-    if kind == "missing" and keys[-1].isdigit():
-        return f"{where}: {'.'.join(keys[:-1])}: {int(keys[-1]) + 1} or more values are needed"
-    if kind == "missing":
-        return f"{where}: {key}: this key is needed and missing"
-    text = str(problem["msg"]).removeprefix("Value error, ")
-    if kind == "value_error":
-        return f"{where}: {key}: {text}" if key else f"{where}: {text}"
-    if kind == "tuple_type":
-        text = "write a list, as in [a, b]"
-    if kind == "string_pattern_mismatch" and keys[-1:] == ("name",):
-        text = "lower-case letters, digits and hyphens only, 40 at most, no hyphen first"
-    return f"{where}: {key}: {_given(value, problem['loc'])!r} was given: {text}"
-
-
-def _keys(loc: Sequence[Any]) -> tuple[str, ...]:
-    """Only the parts of a location that a user wrote: pydantic adds names of union members."""
-    keys: list[str] = []
-    model: Any = Recipe
-    for part in loc:
-        if isinstance(part, int):
-            keys.append(str(part))
-        elif isinstance(model, type) and issubclass(model, BaseModel):
-            keys.append(str(part))
-            field = model.model_fields.get(str(part))
-            model = field.annotation if field else None
-        else:
-            break
-    return tuple(keys)
-
-
-def _given(value: Any, loc: Sequence[Any]) -> Any:  # noqa: ANN401 - any YAML value
-    found: Any = value
-    for part in loc:
-        try:
-            found = found[part]
-        except (KeyError, IndexError, TypeError):
-            break  # the rest of the location names a member of a union, not what the user wrote
-    return found
-
-
-def _nearest(keys: tuple[str, ...]) -> str:
-    model: Any = Recipe
-    for part in keys[:-1]:
-        model = model.model_fields[part].annotation
-    allowed = list(model.model_fields)
-    near = difflib.get_close_matches(keys[-1], allowed, n=1, cutoff=0.6)
-    hint = f"; did you mean `{near[0]}`?" if near else ";"
-    return f"{hint} Allowed here: {', '.join(allowed)}"

@@ -28,8 +28,11 @@ search:
 
 process:
   each: scene
-  indices: [ndvi]                   # ndvi gndvi ndwi mndwi ndmi ndbi ndsi nbr
-  mask: [clouds, shadows]           # clouds shadows snow water, or none
+  indices: [ndvi]                   # `scenefleet indices` lists all; or own formulas over bands:
+  #   - ndvi
+  #   - my_index: (nir - red) / (nir + red + 0.5)
+  # bands: [red, nir]               # reflectances as files of their own
+  mask: [clouds, shadows]           # clouds shadows snow water, numbers of classes, or none
   clip: true                        # only the area above; false computes whole scenes
 
 """

@@ -12,8 +12,9 @@ from pathlib import PurePosixPath
 from typing import Any, cast
 from urllib.parse import quote
 
+from scenefleet.catalog.globe import span
 from scenefleet.errors import StoreError
-from scenefleet.results.footprint import bounds, rings, span
+from scenefleet.results.footprint import bounds, rings
 from scenefleet.results.origin import licence_links, providers
 from scenefleet.results.reading import read_all
 from scenefleet.results.renders import RENDER_EXTENSION, renders
@@ -24,11 +25,12 @@ Json = dict[str, Any]
 
 ASSET_FIELDS = (
     "title", "description", "type", "roles", "gsd", "nodata", "data_type", "unit",
-    "raster:scale", "raster:offset", "raster:sampling", "classification:classes", "bands",
+    "raster:scale", "raster:offset", "raster:sampling", "classification:classes",
+    "scenefleet:formula", "bands",
 )  # fmt: skip
 """What all items may say of an asset alike; sizes, checksums and statistics are each item's."""
 
-ITEM_ONLY = ("statistics", "raster:histogram")
+ITEM_ONLY = ("statistics", "raster:histogram", "scenefleet:saturated")
 """What a band says of one item's pixels."""
 
 SUMMARY_SETS = ("platform", "constellation", "instruments", "gsd", "proj:code")
@@ -56,7 +58,7 @@ def build_collection(name: str, title: str, items: Sequence[tuple[str, Json]]) -
     contents = [item for _, item in ordered]
     assets = item_assets(contents)
     summary = _summaries(contents)
-    shown = renders(assets)
+    shown = renders(assets, contents)
     collection: Json = {
         "type": "Collection",
         "stac_version": "1.1.0",
@@ -104,10 +106,19 @@ def item_assets(items: Iterable[Json]) -> dict[str, Json]:
         for key, asset in cast("dict[str, Json]", item.get("assets", {})).items():
             known = {field: asset[field] for field in ASSET_FIELDS if field in asset}
             known |= {"bands": list(map(_band, asset["bands"]))} if "bands" in asset else {}
-            before = common.get(key, known)
-            common[key] = {f: v for f, v in before.items() if f in known and known[f] == v}
+            common[key] = _alike(common.get(key, known), known)
     # the specification wants two fields at least of each
     return {key: common[key] for key in sorted(common) if len(common[key]) > 1}
+
+
+def _alike(one: Json, other: Json) -> Json:
+    """What two say alike; bands of the same names keep what they say alike in turn."""
+    same = {key: one[key] for key in one if key in other and one[key] == other[key]}
+    bands: list[list[Json]] = [one.get("bands", []), other.get("bands", [])]
+    names = [[band.get("name") for band in known] for known in bands]
+    if "bands" not in same and names[0] and names[0] == names[1]:
+        same["bands"] = [_alike(a, b) for a, b in zip(*bands, strict=True)]
+    return same
 
 
 def _band(band: Json) -> Json:

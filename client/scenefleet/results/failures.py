@@ -25,6 +25,12 @@ ADVICE: Mapping[str, str] = {
     "at the source: leave the scene out.",
     "no_overlap": "The area does not touch the scene's pixels, although the catalogue says so. "
     "Nothing is lost; leave the scene out, or widen the area.",
+    "radiometry": "What the numbers mean is not certain: metadata and pixels do not tell together "
+    "whether an offset is in them. Correct the item's metadata at its source, leave the scene out, "
+    "or believe the metadata by `radiometry: trust` in the recipe.",
+    "script": "The processing script raised, ran too long, or gave something else than it states: "
+    "the message says which. Mend the script, try it by `scenefleet try`, and run the recipe "
+    "again; a retry would send the old one.",
     "store_full": "The store has no room. Free some, then retry.",
     "store_denied": "The store refused to be written. Mend its permissions, then retry.",
     "store_unreachable": "The store did not answer. Check its address and network, then retry.",

@@ -1,10 +1,12 @@
-"""Footprints on a round earth: rings of GeoJSON geometries, and the span of longitudes."""
+"""Footprints on a round earth, to draw: rings of GeoJSON geometries."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from itertools import pairwise
 from typing import Any, cast
+
+from scenefleet.catalog.globe import span
 
 Ring = tuple[tuple[float, float], ...]
 """Vertices as (longitude, latitude) in degrees; longitudes run on past 180 rather than jump."""
@@ -20,33 +22,6 @@ def rings(geometry: Mapping[str, Any] | None) -> list[Ring]:
         return [_unwrap(ring) for polygon in _polygons(geometry or {}) for ring in polygon if ring]
     except (TypeError, ValueError, IndexError, KeyError):
         return []
-
-
-def span(intervals: Iterable[tuple[float, float]]) -> tuple[float, float]:
-    """West and east of the narrowest stretch of longitudes that holds all intervals.
-
-    Args:
-        intervals: pairs of west and east in degrees; west > east crosses the antimeridian.
-
-    Returns:
-        West and east as given in the intervals; west > east where the stretch crosses the
-        antimeridian, and (-180, 180) where it goes all the way round.
-    """
-    turns = sorted(
-        (west % 360.0, east - west + (360.0 if east < west else 0.0), west, east)
-        for west, east in intervals
-    )
-    if not turns:
-        return (-180.0, 180.0)
-    last = max(turns, key=lambda turn: turn[0] + turn[1])
-    end, end_east = last[0] + last[1] - 360.0, last[3]
-    widest, found = 0.0, (-180.0, 180.0)
-    for start, width, west, east in turns:
-        if start - end > widest:
-            widest, found = start - end, (west, end_east)
-        if start + width > end:
-            end, end_east = start + width, east
-    return found
 
 
 def bounds(shapes: Iterable[Ring]) -> tuple[float, float, float, float] | None:

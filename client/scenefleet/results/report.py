@@ -7,9 +7,11 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+from scenefleet.results.caveats import EMPTY_MARK, draw_caveats
 from scenefleet.results.charts import draw_dates, draw_durations
 from scenefleet.results.failures import draw_failures
 from scenefleet.results.map import draw_map
+from scenefleet.results.radiometry import draw_radiometry
 from scenefleet.results.reading import read_all
 from scenefleet.results.shrink import shrink
 from scenefleet.results.summary import REASONS, STATES, Summary, summarise
@@ -82,6 +84,7 @@ style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-
 <main>
 {_notes(run, len(outcomes), plan_notes)}
 {draw_failures(run.id, outcomes, listed)}
+{draw_caveats(outcomes, listed)}
 <section aria-labelledby="map-head"><h2 id="map-head">Map</h2>
 {_legend_of_states(summary)}
 {draw_map(outcomes, listed)}
@@ -94,6 +97,7 @@ style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-
 <section id="scenes" aria-labelledby="scenes-head"><h2 id="scenes-head">Scenes</h2>
 {draw_table(run.id, outcomes, rows)}
 </section>
+{draw_radiometry(outcomes, listed)}
 </main>
 {_foot(run)}
 <script>{script}</script>
@@ -117,6 +121,7 @@ def _head(run: Run, summary: Summary, tasks: int) -> str:
     facts = [
         ("Scenes done", done),
         ("Failed", number(summary.counts["failed"])),
+        *([("No valid pixel", f"{EMPTY_MARK} {number(summary.empty)}")] if summary.empty else []),
         ("Valid share", percent(summary.valid_percent)),
         ("Median a scene", duration(summary.seconds_median)),
         ("Task time in all", duration(summary.seconds_total)),

@@ -21,7 +21,7 @@ MARKS: Mapping[TaskState, str] = {
 """A sign beside each state's name, so that no state is told by its colour alone."""
 
 REASONS = (
-    "valid", "cloud", "shadow", "snow", "water", "saturated", "no_signal", "nodata",
+    "valid", "cloud", "shadow", "snow", "water", "class", "saturated", "no_signal", "nodata",
 )  # fmt: skip
 """As bars stack them. `outside` is left out: what lies beyond the area was never wanted."""
 
@@ -37,6 +37,8 @@ class Summary:
     """Of the tasks that are done."""
     valid_percent: float | None
     """Valid share of all pixels that are inside the area and have data, over the tasks done."""
+    empty: int
+    """How many tasks are done and have no valid pixel."""
 
 
 def summarise(outcomes: Sequence[TaskOutcome]) -> Summary:
@@ -50,6 +52,7 @@ def summarise(outcomes: Sequence[TaskOutcome]) -> Summary:
         seconds_total=sum(seconds) if seconds else None,
         seconds_median=statistics.median(done) if done else None,
         valid_percent=valid_share(pixels),
+        empty=sum(outcome.is_empty for outcome in outcomes),
     )
 
 

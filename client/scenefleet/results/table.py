@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from urllib.parse import quote
 
+from scenefleet.results.caveats import EMPTY_MARK, describe_empty
 from scenefleet.results.charts import shares, stack
 from scenefleet.results.summary import MARKS
 from scenefleet.results.text import NONE, count, day, escape, number, percent, when
@@ -25,13 +26,16 @@ COLUMNS = (
 
 
 def choose_rows(outcomes: Sequence[TaskOutcome], most: int = MOST_ROWS) -> list[int]:
-    """Numbers of the scenes that get a row, by date: every failed one, then the earliest others."""
+    """Numbers of the scenes that get a row, by date: every failed one, then the earliest others.
+
+    Of the others those come first that are done without a valid pixel.
+    """
     by_date = sorted(
         range(len(outcomes)), key=lambda n: (outcomes[n].datetime, outcomes[n].item, n)
     )
     failed = {n for n in by_date if outcomes[n].state == "failed"}
-    others = [n for n in by_date if n not in failed][: max(0, most - len(failed))]
-    kept = failed | set(others)
+    others = sorted((n for n in by_date if n not in failed), key=lambda n: not outcomes[n].is_empty)
+    kept = failed | set(others[: max(0, most - len(failed))])
     return [n for n in by_date if n in kept]
 
 
@@ -63,9 +67,10 @@ def _cut(run: str, outcomes: Sequence[TaskOutcome], shown: int) -> str:
     if shown == len(outcomes):
         return ""
     failed = sum(outcome.state == "failed" for outcome in outcomes)
+    empty = ", those without a valid pixel" if any(o.is_empty for o in outcomes) else ""
     return (
         f'<p class="note" id="cut">The table shows {number(shown)} of {number(len(outcomes))} '
-        f"scenes: all {number(failed)} that failed, and the earliest of the others. "
+        f"scenes: all {number(failed)} that failed{empty}, and the earliest of the others. "
         f"All of them: <code>scenefleet status {escape(run)} --json</code></p>"
     )
 
@@ -83,7 +88,8 @@ def _row(n: int, outcome: TaskOutcome) -> str:
         _number(outcome.attempts, str(outcome.attempts)),
         f'<td class="files">{_files(outcome)}</td>',
     ]
-    return f'<tr id="s{n}" data-state="{outcome.state}">{"".join(cells)}</tr>'
+    marked = ' class="empty"' if outcome.is_empty else ""
+    return f'<tr id="s{n}" data-state="{outcome.state}"{marked}>{"".join(cells)}</tr>'
 
 
 def badge(state: str) -> str:
@@ -94,6 +100,8 @@ def badge(state: str) -> str:
 
 def _scene(outcome: TaskOutcome) -> str:
     text = f'<span class="id">{escape(outcome.item)}</span>'
+    if outcome.is_empty:
+        return f'{text}<span class="why">{EMPTY_MARK} {escape(describe_empty(outcome))}</span>'
     if outcome.state != "failed" or not outcome.message:
         return text
     message = outcome.message

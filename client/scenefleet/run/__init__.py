@@ -2,13 +2,15 @@
 
 from scenefleet.run.events import Ended, Event, Progress, Submitted, TaskChanged, Trouble
 from scenefleet.run.life import cancel, is_active, look, remaining, settle, submit
-from scenefleet.run.model import Run, RunState, TaskOutcome
+from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
 from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
 from scenefleet.run.watch import watch
 
 __all__ = [
     "Ended",
     "Event",
+    "OffsetFound",
+    "PartRead",
     "Progress",
     "Run",
     "RunState",

@@ -62,7 +62,10 @@ def submit(
     choice = choose_pool(source, settings)
     fleet.ensure_pool(choice)
     hours = source.recipe.compute.max_hours + _SLACK_HOURS
-    code_file, access = store.node_file(code.path, hours), store.node_access(hours)
+    scripts = sorted({document.script.file_name for document in documents if document.script})
+    paths = {code.name: code.path, **{name: f"code/{name}" for name in scripts}}
+    files = {name: store.node_file(path, hours) for name, path in paths.items()}
+    access = store.node_access(hours)
     before = run
     job = _open_job(fleet, run, key(store, run.id))
     jobs = run.jobs if job in run.jobs else (*run.jobs, job)
@@ -85,7 +88,7 @@ def submit(
             run=run.id,
             choice=choice,
             source=source,
-            code=code_file,
+            files=files,
             code_name=code.name,
             access=access,
         )

@@ -50,6 +50,46 @@ class Run(BaseModel):
     """Of scenefleet."""
 
 
+class OffsetFound(BaseModel):
+    """Whether a Sentinel-2 item's numbers carry the offset of 1000, and how that was settled."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    metadata: str
+    """What the metadata says: `carried`, `removed` or `disputed`."""
+    evidence: tuple[str, ...] = ()
+    """What the metadata says, a phrase a source."""
+    pixels: str
+    """What the pixels say: `carried`, `removed` or `unclear`."""
+    settled_by: str
+    """`metadata`, `pixels`, or `both` where they agree."""
+    shares: dict[str, float] = {}
+    """Shares of the pixels that the verdict rests on, from 0 to 1."""
+
+
+class BandRead(BaseModel):
+    """How one band's numbers were read: value = number x scale + offset."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    scale: float
+    offset: float
+    rule: str
+    """Name of the rule that decided; `pixels` where they overruled the best guess."""
+
+
+class PartRead(BaseModel):
+    """How the numbers of one source item were read (`scenefleet:radiometry` of the output)."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    item: str
+    bands: dict[str, BandRead]
+    """By common name."""
+    check: OffsetFound | None = None
+    """None where nobody looked at the pixels."""
+
+
 class TaskOutcome(BaseModel):
     """How far one task of a run has come; what `status`, `list` and the report show a row of."""
 
@@ -78,3 +118,15 @@ class TaskOutcome(BaseModel):
     """Store path by asset key (`ndvi`, `reason`, `thumbnail`), for a finished task."""
     item_path: str | None = None
     """Store path of the output's STAC item, for a finished task."""
+    radiometry: tuple[PartRead, ...] = ()
+    """A part a source item, for a finished task; several where stations shared an acquisition."""
+    cut_percent: dict[str, float] = {}
+    """Valid values that int16 could not hold, per cent by output; outputs without any left out."""
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the task is done, and its output has no valid pixel."""
+        if self.state != "done":
+            return False
+        # the count, where it is known: a share of 0 may be rounded
+        return not self.reasons["valid"] if "valid" in self.reasons else self.valid_percent == 0

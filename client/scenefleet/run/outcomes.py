@@ -9,6 +9,7 @@ from scenefleet.fleet import TaskRecord
 from scenefleet.plan import Plan
 from scenefleet.run.finished import Finished
 from scenefleet.run.model import RunState, TaskOutcome, TaskState
+from scenefleet.run.told import cut_percent, radiometry
 from scenefleet_task import spec
 from scenefleet_task.result import Result
 
@@ -77,6 +78,8 @@ def _outcome(
         reasons=told.get("scenefleet:reasons", {}),
         outputs=dict(finished.assets) if finished else {},
         item_path=finished.item_path if finished else None,
+        radiometry=radiometry(finished.item) if finished else (),
+        cut_percent=cut_percent(finished.item) if finished else {},
     )
 
 

@@ -35,8 +35,12 @@ def create(store: Store, source: RecipeFile, plan: Plan, scenes: Sequence[Scene]
     if (known := find(store, plan.id)) is not None:
         return known
     folder = f"runs/{plan.id}"
+    items = (part.to_json() for scene in scenes for part in scene.parts)
+    if script := source.recipe.process.script:
+        text = script.text.encode()
+        store.write(f"code/{sha256(text)}.py", text)
     store.write(f"{folder}/recipe.yaml", resolved(source.recipe).encode())
-    store.write(f"{folder}/items.jsonl", _lines(scene.to_json() for scene in scenes))
+    store.write(f"{folder}/items.jsonl", _lines(items))
     store.write(f"{folder}/plan.jsonl", _lines(spec.to_json(d) for d in plan.documents))
     left_out = [{"item": left.item, "reason": left.reason} for left in plan.left_out]
     store.write(f"{folder}/left_out.jsonl", _lines(left_out))

@@ -133,7 +133,7 @@ def test_an_item_that_came_twice_is_kept_once(stac_api, item, query, patience, t
     api = stac_api([item("a"), item("b"), item("a")], page=2, counts=None)
     result = search(query(api.url), base=tmp_path, patience=patience)
     assert ids(result) == ["a", "b"]
-    assert result.dropped[0].reason == "duplicate: the item came twice"
+    assert result.dropped[0].reason == "duplicate: the item came twice (rule same-item)"
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])

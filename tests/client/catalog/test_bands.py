@@ -2,8 +2,11 @@
 
 import pytest
 
-from scenefleet.catalog import find_band, find_mask, from_json
+from scenefleet.catalog import band_names, find_band, from_json
+from scenefleet.catalog.masks import find_masks
+from scenefleet.catalog.sensors import HLS, HLS_L30, HLS_S30, LANDSAT, SENTINEL_2, sensor_of
 from scenefleet.errors import CatalogError
+from scenefleet.recipe import CollectionPart
 
 TIFF, JP2 = "image/tiff; application=geotiff", "image/jp2"
 
@@ -12,8 +15,8 @@ TIFF, JP2 = "image/tiff; application=geotiff", "image/jp2"
 def scene(item):
     """`scene({"B04": {...}})`: an item with these assets."""
 
-    def make(assets, collection="sentinel-2-l2a", **properties):
-        one = item("a", collection=collection, **properties)
+    def make(assets, collection="sentinel-2-l2a", name="a", **properties):
+        one = item(name, collection=collection, **properties)
         if not collection.startswith("sentinel"):
             del one["properties"]["s2:processing_baseline"]
         one["assets"] = {key: {"href": f"https://x/{key}"} | told for key, told in assets.items()}
@@ -26,7 +29,58 @@ def named(*names, key="eo:bands", member="common_name"):
     return {key: [{member: name} if name else {} for name in names]}
 
 
-@pytest.mark.parametrize("keys", [("B04", "B08"), ("b04", "b08"), ("red", "nir")])
+def hls(**common):
+    """Assets as Planetary Computer's: some with a common name, some without, and the mask."""
+    return {key: named(name) for key, name in common.items()} | {"Fmask": named(None)}
+
+
+# as in the templates of Planetary Computer's `hls2-l30` and `hls2-s30`
+L30 = hls(
+    B01="coastal", B02="blue", B03="green", B04="red", B05="nir", B06="swir16", B07="swir22",
+    B09="cirrus", B10="lwir11", B11="lwir12", SAA=None,
+)  # fmt: skip
+S30 = hls(
+    B01="coastal", B02="blue", B03="green", B04="red", B05=None, B06=None, B07=None, B08="nir",
+    B8A=None, B09=None, B10="cirrus", B11="swir16", B12="swir22", SAA=None,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("collection", "name", "properties", "sensor"),
+    [
+        ("sentinel-2-l2a", "a", {}, SENTINEL_2),
+        ("sentinel-2-c1-l2a", "a", {}, SENTINEL_2),
+        ("sentinel-2-l1c", "a", {}, SENTINEL_2),
+        ("mine", "a", {"constellation": "Sentinel 2"}, SENTINEL_2),
+        ("landsat-c2-l2", "a", {"platform": "landsat-5"}, LANDSAT),
+        ("landsat-c2l2-sr", "a", {}, LANDSAT),
+        ("mine", "a", {"landsat:collection_number": "02", "landsat:correction": "L2SP"}, LANDSAT),
+        ("landsat-c2-l1", "a", {"landsat:correction": "L1TP"}, None),
+        ("landsat-c1-l2", "a", {"landsat:collection_number": "01"}, None),
+        ("hls2-s30", "a", {"platform": "sentinel-2a"}, HLS_S30),
+        ("hls2-l30", "a", {"platform": "landsat-8"}, HLS_L30),
+        ("HLSS30.v2.0", "a", {}, HLS_S30),
+        ("HLSL30_2.0", "a", {}, HLS_L30),
+        ("mine", "HLS.L30.T31UFT.2023180T104049.v2.0", {"platform": "landsat-9"}, HLS_L30),
+        ("mine", "HLS.S30.T31UFT.2023180T104049.v2.0", {"platform": "sentinel-2b"}, HLS_S30),
+        ("hls", "a", {"platform": "sentinel-2b"}, HLS),
+        ("naip", "a", {}, None),
+    ],
+)
+def test_which_product_a_scene_is(scene, collection, name, properties, sensor):
+    assert sensor_of(scene({}, collection, name, **properties)) is sensor
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("B04", "B08"),
+        ("b04", "b08"),
+        ("red", "nir"),
+        ("B04_10m", "B08_10m"),
+        ("red-jp2", "nir-jp2"),
+    ],
+)
 def test_sentinel2_by_its_keys_in_any_style(scene, keys):
     one = scene({key: {} for key in keys})
     assert (find_band(one, "red"), find_band(one, "nir")) == keys
@@ -68,10 +122,70 @@ def test_pictures_and_metadata_are_no_bands(scene):
     assert find_band(scene(assets, "mine"), "red") == "x"
 
 
+@pytest.mark.parametrize("collection", ["hls2-l30", "HLSL30.v2.0", "HLSL30_2.0"])
+def test_hls_of_landsat(scene, collection):
+    one = scene(L30, collection, platform="landsat-8")
+    keys = {name: find_band(one, name) for name in band_names(one)}
+    assert keys == {
+        "coastal": "B01", "blue": "B02", "green": "B03", "red": "B04", "nir08": "B05",
+        "swir16": "B06", "swir22": "B07", "cirrus": "B09", "lwir11": "B10", "lwir12": "B11",
+    }  # fmt: skip
+    assert find_band(one, "nir") == "B05"
+    with pytest.raises(CatalogError, match="no band 'rededge1'"):
+        find_band(one, "rededge1")
+
+
+@pytest.mark.parametrize("collection", ["hls2-s30", "HLSS30.v2.0", "HLSS30_2.0"])
+def test_hls_of_sentinel2(scene, collection):
+    one = scene(S30, collection, platform="sentinel-2a")
+    keys = {name: find_band(one, name) for name in band_names(one)}
+    assert keys == {
+        "coastal": "B01", "blue": "B02", "green": "B03", "red": "B04", "rededge1": "B05",
+        "rededge2": "B06", "rededge3": "B07", "nir": "B08", "nir08": "B8A", "nir09": "B09",
+        "cirrus": "B10", "swir16": "B11", "swir22": "B12",
+    }  # fmt: skip
+    with pytest.raises(CatalogError, match="no band 'lwir11'"):
+        find_band(one, "lwir11")
+
+
+@pytest.mark.parametrize("name", ["red", "nir"])
+def test_one_recipe_runs_on_all(scene, name):
+    ways = [
+        (scene(L30, "hls2-l30"), {"red": "B04", "nir": "B05"}),
+        (scene(S30, "hls2-s30"), {"red": "B04", "nir": "B08"}),
+        (scene({"B04": {}, "B08": {}}), {"red": "B04", "nir": "B08"}),
+        (scene({"red": {}, "nir08": {}}, "landsat-c2-l2"), {"red": "red", "nir": "nir08"}),
+        (scene({"red": {}, "nir": {}, "nir08": {}}), {"red": "red", "nir": "nir"}),
+    ]
+    assert [find_band(one, name) for one, _ in ways] == [keys[name] for _, keys in ways]
+
+
 def test_landsat_has_nir08_for_nir_and_sentinel2_has_not(scene):
     assert find_band(scene({"red": {}, "nir08": {}}, "landsat-c2-l2"), "nir") == "nir08"
-    with pytest.raises(CatalogError, match=r"Item 'a' has no band 'nir'; it has nir08, red\."):
-        find_band(scene({"B04": {}, "B8A": {}}), "nir")
+    for collection in ("sentinel-2-l2a", "hls2-s30"):
+        one = scene({"B04": {}, "B8A": {}}, collection)
+        with pytest.raises(CatalogError, match=r"Item 'a' has no band 'nir'; it has nir08, red\."):
+            find_band(one, "nir")
+
+
+@pytest.mark.parametrize(
+    ("has", "asked", "key"),
+    [
+        ("lwir", "lwir11", "lwir"),
+        ("lwir11", "lwir", "lwir11"),
+        ("lwir", "lwir", "lwir"),
+        ("lwir11", "lwir11", "lwir11"),
+    ],
+)
+def test_the_one_thermal_band_has_both_names(scene, has, asked, key):
+    assert find_band(scene({has: {}, "red": {}}, "landsat-c2-l2"), asked) == key
+
+
+def test_a_thermal_band_that_is_there_is_not_replaced(scene):
+    both = scene({"a": named("lwir11"), "b": named("lwir")}, "mine")
+    assert (find_band(both, "lwir"), find_band(both, "lwir11")) == ("b", "a")
+    with pytest.raises(CatalogError, match="no band 'lwir12'"):
+        find_band(both, "lwir12")
 
 
 def test_two_bands_that_fit_alike_are_refused(scene):
@@ -86,15 +200,45 @@ def test_nothing_with_a_name(scene):
         find_band(scene({"data": {}}, "mine"), "red")
 
 
+def test_a_described_band_goes_first(scene):
+    described = CollectionPart.model_validate({"bands": {"red": "band_3", "chl": "band_9"}})
+    one = scene({"band_3": {}, "band_9": {}, "red": {}, "blue": {}}, "landsat-c2-l2")
+    assert find_band(one, "red") == "red"
+    assert [find_band(one, name, described) for name in ("red", "chl", "blue")] == [
+        "band_3",
+        "band_9",
+        "blue",
+    ]
+    assert band_names(one, described) == ["blue", "chl", "red"]
+    with pytest.raises(CatalogError, match="no band 'nir'; it has blue, chl, red"):
+        find_band(one, "nir", described)
+    with pytest.raises(
+        CatalogError, match=r"no asset 'band_3', which the recipe names for .*'red'"
+    ):
+        find_band(scene({"red": {}}), "red", described)
+
+
+def test_a_described_band_stands_in_too(scene):
+    described = CollectionPart.model_validate({"bands": {"nir08": "band_5"}})
+    assert find_band(scene({"band_5": {}}, "mine"), "nir", described) == "band_5"
+
+
 @pytest.mark.parametrize(
-    ("keys", "mask"),
+    ("keys", "collection", "masks"),
     [
-        (["B04", "SCL"], "SCL"),
-        (["scl-jp2", "scl"], "scl"),
-        (["SCL_60m", "SCL_20m"], "SCL_20m"),
-        (["B04"], None),
+        (["B04", "SCL"], "sentinel-2-l2a", ["SCL"]),
+        (["scl-jp2", "scl"], "sentinel-2-c1-l2a", ["scl"]),
+        (["SCL_60m", "SCL_20m"], "sentinel-2-l2a", ["SCL_20m"]),
+        (["B04"], "sentinel-2-l1c", []),
+        (["qa_pixel", "qa_radsat"], "landsat-c2-l2", ["qa_pixel", "qa_radsat"]),
+        (["qa_pixel"], "landsat-c2-l2", ["qa_pixel"]),
+        (["qa_radsat"], "landsat-c2-l2", []),
+        (["B04", "Fmask"], "hls2-s30", ["Fmask"]),
+        (["Fmask"], "HLSL30.v2.0", ["Fmask"]),
+        (["Fmask"], "mine", []),
     ],
 )
-def test_the_scene_classification(scene, keys, mask):
+def test_the_rasters_to_mask_by(scene, keys, collection, masks):
     kinds = {"jp2": {"type": JP2}, "60m": {"gsd": 60}, "20m": {"gsd": 20}}
-    assert find_mask(scene({key: kinds.get(key[4:], {}) for key in keys})) == mask
+    one = scene({key: kinds.get(key[4:], {}) for key in keys}, collection)
+    assert [key for key, _ in find_masks(one)] == masks

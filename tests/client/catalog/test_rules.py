@@ -1,10 +1,8 @@
-"""CQL2 as scenefleet applies it, and one acquisition as one scene."""
+"""CQL2 as scenefleet applies it."""
 
 import pytest
 
-from scenefleet.catalog import from_json
 from scenefleet.catalog.cql2 import UnsupportedFilterError, matches, supported
-from scenefleet.catalog.duplicates import without_duplicates
 from scenefleet.errors import CatalogError
 
 A = {"property": "a"}
@@ -67,47 +65,3 @@ def test_no_cql2_json(expression):
 def test_a_comparison_of_text_and_number():
     with pytest.raises(CatalogError, match="cannot be applied: '<'"):
         matches(op("<", A, "x"), {"properties": {"a": 5}})
-
-
-@pytest.fixture
-def product(item):
-    """A Sentinel-2 product of tile 31UFT, by datastrip start and time of processing."""
-
-    def make(name, processed, *, strip="S20230601T100005", baseline="05.09", tile="31UFT"):
-        told = {
-            "platform": "Sentinel-2A",
-            "s2:mgrs_tile": tile,
-            "s2:datatake_id": f"GS2A_20230601T100031_041470_N{baseline}",
-            "s2:datastrip_id": f"S2A_OPER_MSI_L2A_DS_2APS_{processed}_{strip}_N{baseline}",
-            "s2:generation_time": f"{processed[:4]}-{processed[4:6]}-{processed[6:8]}T12:00:00Z",
-        }
-        return from_json(item(name, **told))
-
-    return make
-
-
-def test_the_newest_processing_of_an_acquisition_is_kept(product):
-    old = product("old", "20230601T140000", baseline="05.09")
-    new = product("new", "20240501T140000", baseline="05.10")
-    for order in ([old, new], [new, old]):
-        kept, dropped = without_duplicates(order)
-        assert kept == [new]
-        assert [(d.item, d.reason) for d in dropped] == [
-            ("old", "duplicate: new is the same, processed later")
-        ]
-
-
-def test_other_tiles_and_datastrips_are_no_duplicates(product):
-    scenes = [
-        product("a", "20230601T140000"),
-        product("b", "20230601T150000", strip="S20230601T100431"),
-        product("c", "20230601T140000", tile="31UGT"),
-    ]
-    assert without_duplicates(scenes) == (scenes, [])
-
-
-def test_one_id_with_two_contents_is_told(product):
-    first, other = product("a", "20230601T140000"), product("a", "20230601T150000")
-    kept, dropped = without_duplicates([first, other])
-    assert kept == [first]
-    assert "different content" in dropped[0].reason

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import threading
 from base64 import b64encode
@@ -41,14 +42,24 @@ def job(name: str, **changes: Any) -> JobSpec:
         "pool": "empty",
         "run": "run-1",
         "command": "python3 code.pyz run",
-        "code": NodeFile("http://127.0.0.1:9/code.pyz?sig=secret"),
-        "code_name": "code.pyz",
+        "files": {"code.pyz": NodeFile("http://127.0.0.1:9/code.pyz?sig=secret")},
         "access": NodeAccess({"SCENEFLEET_STORE": "/x", "SCENEFLEET_STORE_SAS": "sig=secret"}),
         "retries": 1,
         "task_minutes": 60,
         "hours": 1,
     }
     return JobSpec(**values | changes)
+
+
+RED = spec.Band(
+    name="red",
+    asset="B04",
+    href="https://example.org/B04.tif",
+    scale=0.0001,
+    offset=0.0,
+    nodata=0.0,
+    rule="s2-baseline<04.00",
+)
 
 
 def documents(count: int, *, padding: int = 0) -> list[spec.TaskDocument]:
@@ -71,9 +82,12 @@ def documents(count: int, *, padding: int = 0) -> list[spec.TaskDocument]:
                     properties={"noise": noise + str(n * 31337)},
                 ),
                 access="none",
-                bands=(),
-                mask=None,
-                indices=(),
+                parts=(spec.Part(item=f"s{n}", bands=(RED,), masks=(), check=None),),
+                outputs=(spec.Output(name="red", title="red", formula="red", scale=0.0001),),
+                dtype="int16",
+                stacked=False,
+                script=None,
+                grid=None,
                 clip=None,
             )
         )
@@ -103,9 +117,31 @@ def test_a_task_carries_what_the_node_needs(client: Any) -> None:
     assert task.command_line == "python3 code.pyz run"
     settings = {s.name: s.value for s in task.environment_settings}
     assert spec.decode(settings["SCENEFLEET_TASK"]) == document
-    assert task.resource_files[0].file_path == "code.pyz"
+    assert [file.file_path for file in task.resource_files] == ["code.pyz"]
+    assert spec.ENV_SCRIPT not in settings
     assert task.constraints.max_task_retry_count == 1
     assert "secret" not in repr(wanted)
+
+
+def test_a_task_with_a_script_gets_its_file_and_its_name(client: Any) -> None:
+    script = spec.Script(sha256="ab" * 32, bands=("red",), overlap=0, seconds=60.0)
+    wanted = job(
+        "script",
+        files={
+            "code.pyz": NodeFile("http://127.0.0.1:9/code.pyz"),
+            script.file_name: NodeFile(f"http://127.0.0.1:9/{script.file_name}"),
+        },
+    )
+    (plain,) = documents(1)
+    outputs = (dataclasses.replace(plain.outputs[0], formula=None),)
+    document = spec.seal(dataclasses.replace(plain, script=script, outputs=outputs))
+    create_job(client, wanted)
+    add_tasks(client, wanted, [document], deadline=far())
+    task = client.get_task("script", document.id)
+    settings = {s.name: s.value for s in task.environment_settings}
+    assert [file.file_path for file in task.resource_files] == ["code.pyz", f"{'ab' * 32}.py"]
+    assert settings[spec.ENV_SCRIPT] == script.file_name
+    assert spec.decode(settings[spec.ENV_TASK]) == document
 
 
 def test_chunks_too_large_are_halved(client: Any) -> None:

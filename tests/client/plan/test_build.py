@@ -48,12 +48,13 @@ def scene(**changes: Any) -> Scene:
 
 def test_a_document_holds_all_that_the_task_needs() -> None:
     (document,) = plan(recipe(), [scene()]).documents
-    assert [(b.name, b.asset, b.scale, b.offset) for b in document.bands] == [
+    assert [(b.name, b.asset, b.scale, b.offset) for b in document.parts[0].bands] == [
         ("nir", "B08", 1e-4, -0.1),
         ("red", "B04", 1e-4, -0.1),
     ]
-    assert document.mask is not None
-    assert document.mask.classes == (
+    (mask,) = document.parts[0].masks
+    assert {rule.bits for rule in mask.rules} == {0xFFFF}
+    assert tuple((rule.value, rule.reason) for rule in mask.rules) == (
         (0, "nodata"), (1, "saturated"), (3, "shadow"), (8, "cloud"), (9, "cloud"), (10, "cloud"),
     )  # fmt: skip
     assert document.access == "planetary-computer"
@@ -126,7 +127,10 @@ def test_a_mask_without_classification_says_what_to_write() -> None:
     assets = {k: v for k, v in scene().to_json()["assets"].items() if k != "SCL"}
     with pytest.raises(CatalogError, match="mask: none"):
         plan(recipe(), [scene(assets=assets)])
-    assert plan(recipe("process: {mask: none}"), [scene(assets=assets)]).documents[0].mask is None
+    assert (
+        plan(recipe("process: {mask: none}"), [scene(assets=assets)]).documents[0].parts[0].masks
+        == ()
+    )
 
 
 def test_a_large_area_is_cut_to_the_scene() -> None:
@@ -159,15 +163,50 @@ def test_a_recorded_answer_of_planetary_computer_plans(need: Need) -> None:
     assert made.left_out == ()
     for document in made.documents:
         assert document.access == "planetary-computer"
-        assert [(b.asset, b.offset, b.rule) for b in document.bands] == [
+        (part,) = document.parts
+        assert [(b.asset, b.offset, b.rule) for b in part.bands] == [
             ("B08", 0.0, "s2-baseline<04.00"),
             ("B04", 0.0, "s2-baseline<04.00"),
         ]
-        assert document.mask is not None
-        assert document.mask.href.endswith("_SCL_20m.tif")
-        assert "?" not in document.mask.href
+        assert part.masks[0].href.endswith("_SCL_20m.tif")
+        assert "?" not in part.masks[0].href
+        assert part.check is not None
+        assert (part.check.said, [band.name for band in part.check.look]) == (
+            "removed", ["red", "nir"],
+        )  # fmt: skip
         assert len(spec.encode(document)) < 4000
     assert [d.source.datetime for d in made.documents] == sorted(
         d.source.datetime for d in made.documents
     )
     assert made.id == plan(asked, search(asked.search, base=folder).items).id
+
+
+def boxed(west: float, east: float) -> Scene:
+    """Within one side of the antimeridian, or across it where west is greater than east."""
+    parts = [(west, east)] if west < east else [(west, 180), (-180, east)]
+    rings = [[[[w, 51], [e, 51], [e, 52], [w, 52], [w, 51]]] for w, e in parts]
+    geometry = {"type": "MultiPolygon", "coordinates": rings}
+    return scene(bbox=[west, 51, east, 52], geometry=geometry)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "box"),
+    [
+        ((5, 6), (5.5, 7), (5, 7)),
+        ((5.5, 7), (5, 6), (5, 7)),
+        ((179, 179.9), (-180, -179.5), (179, -179.5)),
+        ((-180, -179.5), (179, 179.9), (179, -179.5)),
+        ((179.5, -179.8), (179.2, -179.9), (179.2, -179.8)),
+        ((179.5, -179.8), (-179.9, -179.1), (179.5, -179.1)),
+        ((179, 180), (178, 179.5), (178, 180)),
+        ((-180, 180), (5, 6), (-180, 180)),
+    ],
+)
+def test_the_box_of_united_items_goes_the_short_way_round(
+    first: tuple[float, float], second: tuple[float, float], box: tuple[float, float]
+) -> None:
+    whole = replace(boxed(*first), also=(boxed(*second),))
+    (document,) = plan(recipe(), [whole]).documents
+    west, south, east, north = document.source.bbox
+    assert (west, east) == box
+    assert (south, north) == (51, 52)

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from scenefleet.errors import RecipeError
-from scenefleet.recipe import json_schema, parse, read_recipe, resolved
+from scenefleet.recipe import IndexWish, Masking, json_schema, parse, read_recipe, resolved
 from scenefleet.recipe.starter import starter
 
 MINIMAL = "version: 1\nname: a\nsearch: {}\n"
@@ -24,8 +24,10 @@ def refused(text: str, path: Path = RECIPE) -> str:
 def test_minimal_recipe_has_documented_defaults() -> None:
     recipe = parse(MINIMAL, RECIPE)
     assert recipe.search.catalog == "planetary-computer"
-    assert recipe.process.indices == ("ndvi",)
-    assert recipe.process.mask == ("clouds", "shadows")
+    assert recipe.process.indices == (IndexWish("ndvi"),)
+    assert recipe.process.mask == Masking(kinds=("clouds", "shadows"), classes=(), dilate=0)
+    assert recipe.process.radiometry == "check"
+    assert (recipe.output.dtype, recipe.output.stacked) == ("int16", False)
     assert recipe.compute.backend == "local"
 
 
@@ -48,7 +50,7 @@ def test_resolved_recipe_reads_back_equal() -> None:
             "version: 1\nname: a\nsearch:\n  colections: [x]\n",
             ["recipe.yaml:4: search.colections", "did you mean `collections`", "cloud_below"],
         ),
-        (MINIMAL + "process: {indices: [ndvii]}", ["'ndvii'", "did you mean 'ndvi'", "nbr"]),
+        (MINIMAL + "process: {indices: [ndvii]}", ["'ndvii'", "did you mean 'NDVI'", "indices"]),
         (MINIMAL + "process: {mask: fog}", ["process.mask", "'fog'", "clouds", "none"]),
         ("version: 2\nname: a\nsearch: {}", ["recipe.yaml:1: version", "2"]),
         ("version: 1\nname: My NDVI\nsearch: {}", ["name", "'My NDVI'", "Lower-case".lower()]),

@@ -12,9 +12,10 @@ from pystac.extensions.render import RenderExtension
 from pystac.validation import JsonSchemaSTACValidator
 from pystac.validation.stac_validator import GetSchemaError
 
+from scenefleet.catalog.globe import span
 from scenefleet.errors import StoreError
 from scenefleet.results.collection import build_collection, item_assets, write_collection
-from scenefleet.results.footprint import bounds, rings, span
+from scenefleet.results.footprint import bounds, rings
 
 StacItem = Callable[..., dict[str, Any]]
 

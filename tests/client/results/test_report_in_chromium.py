@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from scenefleet.results.report import render_report, write_report
+from scenefleet.run.model import BandRead, OffsetFound, PartRead
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="needs the package playwright")
 
@@ -304,6 +305,38 @@ def test_zooming_keeps_the_scale_bar_true(visit, report):
     assert ground() == pytest.approx(before / 8, rel=0.03)
     page.get_by_label("Whole map").click()
     assert ground() == pytest.approx(before, rel=0.001)
+
+
+def test_caveats_and_radiometry_are_seen_and_lead_to_their_rows(visit, fleet):
+    bands = {"red": BandRead(scale=0.0001, offset=-0.1, rule="s2-baseline>=04.00")}
+    check = OffsetFound(metadata="disputed", pixels="carried", settled_by="pixels")
+    clouded = {"valid_percent": 0.0, "reasons": {"valid": 0, "cloud": 1000}}
+    outcomes = [
+        outcome.model_copy(
+            update={"radiometry": (PartRead(item=outcome.item, bands=bands, check=check),)}
+            | (clouded if n == 3 else {})
+        )
+        for n, outcome in enumerate(fleet.outcomes)
+    ]
+    for width in (1280, 390):
+        seen = visit(render_report(fleet.run, outcomes), viewport={"width": width, "height": 900})
+        page = seen.page
+        # the rule stands on one line, and the table stays a table on a phone
+        assert all(high < 60 for _, high in boxes(page, "#radiometry tbody tr"))
+        assert page.locator("#radiometry td").first.evaluate(
+            "e => getComputedStyle(e).display"
+        ) == ("table-cell")
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        page.locator("#caveats a[href='#s3']").click()
+        row = page.locator("#s3")
+        assert row.evaluate("e => e.matches(':target')")
+        assert "no valid pixel: cloud 100.0 %" in row.inner_text()
+        colours = [
+            page.locator(place).first.evaluate("e => getComputedStyle(e).color")
+            for place in ("#s3 .why", "tr[data-state=failed] .why")
+        ]
+        assert colours[0] != colours[1]
+        seen.assert_quiet()
 
 
 def test_ten_thousand_scenes_stay_usable(visit, fleet, large):

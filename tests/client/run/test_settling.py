@@ -36,6 +36,17 @@ from scenefleet_task.result import Result
 TEXT = "version: 1\nname: test\nsearch: {bbox: [1, 2, 3, 4], dates: 2023}\n"
 
 
+RED = spec.Band(
+    name="red",
+    asset="B04",
+    href="https://example.org/B04.tif",
+    scale=0.0001,
+    offset=0.0,
+    nodata=0.0,
+    rule="s2-baseline<04.00",
+)
+
+
 def document(name: str) -> spec.TaskDocument:
     return spec.seal(
         spec.TaskDocument(
@@ -53,9 +64,12 @@ def document(name: str) -> spec.TaskDocument:
                 properties={"eo:cloud_cover": 12},
             ),
             access="none",
-            bands=(),
-            mask=None,
-            indices=(),
+            parts=(spec.Part(item=name, bands=(RED,), masks=(), check=None),),
+            outputs=(spec.Output(name="red", title="red", formula="red", scale=0.0001),),
+            dtype="int16",
+            stacked=False,
+            script=None,
+            grid=None,
             clip=None,
         )
     )

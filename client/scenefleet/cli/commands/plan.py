@@ -4,28 +4,42 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from scenefleet.cli.options import json_option, read_settings, recipe_argument, settings_option
+from scenefleet.cli.options import (
+    json_option,
+    radiometry_option,
+    read_settings,
+    recipe_argument,
+    settings_option,
+)
 from scenefleet.cli.show import put_json, put_table, say
+
+if TYPE_CHECKING:
+    from scenefleet_task.spec import TaskDocument
 
 
 @click.command(epilog="Example:  scenefleet plan recipe.yaml --json | jq '.tasks[0]'")
 @recipe_argument
 @settings_option
+@radiometry_option
 @json_option
-def command(recipe: Path, settings_path: Path | None, *, as_json: bool) -> None:
+def command(
+    recipe: Path, settings_path: Path | None, *, radiometry: str | None, as_json: bool
+) -> None:
     """Show the tasks, what they will take, and every default that applies.
 
     Nothing is submitted or written. With --json prints the task documents, the estimate and the
     recipe with its defaults.
     """
-    from scenefleet.cli.selection import prepare, say_estimate
+    from scenefleet.cli.selection import prepare, say_estimate, with_radiometry
     from scenefleet.recipe import read_recipe, resolved
     from scenefleet_task import spec
 
-    prepared = prepare(read_recipe(recipe), read_settings(settings_path))
+    source = with_radiometry(read_recipe(recipe), radiometry)
+    prepared = prepare(source, read_settings(settings_path))
     plan = prepared.plan
     if as_json:
         put_json(
@@ -41,7 +55,7 @@ def command(recipe: Path, settings_path: Path | None, *, as_json: bool) -> None:
     say("The recipe, defaults written out:\n")
     say("\n".join(f"  {line}" for line in resolved(prepared.source.recipe).splitlines()) + "\n")
     rows = [
-        (d.id, d.source.datetime[:10], " ".join(sorted({b.rule for b in d.bands})), d.source.id)
+        (d.id, d.source.datetime[:10], " ".join(sorted(_rules(d))), d.source.id)
         for d in plan.documents
     ]
     put_table(("task", "date", "radiometry", "scene"), rows)
@@ -49,3 +63,10 @@ def command(recipe: Path, settings_path: Path | None, *, as_json: bool) -> None:
         say(f"left out: {left.reason}")
     say(f"\nrun {plan.id}")
     say_estimate(prepared)
+
+
+def _rules(document: TaskDocument) -> set[str]:
+    """The rules by which the scene's numbers are read; a `?` where its pixels must tell."""
+    disputed = any(p.check and p.check.said == "disputed" for p in document.parts)
+    rules = {band.rule for part in document.parts for band in part.bands}
+    return {f"{rule}?" for rule in rules} if disputed else rules

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import click
 
-from scenefleet.cli.options import json_option, read_settings, recipe_argument, settings_option
+from scenefleet.cli.options import (
+    json_option,
+    radiometry_option,
+    read_settings,
+    recipe_argument,
+    settings_option,
+)
 
 
 @click.command(epilog="Example:  scenefleet run recipe.yaml")
@@ -15,9 +21,16 @@ from scenefleet.cli.options import json_option, read_settings, recipe_argument, 
 @settings_option
 @click.option("-y", "--yes", is_flag=True, help="Spend money without asking.")
 @click.option("--detach", is_flag=True, help="Return once submitted (on Azure only).")
+@radiometry_option
 @json_option
 def command(
-    recipe: Path, settings_path: Path | None, *, yes: bool, detach: bool, as_json: bool
+    recipe: Path,
+    settings_path: Path | None,
+    *,
+    yes: bool,
+    detach: bool,
+    radiometry: str | None,
+    as_json: bool,
 ) -> None:
     """Compute a recipe's scenes; continues where an earlier run was cut off.
 
@@ -26,10 +39,11 @@ def command(
     Azure it ends the watching only.
     """
     from scenefleet.cli.running import run_recipe
+    from scenefleet.cli.selection import with_radiometry
     from scenefleet.recipe import read_recipe
 
     code = run_recipe(
-        read_recipe(recipe),
+        with_radiometry(read_recipe(recipe), radiometry),
         read_settings(settings_path),
         yes=yes,
         detach=detach,

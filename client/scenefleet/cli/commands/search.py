@@ -12,7 +12,7 @@ from scenefleet.cli.show import count, put_json, put_table, say
 
 @click.command(epilog="Example:  scenefleet search recipe.yaml --json > items.json")
 @recipe_argument
-@click.option("--explain", is_flag=True, help="List the scenes that were dropped, and why.")
+@click.option("--explain", is_flag=True, help="List what was dropped or united, and why.")
 @json_option
 def command(recipe: Path, *, explain: bool, as_json: bool) -> None:
     """List the scenes that a recipe selects.
@@ -26,8 +26,11 @@ def command(recipe: Path, *, explain: bool, as_json: bool) -> None:
     if explain:
         for dropped in found.dropped:
             say(f"dropped {dropped.item}: {dropped.reason}")
+        for part in found.united:
+            reason = part.rule.replace("-", " ")
+            say(f"united {part.item} with {part.scene}: {reason} (rule {part.rule})")
     if as_json:
-        items = [scene.to_json() for scene in found.items]
+        items = [scene.to_json() for whole in found.items for scene in whole.parts]
         put_json({"type": "FeatureCollection", "features": items})
         return
     rows = [(s.datetime[:19], s.collection, _percent(s.cloud_cover), s.id) for s in found.items]

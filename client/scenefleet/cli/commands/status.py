@@ -26,6 +26,7 @@ def command(
     """Show how far a run [default: the newest] has come, a row a scene."""
     from scenefleet.cli.ending import summary
     from scenefleet.cli.reach import reach
+    from scenefleet.results.caveats import caveat_lines, describe_empty
     from scenefleet.run import Ended, RunState, is_active, load_plan, look, settle
 
     plan = load_plan(desk.store, run)
@@ -46,12 +47,14 @@ def command(
             "" if o.valid_percent is None else f"{o.valid_percent:.1f}",
             o.attempts,
             o.item,
-            o.message or "",
+            describe_empty(o) if o.is_empty else o.message or "",
         )
         for o in outcomes
     ]
     put_table(("state", "date", "seconds", "valid %", "tries", "scene", "why"), rows)
     states = Counter(outcome.state for outcome in outcomes)
     say(f"{run.id}: {run.state}: " + ", ".join(f"{n} {s}" for s, n in sorted(states.items())))
+    for line in caveat_lines(outcomes):
+        say(line)
     if lost:
         say("Its client was cut off; the same `scenefleet run` goes on with what is left.")

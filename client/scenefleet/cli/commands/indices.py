@@ -1,0 +1,147 @@
+"""`scenefleet indices`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scenefleet.cli.options import json_option
+from scenefleet.cli.show import put_json, put_table, say
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from scenefleet.recipe import NamedIndex
+
+
+@click.command(epilog="Example:  scenefleet indices --domain water --collection landsat-c2-l2")
+@click.argument("name", required=False)
+@click.option("--domain", help="Only of this domain: vegetation, water, burn, snow, soil ...")
+@click.option("--collection", help="Only those whose bands this collection offers.")
+@json_option
+def command(name: str | None, domain: str | None, collection: str | None, *, as_json: bool) -> None:
+    """List the indices that recipes may name, or show one: formula, bands, constants, source.
+
+    They are those of Awesome Spectral Indices. Upper and lower case count only where two names
+    differ by nothing else.
+    """
+    if name is None:
+        _list(domain, collection, as_json=as_json)
+        return
+    if domain or collection:
+        from scenefleet.errors import UsageError
+
+        raise UsageError("--domain and --collection choose from the list; leave NAME out")
+    _show(_find(name), as_json=as_json)
+
+
+def _list(domain: str | None, collection: str | None, *, as_json: bool) -> None:
+    from scenefleet.recipe import known
+    from scenefleet.recipe.bands import OFFERS
+
+    indices = sorted(known().values(), key=lambda index: (index.name.lower(), index.name))
+    if domain is not None:
+        _check("--domain", domain, {index.domain for index in indices})
+        indices = [index for index in indices if index.domain == domain]
+    if collection is not None:
+        _check("--collection", collection, OFFERS)
+        offer = OFFERS[collection]
+        indices = [index for index in indices if set(index.bands) <= set(offer)]
+    if as_json:
+        put_json([_told(index) for index in indices])
+        return
+    rows = [(i.name, i.domain, " ".join(i.bands), i.title) for i in indices]
+    put_table(("name", "domain", "bands", "title"), rows)
+    say(f"{len(indices)} {'index' if len(indices) == 1 else 'indices'}")
+
+
+def _show(index: NamedIndex, *, as_json: bool) -> None:
+    from scenefleet.recipe import spectral
+
+    told = _told(index)
+    if as_json:
+        put_json(told)
+        return
+    constants = [
+        f"{name} = {_default(name, value)}  {spectral.constant_table()[name]['description']}"
+        for name, value in index.constants.items()
+    ]
+    rows = {
+        "title": [index.title],
+        "domain": [index.domain],
+        "formula": [told["formula"]],
+        "bands": [", ".join(index.bands)],
+        "constants": constants or ["none"],
+        "collections": [", ".join(told["collections"]) or _nobody()],
+        "reference": [index.reference],
+        **({"refused": [told["refused"]]} if told["refused"] else {"in a recipe": _recipe(index)}),
+    }
+    click.echo(index.name)
+    for key, (first, *more) in rows.items():
+        click.echo(f"  {key:<13}{first}")
+        for line in more:
+            click.echo(f"  {'':<13}{line}")
+
+
+def _recipe(index: NamedIndex) -> list[str]:
+    """The lines below `process:`; a constant is shown where one must, or may, be set."""
+    lines = ["process:", f"  indices: [{index.name}]"]
+    if index.constants:
+        name = next(iter((*index.missing, *index.constants)))
+        value = index.constants[name]
+        number = "..." if value is None else f"{value:g}"
+        need = "" if name in index.missing else "  # in place of the default"
+        lines.append(f"  constants: {{{name}: {number}}}{need}")
+    return lines
+
+
+def _default(name: str, value: float | None) -> str:
+    from scenefleet.recipe import spectral
+
+    if value is not None:
+        return f"{value:g}"
+    return "of the platform" if spectral.wavelength_letter(name) else "no default: set it"
+
+
+def _nobody() -> str:
+    return "none that scenefleet knows; describe one that has these bands under `collections`"
+
+
+def _told(index: NamedIndex) -> dict[str, Any]:
+    from scenefleet.recipe.bands import offered_by
+    from scenefleet.recipe.units import unit_problem
+    from scenefleet_task import formula
+
+    return {
+        "name": index.name,
+        "title": index.title,
+        "domain": index.domain,
+        "formula": formula.write(index.formula),
+        "bands": index.bands,
+        "constants": dict(index.constants),
+        "collections": offered_by(index.bands),
+        "reference": index.reference,
+        "refused": unit_problem(index),
+    }
+
+
+def _find(name: str) -> NamedIndex:
+    from scenefleet.errors import UsageError
+    from scenefleet.recipe import find_index
+
+    try:
+        return find_index(name)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
+
+
+def _check(option: str, given: str, allowed: Iterable[str]) -> None:
+    from scenefleet.errors import UsageError
+    from scenefleet.recipe.part import near
+
+    if given not in allowed:
+        raise UsageError(
+            f"{option} {given!r} is unknown{near(given, allowed)} allowed are "
+            f"{', '.join(sorted(allowed))}"
+        )

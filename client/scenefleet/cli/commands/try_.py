@@ -1,0 +1,111 @@
+"""`scenefleet try`."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from scenefleet.cli.options import json_option, radiometry_option, recipe_argument
+from scenefleet.cli.show import put_json, put_table, say
+
+if TYPE_CHECKING:
+    from scenefleet.run.trial import Trial, TrialOutput, Window
+
+
+@click.command("try", epilog="Example:  scenefleet try recipe.yaml --window 0,0,256,256")
+@recipe_argument
+@click.option("--item", metavar="ID", help="The scene [default: the first that is selected].")
+@click.option(
+    "--window",
+    metavar="ROW,COL,HEIGHT,WIDTH",
+    help="In pixels of the outputs' grid [default: 512 by 512 in the middle].",
+)
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("try"),
+    show_default=True,
+    help="Where rasters and pictures go; those of the same names are replaced.",
+)
+@radiometry_option
+@json_option
+def command(
+    recipe: Path,
+    item: str | None,
+    window: str | None,
+    out: Path,
+    *,
+    radiometry: str | None,
+    as_json: bool,
+) -> None:
+    """Compute one window of one scene here, and draw it: what a recipe or script comes to.
+
+    It goes the way of a task of `run`, in seconds, and writes to the folder of --out alone.
+    """
+    from scenefleet.cli.selection import plan_one, with_radiometry
+    from scenefleet.recipe import read_recipe
+    from scenefleet.run.trial import try_window
+
+    pixels = None if window is None else _window(window)
+    source = with_radiometry(read_recipe(recipe), radiometry)
+    document = plan_one(source, item)
+    say(f"scene {document.source.id}" + ("" if item else ", the first; --item ID takes another"))
+    trial = try_window(
+        document,
+        out,
+        script=source.recipe.process.script,
+        window=pixels,
+        limit=60.0 * source.recipe.compute.task_minutes,
+    )
+    if as_json:
+        put_json(_plain(dataclasses.asdict(trial)))
+    else:
+        _show(trial)
+
+
+def _window(text: str) -> Window:
+    from scenefleet.errors import UsageError
+
+    try:
+        row, col, height, width = (int(part) for part in text.split(","))
+    except ValueError:
+        row = col = height = width = -1
+    if min(row, col) < 0 or min(height, width) < 1:
+        raise UsageError(
+            f"--window {text}: write ROW,COL,HEIGHT,WIDTH in pixels of the outputs' grid, such as "
+            "0,0,512,512"
+        )
+    return row, col, height, width
+
+
+def _show(trial: Trial) -> None:
+    put_table(
+        ("output", "min", "mean", "max", "valid %", "saturated", "picture", "raster"),
+        [_row(output) for output in trial.outputs],
+    )
+    rows, cols = trial.shape
+    shares = ", ".join(f"{share:.1f} % {name}" for name, share in trial.reasons.items())
+    say(f"{rows} x {cols} pixels in {trial.seconds:.1f} s: {shares} ({trial.reason})")
+
+
+def _row(output: TrialOutput) -> tuple[object, ...]:
+    values = (output.minimum, output.mean, output.maximum)
+    return (
+        output.name,
+        *("" if value is None else f"{value:.4f}" for value in values),
+        f"{output.valid_percent:.1f}",
+        output.saturated,
+        output.picture,
+        output.file,
+    )
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any value of a dataclass, as JSON has it
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}  # pyright: ignore[reportUnknownVariableType]
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]  # pyright: ignore[reportUnknownVariableType]
+    return str(value) if isinstance(value, Path) else value

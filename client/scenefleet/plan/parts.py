@@ -1,0 +1,103 @@
+"""One item's files as a part of a task: its bands, masks, and the look at its pixels."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from scenefleet.catalog import Radiometry, Scene, check_of, decide, find_band
+from scenefleet.errors import CatalogError
+from scenefleet.plan.masks import masks
+from scenefleet.recipe import CollectionPart, Recipe
+from scenefleet_task import spec
+
+_LOOK = ("red", "nir")
+"""The bands by which pixels tell whether they carry an offset."""
+
+
+def make_part(
+    recipe: Recipe, scene: Scene, names: Iterable[str], described: CollectionPart | None
+) -> spec.Part:
+    """The files of one item that a task reads.
+
+    Args:
+        recipe: what is asked for.
+        scene: one item; its `also` are parts of their own.
+        names: the bands by common name.
+        described: what the recipe says of the item's collection.
+
+    Raises:
+        CatalogError: if a band or mask is missing, its numbers have no known meaning, or it lies
+            where tasks cannot read it.
+    """
+    found = {name: _band(scene, name, described) for name in names}
+    mode = recipe.process.radiometry
+    check = check_of([one for _, one in found.values()], scene, mode)
+    if check:
+        asked = tuple(name for name, (_, one) in found.items() if one.said)
+        check = dataclasses.replace(check, bands=asked)
+    if check and mode != "trust":
+        check = _with_look(check, scene, described)
+    return spec.Part(
+        item=scene.id,
+        bands=tuple(band for band, _ in found.values()),
+        masks=_masks(recipe, scene, described),
+        check=check,
+    )
+
+
+def _band(
+    scene: Scene, name: str, described: CollectionPart | None
+) -> tuple[spec.Band, Radiometry]:
+    key = find_band(scene, name, described)
+    _check_address(scene, key)
+    radiometry = decide(scene, key, described)
+    band = spec.Band(
+        name=name,
+        asset=key,
+        href=scene.assets[key].href,
+        scale=radiometry.scale,
+        offset=radiometry.offset,
+        nodata=radiometry.nodata,
+        rule=radiometry.rule,
+    )
+    return band, radiometry
+
+
+def _masks(recipe: Recipe, scene: Scene, described: CollectionPart | None) -> tuple[spec.Mask, ...]:
+    found = masks(scene, recipe.process.mask, described)
+    for mask in found:
+        _check_address(scene, mask.asset)
+    return found
+
+
+def _with_look(
+    check: spec.OffsetCheck, scene: Scene, described: CollectionPart | None
+) -> spec.OffsetCheck:
+    """The check with the bands it looks at; as it is for an undisputed item that lacks them.
+
+    Raises:
+        CatalogError: if the item's metadata is disputed, and it has not the bands that could tell.
+    """
+    try:
+        look = tuple(_band(scene, name, described)[0] for name in _LOOK)
+    except CatalogError as error:
+        if check.said != "disputed":
+            return check
+        told = "; ".join(check.evidence)
+        raise CatalogError(
+            f"Item {scene.id!r} does not say clearly whether its numbers carry Sentinel-2's offset "
+            f"of 1000 ({told}), and its pixels cannot tell without red and nir: {error}"
+        ) from None
+    return dataclasses.replace(check, look=look)
+
+
+def _check_address(scene: Scene, key: str) -> None:
+    href = scene.assets[key].href
+    if "://" in href and not href.startswith(("http://", "https://")):
+        scheme = href.partition("://")[0]
+        raise CatalogError(
+            f"Item {scene.id!r}: its asset {key!r} lies at {scheme}://, which tasks cannot read; "
+            "they read http(s):// and local files. Search a catalogue that serves it so, such as "
+            "planetary-computer."
+        )

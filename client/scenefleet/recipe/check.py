@@ -1,0 +1,130 @@
+"""What is wrong only with a recipe as a whole: names that meet, formulas over bands nobody has."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from scenefleet.recipe import spectral
+from scenefleet.recipe.bands import COMMON_NAMES, LETTERS
+from scenefleet.recipe.collections import CollectionPart
+from scenefleet.recipe.indices import IndexWish, find_index
+from scenefleet.recipe.part import Place, near
+from scenefleet.recipe.process import Process
+from scenefleet.recipe.search import Search
+from scenefleet_task import formula
+
+RESERVED = ("reason", "thumbnail")
+"""Files that stand beside the outputs."""
+
+Problems = Iterator[tuple[Place, str]]
+Collections = Mapping[str, CollectionPart]
+
+_INDICES = ("process", "indices")
+_BANDS = ("process", "bands")
+
+
+def outputs(process: Process) -> Problems:
+    """There is something to compute, and its names differ even where case does not count."""
+    wishes, bands = process.indices, process.bands
+    if process.script and (wishes or bands):
+        key = "indices" if wishes else "bands"
+        yield ("process", key), "`script` makes the outputs by itself; keep one of the two"
+    if not (process.script or wishes or bands):
+        yield _INDICES, "nothing is left to compute: name an index, a band or a script"
+    places: dict[str, str] = {}
+    named = [((*_INDICES, n), wish.name) for n, wish in enumerate(wishes)]
+    for place, name in [*named, *(((*_BANDS, n), band) for n, band in enumerate(bands))]:
+        if name.lower() in RESERVED:
+            yield place, f"{name!r} is a file of its own beside the outputs; choose another name"
+        if other := places.get(name.lower()):
+            yield (
+                place,
+                f"the outputs {other!r} and {name!r} would be one file where case does not count; "
+                "give one another name, as {my_name: formula}",
+            )
+        places[name.lower()] = name
+
+
+def stack(name: str, *, stacked: bool) -> Problems:
+    """A stacked file is named after the recipe."""
+    if stacked and name in RESERVED:
+        yield ("name",), f"{name!r} is a file of its own beside the stacked outputs; choose another"
+
+
+def formulas(process: Process, collections: Collections) -> Problems:
+    """Every name in a formula, and every band, is one that some collection may have."""
+    bands = {*COMMON_NAMES, *(band for part in collections.values() for band in part.bands)}
+    for n, wish in enumerate(process.indices):
+        place: Place = (*_INDICES, n)
+        if wish.formula is None:
+            yield from ((place, text) for text in _without_value(wish, process.constants))
+            continue
+        place = (*place, wish.name)
+        names = list(formula.each_name(formula.parse(wish.formula)))
+        for name in names:
+            if name.name not in bands and name.name not in process.constants:
+                what = _unknown(name.name, {*bands, *process.constants})
+                yield place, f"{wish.formula}: column {name.position + 1}: {what}"
+        if not any(name.name in bands for name in names):
+            yield place, f"{wish.formula}: it uses no band, so every pixel would be the same"
+    yield from _plain_bands(process, bands)
+
+
+def _plain_bands(process: Process, bands: set[str]) -> Problems:
+    for n, band in enumerate(process.bands):
+        if band not in bands:
+            yield (*_BANDS, n), _unknown(band, bands)
+    if process.script:
+        for band in process.script.header.bands:
+            if band not in bands:
+                what = f"{process.script.file}: BANDS: {_unknown(band, bands)}"
+                yield ("process", "script"), what
+
+
+def constants(process: Process, collections: Collections) -> Problems:
+    """Every constant is used, and none is a band."""
+    bands = {*COMMON_NAMES, *(band for part in collections.values() for band in part.bands)}
+    used = {name for wish in process.indices for name in _constants(wish)}
+    for name in process.constants:
+        place = ("process", "constants", name)
+        if name in bands:
+            yield place, f"{name!r} is a band; give the constant another name"
+        elif name not in used:
+            known = sorted(used & {*spectral.constant_table()})
+            told = f"; they use {', '.join(known)}" if known else ""
+            yield place, f"no index of this recipe uses {name!r}{told}"
+
+
+def described(search: Search, collections: Collections) -> Problems:
+    """A description is of a collection that the recipe searches."""
+    for name in collections:
+        if name not in search.collections:
+            yield (
+                ("collections", name),
+                f"this recipe does not search {name!r}{near(name, search.collections)} "
+                f"`search.collections` has {', '.join(search.collections)}",
+            )
+
+
+def _constants(wish: IndexWish) -> frozenset[str]:
+    if wish.formula is not None:
+        return formula.names(formula.parse(wish.formula))
+    return frozenset(find_index(wish.name).constants)
+
+
+def _without_value(wish: IndexWish, constants: Mapping[str, float]) -> Iterator[str]:
+    for name in find_index(wish.name).missing:
+        if name not in constants:
+            what = spectral.constant_table()[name]["description"]
+            yield (
+                f"{wish.name} needs {name} ({what}), which has no default; give it a value: "
+                f"`constants: {{{name}: ...}}` under `process`"
+            )
+
+
+def _unknown(name: str, known: set[str]) -> str:
+    if name in LETTERS:
+        return f"{name!r} is no band; did you mean {LETTERS[name]!r}?"
+    if name in spectral.constant_table():
+        return f"{name!r} is no band, and a constant needs a value under `process.constants`"
+    return f"{name!r} is no band{near(name, known)} Known are {', '.join(sorted(known))}"

@@ -1,0 +1,69 @@
+"""The recipe's `search`: which scenes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Self, cast
+
+from pydantic import Field, ValidationInfo, field_validator, model_validator
+
+from scenefleet.recipe import area as areas
+from scenefleet.recipe import dates
+from scenefleet.recipe.part import Part
+
+
+class Search(Part):
+    """Which scenes."""
+
+    catalog: str = "planetary-computer"
+    """`planetary-computer`, `earth-search`, the URL of a STAC API, or a path of a file of items or
+    a static catalogue (relative to the recipe)."""
+    collections: Annotated[tuple[str, ...], Field(min_length=1)] = ("sentinel-2-l2a",)
+    area: str | dict[str, Any] | None = None
+    """A GeoJSON file (relative to the recipe) or GeoJSON in place, EPSG:4326; once read, always a
+    polygon or multipolygon."""
+    bbox: tuple[float, float, float, float] | None = None
+    """west, south, east, north in degrees, in place of `area`; once read, `area` holds it."""
+    dates: str | None = None
+    """A day, month, year, or two with a slash between; once read, an RFC 3339 interval in UTC."""
+    cloud_below: Annotated[float, Field(ge=0, le=100)] | None = None
+    """Keep scenes whose `eo:cloud_cover` is below this many per cent."""
+    filter: dict[str, Any] | None = None
+    """A further CQL2 JSON filter, passed to the STAC API."""
+    limit: Annotated[int, Field(ge=1)] | None = None
+    """At most so many scenes, the oldest first."""
+
+    @field_validator("catalog")
+    @classmethod
+    def _plain(cls, value: str) -> str:
+        if "://" in value and ("?" in value or "@" in value):
+            raise ValueError(
+                "an address with a query or a user may hold a token, which would be written into "
+                "the run's files; give the plain address of the STAC API"
+            )
+        return value
+
+    @field_validator("dates", mode="before")
+    @classmethod
+    def _year(cls, value: object) -> object:
+        # YAML reads a year as a number
+        return str(value) if isinstance(value, int) and not isinstance(value, bool) else value
+
+    @field_validator("dates")
+    @classmethod
+    def _interval(cls, value: str | None) -> str | None:
+        return None if value is None else dates.interval(value)
+
+    @model_validator(mode="after")
+    def _geometry(self, info: ValidationInfo) -> Self:
+        if self.area is not None and self.bbox is not None:
+            raise ValueError("both `area` and `bbox` are given; keep one of them")
+        if self.bbox is not None:
+            return self.model_copy(update={"area": areas.box(self.bbox), "bbox": None})
+        if isinstance(self.area, str):
+            context = cast("dict[str, Path]", info.context or {})
+            base = context.get("base", Path())
+            return self.model_copy(update={"area": areas.read(base / self.area)})
+        if self.area is not None:
+            return self.model_copy(update={"area": areas.unite(self.area)})
+        return self

@@ -1,0 +1,218 @@
+"""One window of one task, tried on this machine: the task's own code in a process of its own.
+
+It is started as a node starts it, from the same zipapp and with the document in the environment,
+so that what works here works there; only the store, the supervisor and the emulator are left out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from scenefleet.errors import ScenefleetError
+from scenefleet.recipe.script import ScriptPart
+from scenefleet.run.code import build_code
+from scenefleet_task import spec
+
+Window = tuple[int, int, int, int]
+"""Row, column, height, width in pixels of the outputs' grid."""
+
+_KEYS = "SCENEFLEET_"
+"""Variables that begin so are the client's settings and keys: a script on a node has none of them,
+and needs none here."""
+
+
+class TrialError(ScenefleetError):
+    """A window that could not be computed; of a script it names the line."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrialOutput:
+    """One output of the window. Values are physical (an index, reflectance or kelvin)."""
+
+    name: str
+    file: Path
+    """The GeoTIFF; outputs that are stacked share one."""
+    picture: Path
+    """The PNG."""
+    minimum: float | None
+    """None where no pixel is valid; so are the next two."""
+    mean: float | None
+    maximum: float | None
+    valid_percent: float
+    """Of all pixels of the window."""
+    saturated: int
+    """Values beyond what int16 can hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    """What came out of a window."""
+
+    task: str
+    """The task's id, which is the same in a run of the recipe."""
+    item: str
+    seconds: float
+    """From opening the sources to the last picture, without Python's own start."""
+    shape: tuple[int, int]
+    """Rows and columns."""
+    reasons: dict[str, float]
+    """Per cent of the pixels by name of a `spec.Reason` in lower case, `valid` among them."""
+    reason: Path
+    """The raster of reasons."""
+    outputs: tuple[TrialOutput, ...]
+
+
+def try_window(
+    document: spec.TaskDocument,
+    folder: Path,
+    *,
+    script: ScriptPart | None = None,
+    window: Window | None = None,
+    limit: float = 3600,
+) -> Trial:
+    """Computes a window of a task; its log goes to standard error as it comes.
+
+    Ctrl-C, the limit and any other end of the block end the process and what it started.
+
+    Args:
+        document: the task.
+        folder: where rasters and pictures go, replacing those of the same names; made if need be.
+        script: the recipe's script, where the document names one.
+        window: None takes the middle.
+        limit: seconds that it may take in all.
+
+    Raises:
+        TrialError: says why the window could not be computed.
+        OSError: if the folder cannot be written.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    # beside its target, so that files are moved and not copied; nothing half done is seen there
+    with tempfile.TemporaryDirectory(prefix=".try-", dir=folder) as scratch:
+        place = Path(scratch).resolve()
+        found = _compute(document, place, script, window, limit)
+        return _kept(found, document, place / "out", folder)
+
+
+def _compute(
+    document: spec.TaskDocument,
+    place: Path,
+    script: ScriptPart | None,
+    window: Window | None,
+    limit: float,
+) -> dict[str, Any]:
+    code = build_code()
+    (place / code.name).write_bytes(code.data)
+    # by this interpreter, whatever the PATH: it is the one that has numpy and rasterio
+    command = [sys.executable, str(place / code.name), "try", "--folder", str(place / "out")]
+    if window is not None:
+        command += ["--window", ",".join(map(str, window))]
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(_KEYS)}
+    environment[spec.ENV_TASK] = spec.encode(document)
+    if script is not None and document.script is not None:
+        file = place / document.script.file_name
+        file.write_bytes(script.text.encode())
+        environment[spec.ENV_SCRIPT] = str(file)
+    code_of_end, said = _run(command, environment, place, limit)
+    return _answer(code_of_end, said, document, script)
+
+
+def _run(
+    command: list[str], environment: dict[str, str], place: Path, limit: float
+) -> tuple[int, bytes]:
+    """Exit code and standard output of a process that is gone afterwards, with its children."""
+    # a file: of a pipe the end is seen only when the last of a script's children has closed it
+    with (place / "stdout").open("w+b") as said:
+        process = subprocess.Popen(
+            command,
+            cwd=place,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            # a group of its own, which can be ended as a whole; Ctrl-C then reaches us alone
+            start_new_session=True,
+        )
+        try:
+            code = process.wait(timeout=limit)
+        except subprocess.TimeoutExpired:
+            raise TrialError(
+                f"the window took longer than {limit:g} s (`compute.task_minutes`) and was ended; "
+                "try a smaller --window"
+            ) from None
+        finally:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+        said.seek(0)
+        return code, said.read()
+
+
+def _answer(
+    code: int, said: bytes, document: spec.TaskDocument, script: ScriptPart | None
+) -> dict[str, Any]:
+    """What the task said last: one line of JSON.
+
+    Raises:
+        TrialError: if that is why it failed, or it said nothing.
+    """
+    try:
+        answer = cast("dict[str, Any]", json.loads(said.splitlines()[-1]))
+    except (IndexError, ValueError):
+        raise TrialError(_silence(code)) from None
+    if code == 0:
+        return answer
+    message = str(answer.get("message"))
+    if script is not None and document.script is not None:
+        message = message.replace(f"the script {document.script.sha256[:12]}", script.file)
+    raise TrialError(message)
+
+
+def _silence(code: int) -> str:
+    if code < 0:
+        name = signal.Signals(-code).name
+        more = ", most often for want of memory" if -code == signal.SIGKILL else ""
+        return f"the computing process was ended by {name}{more}; try a smaller --window"
+    return f"the computing process ended with code {code} and without a result; see its log above"
+
+
+def _kept(found: dict[str, Any], document: spec.TaskDocument, made: Path, folder: Path) -> Trial:
+    """The outcome, its files moved to the folder they are for."""
+    for file in made.iterdir():
+        file.replace(folder / file.name)
+    pixels = sum(found["reasons"].values())
+    whole = document.dtype == "int16"
+    return Trial(
+        task=found["task"],
+        item=found["item"],
+        seconds=found["seconds"],
+        shape=(found["shape"][0], found["shape"][1]),
+        reasons={name: round(100 * count / pixels, 4) for name, count in found["reasons"].items()},
+        reason=folder / Path(found["reason"]).name,
+        outputs=tuple(_output(one, folder, whole=whole) for one in found["outputs"]),
+    )
+
+
+def _output(found: dict[str, Any], folder: Path, *, whole: bool) -> TrialOutput:
+    scale = float(found["scale"]) if whole else 1.0
+
+    def value(name: str) -> float | None:
+        return None if name not in found else round(float(found[name]) * scale, 6)
+
+    return TrialOutput(
+        name=found["name"],
+        file=folder / Path(found["file"]).name,
+        picture=folder / Path(found["picture"]).name,
+        minimum=value("minimum"),
+        mean=value("mean"),
+        maximum=value("maximum"),
+        valid_percent=found["valid_percent"],
+        saturated=found["saturated"],
+    )

@@ -1,0 +1,165 @@
+"""A user's script in place of formulas: what it sees, and what becomes of one that is wrong."""
+
+import hashlib
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import rasterio
+
+from scenefleet_task.access import Unsigned
+from scenefleet_task.failure import TaskError
+from scenefleet_task.grid import Window
+from scenefleet_task.scene import process
+from scenefleet_task.spec import NODATA, Exit, Reason, Script, seal
+
+TEXTURE = '''
+import numpy as np
+
+def process(scene):
+    """Range of a 3 x 3 neighbourhood; NaN where one of it has no data."""
+    padded = np.pad(scene["red"], 1, mode="edge")
+    rows, cols = scene.shape
+    near = np.stack([padded[i : i + rows, j : j + cols] for i in range(3) for j in range(3)])
+    return {"texture": near.max(axis=0) - near.min(axis=0)}
+'''
+
+
+def scripted(
+    kit: Any,
+    scene: Any,
+    folder: Path,
+    text: str,
+    names: tuple[str, ...] = ("texture",),
+    **more: Any,
+) -> tuple[Any, Path]:
+    """A document with a script, and the script's file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sha256 = hashlib.sha256(text.encode()).hexdigest()
+    file = folder / f"{sha256}.py"
+    file.write_text(text)
+    values: dict[str, Any] = {"bands": ("red",), "overlap": 1, "seconds": 5.0, **more}
+    red, _, scl = scene.files
+    document = kit.document((kit.band("red", red),), scl)
+    outputs = tuple(replace(kit.NDVI, name=name, formula=None) for name in names)
+    script = Script(sha256=sha256, **values)
+    return seal(replace(document, outputs=outputs, script=script, dtype="float32")), file
+
+
+def run(document: Any, file: Path, folder: Path, only: Window | None = None) -> dict[str, Any]:
+    folder.mkdir(parents=True)
+    rasters = process(document, Unsigned(), folder, script=file, only=only)
+    found = {}
+    for name, path in {**rasters.files, "reason": rasters.reason}.items():
+        with rasterio.open(path) as dataset:
+            found[name] = dataset.read(1)
+    return found
+
+
+def oracle(scene: Any) -> np.ndarray:
+    red = scene.red.astype(np.float32) * np.float32(1e-4)
+    red[scene.red == 0] = np.nan
+    padded = np.pad(red, 1, mode="edge")
+    rows, cols = red.shape
+    near = np.stack([padded[i : i + rows, j : j + cols] for i in range(3) for j in range(3)])
+    return near.max(axis=0) - near.min(axis=0)
+
+
+def test_a_texture_is_the_whole_images(scene: Any, kit: Any, tmp_path: Path) -> None:
+    found = run(*scripted(kit, scene, tmp_path, TEXTURE), tmp_path / "out")
+    wanted = oracle(scene)
+    valid = found["reason"] == 0
+    assert 0.3 < valid.mean() < 0.9
+    assert (np.isnan(found["texture"]) == ~valid).all()
+    np.testing.assert_array_equal(found["texture"][valid], wanted[valid])
+    beside = np.isnan(wanted) & (scene.red != 0) & ~np.isin(found["reason"], (2, 3, 4, 5, 6))
+    assert beside.any()
+    assert (found["reason"][beside] == Reason.NO_SIGNAL).all()
+
+
+@pytest.mark.parametrize("window", [(0, 0, 7, 9), (3, 8, 20, 11), (290, 190, 11, 17)])
+def test_a_window_is_cut_from_the_whole(
+    scene: Any, kit: Any, tmp_path: Path, window: tuple[int, int, int, int]
+) -> None:
+    document, file = scripted(kit, scene, tmp_path, TEXTURE)
+    whole = run(document, file, tmp_path / "whole")
+    part = run(document, file, tmp_path / "part", Window(*window))
+    row, col, height, width = window
+    for name, values in part.items():
+        here = whole[name][row : row + height, col : col + width]
+        np.testing.assert_array_equal(values, here)
+
+
+def test_a_script_sees_what_it_should(scene: Any, kit: Any, tmp_path: Path) -> None:
+    text = """
+import numpy as np
+
+def process(scene):
+    assert scene.crs == "EPSG:32631", scene.crs
+    assert scene.datetime.startswith("2024-08-01")
+    assert scene.properties["platform"] == "sentinel-2a"
+    assert scene.transform[0] == 10
+    assert scene["red"].dtype == np.float32
+    assert scene.valid.shape == scene.shape == scene["red"].shape
+    assert (scene.valid == (scene.reasons == 0)).all()
+    assert np.isnan(scene["red"][scene.reasons == 2]).any()
+    assert np.isfinite(scene["red"][scene.reasons == 4]).all()
+    print("words of a script go to the log")
+    return {"a": scene["red"].astype("f8"), "b": (scene["red"] > 0.12)}
+"""
+    found = run(*scripted(kit, scene, tmp_path, text, ("a", "b"), overlap=0), tmp_path / "out")
+    valid = found["reason"] == 0
+    np.testing.assert_allclose(found["a"][valid], scene.red[valid] * 1e-4, rtol=1e-6)
+    assert (found["b"][valid] == (scene.red[valid] > 1200)).all()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("def process(scene):\n    return {'texture': 1 / 0}\n", "line 2: ZeroDivisionError"),
+        ("def process(scene):\n    return {'texture': scene['red'][1:]}\n", "shape (300, 207)"),
+        ("def process(scene):\n    return {'texture': scene['nir']}\n", "line 2: KeyError: 'nir'"),
+        ("def process(scene):\n    return {'other': scene['red']}\n", "OUTPUTS states"),
+        ("def process(scene):\n    return scene['red']\n", "gave a ndarray"),
+        ("def process(scene):\n    return {'texture': 'words'}\n", "could not convert"),
+        ("def process(scene):\n    raise SystemExit(0)\n", "SystemExit"),
+        ("def process(scene):\n    while True:\n        pass\n", "longer than 1 s"),
+        (
+            "def process(scene):\n    while True:\n        try:\n            x = 1\n"
+            "        except Exception:\n            pass\n",
+            "longer than 1 s",
+        ),
+        ("import nothing_of_that_name\n", "line 1: ModuleNotFoundError"),
+        ("x = 1\n", "no function `process(scene)`"),
+        ("def process(scene)\n", "line 1: expected ':'"),
+    ],
+)
+def test_a_script_that_is_wrong_says_where(
+    scene: Any, kit: Any, tmp_path: Path, text: str, said: str
+) -> None:
+    document, file = scripted(kit, scene, tmp_path, text, seconds=1.0)
+    with pytest.raises(TaskError) as caught:
+        run(document, file, tmp_path / "out")
+    assert caught.value.exit is Exit.SCRIPT
+    assert said in caught.value.message
+
+
+def test_another_file_than_the_documents_is_refused(scene: Any, kit: Any, tmp_path: Path) -> None:
+    document, file = scripted(kit, scene, tmp_path, TEXTURE)
+    file.write_text(TEXTURE + "# changed\n")
+    with pytest.raises(TaskError, match="SHA-256"):
+        run(document, file, tmp_path / "out")
+
+
+def test_a_task_runs_its_script_and_its_item_says_so(scene: Any, kit: Any, tmp_path: Path) -> None:
+    document, file = scripted(kit, scene, tmp_path, TEXTURE)
+    ran = kit.run(document, tmp_path / "store", tmp_path / "work", SCENEFLEET_SCRIPT=str(file))
+    assert ran.code == 0, ran.stderr
+    item = kit.item(tmp_path / "store", document)
+    assert item["assets"]["texture"]["scenefleet:formula"] == "script"
+    assert item["assets"]["texture"]["data_type"] == "float32"
+    assert item["properties"]["scenefleet:script"] == document.script.sha256
+    kit.validate(item)
+    assert NODATA not in kit.read(tmp_path / "store/products/ndvi-test/scene-1/texture.tif")
