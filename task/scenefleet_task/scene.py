@@ -123,8 +123,8 @@ def process(
         access: signs addresses.
         folder: the working folder.
         script: the processing script, where the document names one.
-        only: a window of the outputs' grid in place of all of it, for a trial; or the length of
-            its sides, for one in the middle.
+        only: a window of the outputs (row 0 and column 0 are theirs) in place of all of them, for
+            a trial; or the length of its sides, for one in the middle.
 
     Raises:
         TaskError: with the reason why the scene cannot be processed.
@@ -134,7 +134,7 @@ def process(
         sources = prepare(document, rasters)
         window = sources.clip.window if sources.clip else sources.grid.whole
         if only is not None:
-            window = _cut(_middle(window, only) if isinstance(only, int) else only, window)
+            window = _cut(only, window)
         log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
         return _write(document, sources, maker, window, folder)
 
@@ -148,20 +148,19 @@ def _maker(document: TaskDocument, script: Path | None) -> _Maker:
     return _Scripted(Runner(script, document.script, names), document.script.overlap)
 
 
-def _middle(window: Window, side: int) -> Window:
-    row = window.row + max(0, (window.height - side) // 2)
-    col = window.col + max(0, (window.width - side) // 2)
-    return Window(row, col, side, side)
-
-
-def _cut(only: Window, window: Window) -> Window:
-    top, left = max(only.row, window.row), max(only.col, window.col)
-    bottom, right = min(only.bottom, window.bottom), min(only.right, window.right)
-    if bottom < top or right < left:
+def _cut(only: Window | int, window: Window) -> Window:
+    if isinstance(only, int):
+        rows, cols = (max(0, (n - only) // 2) for n in (window.height, window.width))
+        only = Window(rows, cols, only, only)
+    bottom = min(only.row + only.height, window.height)
+    right = min(only.col + only.width, window.width)
+    if bottom <= only.row or right <= only.col:
         raise TaskError(
-            Exit.NO_OVERLAP, f"the window, {only}, does not touch the scene's pixels: {window}"
+            Exit.NO_OVERLAP,
+            f"the window, {only}, lies beyond the outputs, which have {window.height} rows and "
+            f"{window.width} columns",
         )
-    return Window(top, left, bottom - top + 1, right - left + 1)
+    return Window(window.row + only.row, window.col + only.col, bottom - only.row, right - only.col)
 
 
 class _Formulas:

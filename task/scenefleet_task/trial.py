@@ -20,7 +20,7 @@ SIDE = 512
 
 
 def parse_window(text: str) -> Window:
-    """`row,column,height,width` in pixels of the outputs' grid.
+    """`row,column,height,width` in pixels of the outputs.
 
     Raises:
         TaskError: if it is something else.
@@ -44,7 +44,7 @@ def attempt(
 
     Args:
         document: the task.
-        window: of the outputs' grid; None takes `SIDE` pixels in the middle.
+        window: of the outputs; None takes `SIDE` pixels in the middle.
         folder: where files go; made where it is missing.
         script: the processing script, where the document names one.
 

@@ -23,7 +23,7 @@ from scenefleet.run.code import build_code
 from scenefleet_task import spec
 
 Window = tuple[int, int, int, int]
-"""Row, column, height, width in pixels of the outputs' grid."""
+"""Row, column, height, width in pixels of the outputs."""
 
 _KEYS = "SCENEFLEET_"
 """Variables that begin so are the client's settings and keys: a script on a node has none of them,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option(
     "--window",
     metavar="ROW,COL,HEIGHT,WIDTH",
-    help="In pixels of the outputs' grid [default: 512 by 512 in the middle].",
+    help="In pixels of the outputs [default: 512 by 512 in the middle].",
 )
 @click.option(
     "--out",
@@ -75,7 +75,7 @@ def _window(text: str) -> Window:
         row = col = height = width = -1
     if min(row, col) < 0 or min(height, width) < 1:
         raise UsageError(
-            f"--window {text}: write ROW,COL,HEIGHT,WIDTH in pixels of the outputs' grid, such as "
+            f"--window {text}: write ROW,COL,HEIGHT,WIDTH in pixels of the outputs, such as "
             "0,0,512,512"
         )
     return row, col, height, width
