@@ -7,24 +7,22 @@ not 0.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from scenefleet_task import compute, mask
 from scenefleet_task.access import Access
-from scenefleet_task.evaluate import Program
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window, strips
 from scenefleet_task.layer import grow, within
 from scenefleet_task.log import log
+from scenefleet_task.maker import Bands, Found, Maker, maker_of
 from scenefleet_task.read import opened
-from scenefleet_task.script import Runner, Scene
 from scenefleet_task.sources import BandLayer, OpenPart, Sources, names_of, prepare
 from scenefleet_task.spec import Exit, Output, Reason, TaskDocument
 from scenefleet_task.statistics import Statistics, statistics_of
@@ -37,16 +35,6 @@ from scenefleet_task.write import (
     reason_tags,
     unique,
 )
-
-ROWS = 32
-"""Rows of arithmetic at a time: float32 temporaries stay in the processor's cache."""
-
-_Found = Mapping[str, tuple[NDArray[np.float32], NDArray[np.bool_]]]
-"""By output: values, and True where there is none; shape (height, width) each."""
-_Rows = tuple[slice, _Found]
-"""Some rows of a strip, and what was made of them."""
-_Here = tuple[slice, slice]
-"""Where a strip lies in what was read for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,26 +76,6 @@ class Rasters:
         return round(100 * self.reasons[Reason.VALID] / seen, 4) if seen else 0.0
 
 
-class _Maker(Protocol):
-    """Makes outputs of bands: formulas or a script."""
-
-    overlap: int
-
-    def make(
-        self, document: TaskDocument, part: Grid, bands: _Bands, reasons: mask.Reasons, here: _Here
-    ) -> Iterator[_Rows]:
-        """Outputs of a strip, by rows of it.
-
-        `bands` and `reasons`, which are not settled, are of a window whose grid is `part`; the
-        strip lies `here` in it.
-        """
-        ...
-
-
-_Bands = dict[str, tuple[NDArray[Any], float, float]]
-"""By name: numbers, and the scale and offset that make them values."""
-
-
 def process(
     document: TaskDocument,
     access: Access,
@@ -129,7 +97,7 @@ def process(
     Raises:
         TaskError: with the reason why the scene cannot be processed.
     """
-    maker = _maker(document, script)
+    maker = maker_of(document, script)
     with opened(names_of(document), access) as rasters:
         sources = prepare(document, rasters)
         window = sources.clip.window if sources.clip else sources.grid.whole
@@ -137,15 +105,6 @@ def process(
             window = _cut(only, window)
         log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
         return _write(document, sources, maker, window, folder)
-
-
-def _maker(document: TaskDocument, script: Path | None) -> _Maker:
-    names = tuple(output.name for output in document.outputs if output.formula is None)
-    if not document.script:
-        return _Formulas(document.outputs)
-    if script is None:
-        raise TaskError(Exit.DOCUMENT, "the task wants a script, and none came with it")
-    return _Scripted(Runner(script, document.script, names), document.script.overlap)
 
 
 def _cut(only: Window | int, window: Window) -> Window:
@@ -163,56 +122,6 @@ def _cut(only: Window | int, window: Window) -> Window:
     return Window(window.row + only.row, window.col + only.col, bottom - only.row, right - only.col)
 
 
-class _Formulas:
-    """Formulas, a few rows at a time."""
-
-    overlap = 0
-
-    def __init__(self, outputs: tuple[Output, ...]) -> None:
-        self._program = Program({output.name: output.formula or "" for output in outputs})
-
-    def make(
-        self, document: TaskDocument, part: Grid, bands: _Bands, reasons: mask.Reasons, here: _Here
-    ) -> Iterator[_Rows]:
-        del document, part, here  # without an overlap, the strip is all that was read
-        for row in range(0, reasons.shape[0], ROWS):
-            rows = slice(row, row + ROWS)
-            lifted = {name: compute.lift(n[rows], s, o) for name, (n, s, o) in bands.items()}
-            yield rows, self._program.run(lifted)
-
-
-class _Scripted:
-    """A user's script, a strip at a time."""
-
-    def __init__(self, runner: Runner, overlap: int) -> None:
-        self._runner, self.overlap = runner, overlap
-
-    def make(
-        self, document: TaskDocument, part: Grid, bands: _Bands, reasons: mask.Reasons, here: _Here
-    ) -> Iterator[_Rows]:
-        lifted = {name: compute.lift(n, s, o) for name, (n, s, o) in bands.items()}
-        missing = reasons == Reason.NODATA
-        for values in lifted.values():
-            values[missing] = np.nan
-        settled = reasons.copy()
-        mask.settle(settled)
-        code = part.crs.to_epsg()
-        source = document.source
-        found = self._runner.run(
-            Scene(
-                bands=lifted,
-                valid=settled == Reason.VALID,
-                reasons=settled,
-                transform=part.transform,
-                crs=f"EPSG:{code}" if code else str(part.crs.to_wkt()),
-                datetime=source.datetime,
-                properties=dict(source.properties),
-            )
-        )
-        whole = slice(0, here[0].stop - here[0].start)
-        yield whole, {name: (v[here], undefined[here]) for name, (v, undefined) in found.items()}
-
-
 @dataclass(frozen=True, slots=True)
 class _Strip:
     """A strip's outputs; shape (height, width) each."""
@@ -223,7 +132,7 @@ class _Strip:
 
 
 def _write(
-    document: TaskDocument, sources: Sources, maker: _Maker, window: Window, folder: Path
+    document: TaskDocument, sources: Sources, maker: Maker, window: Window, folder: Path
 ) -> Rasters:
     output = sources.grid.crop(window)
     layers = output_layers(document)
@@ -272,7 +181,7 @@ def _write(
     )
 
 
-def _strip(document: TaskDocument, sources: Sources, maker: _Maker, window: Window) -> _Strip:
+def _strip(document: TaskDocument, sources: Sources, maker: Maker, window: Window) -> _Strip:
     outside = sources.clip.outside(window) if sources.clip else None
     if outside is not None and outside.all():
         return _empty(document, window)  # nothing of the strip is inside: nothing is read
@@ -287,7 +196,7 @@ def _strip(document: TaskDocument, sources: Sources, maker: _Maker, window: Wind
     return strip
 
 
-def _settle(document: TaskDocument, strip: _Strip, rows: slice, found: _Found) -> None:
+def _settle(document: TaskDocument, strip: _Strip, rows: slice, found: Found) -> None:
     """Fills rows of the strip: their reasons are final then, and outputs nodata where not valid."""
     reasons = strip.reasons[rows]
     for _, undefined in found.values():
@@ -309,7 +218,7 @@ def _empty(document: TaskDocument, window: Window) -> _Strip:
     return _Strip(reasons, values, dict.fromkeys(values, 0))
 
 
-def _united(parts: tuple[OpenPart, ...], window: Window) -> tuple[_Bands, mask.Reasons]:
+def _united(parts: tuple[OpenPart, ...], window: Window) -> tuple[Bands, mask.Reasons]:
     """Bands and unsettled reasons; where a part has no data, the next one's count."""
     bands, reasons = _read(parts[0], window)
     for part in parts[1:]:
@@ -338,7 +247,7 @@ def _fill(
     return np.where(gaps, other[0], numbers), one[1], one[2]
 
 
-def _read(part: OpenPart, window: Window) -> tuple[_Bands, mask.Reasons]:
+def _read(part: OpenPart, window: Window) -> tuple[Bands, mask.Reasons]:
     reasons = np.full((window.height, window.width), mask.FREE, np.uint8)
     bands = {name: _numbers(band, window, reasons) for name, band in part.bands.items()}
     for layer in part.masks:
