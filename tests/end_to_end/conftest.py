@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import signal
@@ -13,27 +12,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import pytest
 
+import ground_scene
+import range_server
+
 Need = Callable[[str], Path]
 TESTS = Path(__file__).resolve().parents[1]
 SCENEFLEET = str(Path(sys.executable).with_name("scenefleet"))
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_servers = _load(TESTS / "range_server.py")
 
 
 @pytest.fixture
@@ -42,7 +30,7 @@ def serve() -> Iterator[Callable[[Path], Any]]:
     started: list[Any] = []
 
     def start(root: Path) -> Any:
-        server = _servers.RangeServer(root)
+        server = range_server.RangeServer(root)
         started.append(server.__enter__())
         return server
 
@@ -53,7 +41,7 @@ def serve() -> Iterator[Callable[[Path], Any]]:
 
 @pytest.fixture
 def fault() -> type[Any]:
-    return _servers.Fault
+    return range_server.Fault
 
 
 @pytest.fixture(scope="session")
@@ -189,3 +177,15 @@ def wait_for() -> Callable[[Callable[[], object]], None]:
             time.sleep(0.05)
 
     return wait
+
+
+@pytest.fixture(scope="session")
+def ground(need: Need) -> Any:
+    """A real scene, as reflectance; see `ground_scene`."""
+    return ground_scene.exeter(need("shared") / "data")
+
+
+@pytest.fixture(scope="session")
+def files(ground: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Its bands as COGs, in the folders `carried` and `removed`."""
+    return ground.write(tmp_path_factory.mktemp("ground"))

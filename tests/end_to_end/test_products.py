@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -20,34 +17,13 @@ from rasterio.enums import Resampling
 from rasterio.transform import Affine
 from shapely.geometry import Point, shape
 
+import ground_scene
+
 Need = Callable[[str], Path]
 Json = dict[str, Any]
 NODATA = -32768
 LANDSAT = "landsat-2019/LC08_L2SP_008059_20191201_20200825_02_T1"
 TIFF = {"type": "image/tiff; application=geotiff; profile=cloud-optimized", "roles": ["data"]}
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-scenery = _load(Path(__file__).resolve().parents[1] / "ground_scene.py")
-
-
-@pytest.fixture(scope="module")
-def ground(need: Need) -> Any:
-    return scenery.exeter(need("shared") / "data")
-
-
-@pytest.fixture(scope="module")
-def files(ground: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ground.write(tmp_path_factory.mktemp("ground"))
 
 
 def read(path: Path) -> np.ndarray[Any, Any]:
@@ -61,7 +37,7 @@ def collect(folder: Path, items: list[Json]) -> None:
 
 
 def sentinel2(name: str, files: Path, **properties: str) -> Json:
-    item = scenery.make_item(
+    item = ground_scene.make_item(
         name, "planetary-computer", files / "carried", baseline="05.11", product="0511"
     )
     item["properties"] |= properties
@@ -77,11 +53,11 @@ def hls(ground: Any, folder: Path) -> list[Json]:
         [ground.scl == 0, np.isin(ground.scl, (8, 9, 10)), ground.scl == 3], [255, 1 << 1, 1 << 3],
         1 << 6,
     )  # fmt: skip
-    scenery.write_cog(folder / "Fmask.tif", masked.astype("uint8"), nodata=255)
+    ground_scene.write_cog(folder / "Fmask.tif", masked.astype("uint8"), nodata=255)
     for name, band in (("red", ground.red), ("nir", ground.nir)):
         numbers = np.where(band > 0, band, -9999).astype("int16")
-        scenery.write_cog(folder / f"{name}.tif", numbers, nodata=-9999)
-    base = scenery.make_item("x", "bare", ground.write(folder / "plain") / "removed")
+        ground_scene.write_cog(folder / f"{name}.tif", numbers, nodata=-9999)
+    base = ground_scene.make_item("x", "bare", ground.write(folder / "plain") / "removed")
     red, nir, fmask = (TIFF | {"href": str(folder / f"{n}.tif")} for n in ("red", "nir", "Fmask"))
     bands = {
         "B04": red | {"eo:bands": [{"name": "B04", "common_name": "red"}]},
@@ -139,7 +115,7 @@ def stations(ground: Any, folder: Path) -> list[Json]:
     for name, (form, there) in halves.items():
         bands = {k: np.where(there, getattr(ground, k), 0) for k in ("red", "nir", "scl")}
         written = replace(ground, **bands).write(folder / name)
-        item = scenery.make_item(
+        item = ground_scene.make_item(
             name, "earth-search", written / form,
             baseline="05.11", product="0511", offset=-0.1, flag=form == "removed",
         )  # fmt: skip
@@ -198,9 +174,9 @@ def test_a_scene_across_the_antimeridian_is_cut_and_catalogued_there(
     x, y = round(x / 20) * 20 - 3540, round(y / 20) * 20 + 3340
     place, files = Affine(20, 0, x, 0, -20, y), tmp_path / "dateline"
     for name, band in (("B04", ground.red), ("B08", ground.nir), ("SCL", ground.scl)):
-        scenery.write_cog(files / f"{name}.tif", band.astype("uint16"), crs="EPSG:32701",
+        ground_scene.write_cog(files / f"{name}.tif", band.astype("uint16"), crs="EPSG:32701",
                           place=place)  # fmt: skip
-    item = scenery.make_item("dateline", "planetary-computer", files, baseline="02.14")
+    item = ground_scene.make_item("dateline", "planetary-computer", files, baseline="02.14")
     west, south, east, north = item["bbox"]
     assert west > east, "the scene lies across"
     halves = [
@@ -246,11 +222,13 @@ def test_scenes_of_two_zones_stack_on_a_common_grid(
     for name in ("B04", "B08", "SCL"):
         warped = np.zeros((height, width), "uint16")
         rasterio.warp.reproject(
-            read(files / "carried" / f"{name}.tif"), warped, src_transform=scenery.PLACE,
+            read(files / "carried" / f"{name}.tif"), warped, src_transform=ground_scene.PLACE,
             src_crs="EPSG:32630", dst_transform=place, dst_crs="EPSG:32631", src_nodata=0,
             dst_nodata=0, resampling=Resampling.nearest,
         )  # fmt: skip
-        scenery.write_cog(other / "carried" / f"{name}.tif", warped, crs="EPSG:32631", place=place)
+        ground_scene.write_cog(
+            other / "carried" / f"{name}.tif", warped, crs="EPSG:32631", place=place
+        )
     items = [sentinel2("zone30", files), sentinel2("zone31", other)]
     collect(desk.folder, items)
     desk.write(

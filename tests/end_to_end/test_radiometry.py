@@ -7,20 +7,18 @@ misread by the offset of 1000 shows in nearly every pixel: median NDVI of clear 
 
 from __future__ import annotations
 
-import importlib.util
 import json
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 
+import ground_scene
 from scenefleet.catalog import search
 from scenefleet.errors import CatalogError
 from scenefleet.plan import Plan, plan
@@ -33,29 +31,6 @@ from scenefleet_task.spec import Exit, TaskDocument
 Need = Callable[[str], Path]
 Json = dict[str, Any]
 COLLECTIONS = "[sentinel-2-l2a, sentinel-2-c1-l2a]"
-
-
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-scenery = _load(Path(__file__).resolve().parents[1] / "ground_scene.py")
-
-
-@pytest.fixture(scope="module")
-def ground(need: Need) -> Any:
-    return scenery.exeter(need("shared") / "data")
-
-
-@pytest.fixture(scope="module")
-def files(ground: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ground.write(tmp_path_factory.mktemp("ground"))
 
 
 def read(path: Path) -> np.ndarray[Any, Any]:
@@ -83,7 +58,7 @@ class Signs:
     flag: bool | None = None
 
     def item(self, name: str, files: Path) -> Json:
-        return scenery.make_item(
+        return ground_scene.make_item(
             name,
             self.provider,
             files / self.form,
@@ -136,7 +111,7 @@ def all_signs() -> Iterator[Signs]:
 def small(ground: Any) -> Any:
     """A part of the ground that holds town, fields and river; 100 x 100 pixels."""
     cut = (slice(100, 200), slice(120, 220))
-    return scenery.Ground(red=ground.red[cut], nir=ground.nir[cut], scl=ground.scl[cut])
+    return ground_scene.Ground(red=ground.red[cut], nir=ground.nir[cut], scl=ground.scl[cut])
 
 
 @dataclass
@@ -259,12 +234,12 @@ def test_where_pixels_do_not_tell_one_voice_is_believed_and_two_are_refused(
     need: Need, tmp_path: Path
 ) -> None:
     """Bright cloud alone. What is believed may be a lie: the finding says that only words told."""
-    cloudy = scenery.exeter(need("shared") / "data", "20240826T112111")
+    cloudy = ground_scene.exeter(need("shared") / "data", "20240826T112111")
     bright = cloudy.red > 2500
     assert bright.sum() > 5000
     bands = {name: np.where(bright, getattr(cloudy, name), 0) for name in ("red", "nir")}
     # of class 7, which no mask takes out
-    ground = scenery.Ground(**bands, scl=np.where(bright, 7, 0))
+    ground = ground_scene.Ground(**bands, scl=np.where(bright, 7, 0))
     files = ground.write(tmp_path / "files")
     signs = {
         f"{name}{form}": Signs(provider, form, baseline)

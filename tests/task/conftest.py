@@ -5,7 +5,6 @@ Tests are no packages, so what they share comes as fixtures; `kit` holds the pla
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import os
 import subprocess
@@ -13,7 +12,6 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -23,6 +21,7 @@ import rasterio
 from pystac.validation import validate_dict
 from rasterio.transform import Affine
 
+import range_server as servers
 from scenefleet_task.gdal_settings import SETTINGS
 from scenefleet_task.result import Result, from_line
 from scenefleet_task.spec import (
@@ -45,19 +44,6 @@ UTM = "EPSG:32631"
 ORIGIN = Affine(10, 0, 600_000, 0, -10, 5_700_000)
 
 
-def _load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec
-    assert spec.loader
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[path.stem] = module
-    spec.loader.exec_module(module)
-    return module
-
-
-_range_server = _load(Path(__file__).resolve().parents[1] / "range_server.py")
-
-
 @dataclass(frozen=True)
 class Ran:
     """A task that ran as a process of its own."""
@@ -71,8 +57,8 @@ class Ran:
 class Kit:
     """Functions that most tests of the task need."""
 
-    Fault = _range_server.Fault
-    AZURE_BUSY = _range_server.AZURE_BUSY
+    Fault = servers.Fault
+    AZURE_BUSY = servers.AZURE_BUSY
     SCL = SCL
     UTM = UTM
     ORIGIN = ORIGIN
@@ -199,7 +185,7 @@ def range_server(tmp_path: Path) -> Iterator[Any]:
     """A `RangeServer` of the folder `served` in the test's own folder."""
     root = tmp_path / "served"
     root.mkdir()
-    with _range_server.RangeServer(root) as server:
+    with servers.RangeServer(root) as server:
         yield server
 
 
