@@ -269,5 +269,7 @@ def _numbers(
 def _check_inside(counts: dict[Reason, int], grid: Grid) -> None:
     if counts[Reason.OUTSIDE] == grid.width * grid.height:
         raise TaskError(
-            Exit.NO_OVERLAP, "the area to clip to holds no pixel's centre; take a larger area"
+            Exit.NO_OVERLAP,
+            "the area to clip to holds no pixel's centre; take a larger area, or a finer `grid`, "
+            "whose resolution is in units of its CRS",
         )

@@ -17,6 +17,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
+import io
 import signal
 import sys
 import traceback
@@ -30,6 +31,7 @@ from numpy.typing import NDArray
 
 from scenefleet_task import spec
 from scenefleet_task.failure import TaskError
+from scenefleet_task.log import log
 from scenefleet_task.spec import Exit
 
 Array = NDArray[Any]
@@ -57,7 +59,13 @@ class Scene:
     """Of the source item, as far as outputs carry them on (platform, view:sun_azimuth ...)."""
 
     def __getitem__(self, band: str) -> NDArray[np.float32]:
-        """A band by its common name."""
+        """A band by its common name.
+
+        Raises:
+            KeyError: if the script does not state it.
+        """
+        if band not in self.bands:
+            raise KeyError(f"{band}: BANDS states {', '.join(self.bands)}")
         return self.bands[band]
 
     @property
@@ -135,11 +143,12 @@ class Runner:
                 f"process(scene) gave {sorted(map(str, outputs))}; OUTPUTS states "
                 f"{sorted(self._outputs)}"
             )
-        try:
-            whole = cast("Any", np.ma.asarray(outputs[name])).astype(np.float32)
-        except (TypeError, ValueError) as error:
-            raise self._failure(f"output {name!r} is no array of numbers: {error}") from None
-        array: Array = np.ma.filled(whole, np.nan)
+        whole = cast("Any", np.ma.asarray(outputs[name]))
+        if whole.dtype.kind not in "biuf":
+            raise self._failure(
+                f"output {name!r} is an array of {whole.dtype}; it must be of real numbers"
+            )
+        array: Array = np.ma.filled(whole.astype(np.float32), np.nan)
         if array.shape != shape:
             raise self._failure(
                 f"output {name!r} has shape {array.shape}; it must have the scene's, {shape}, the "
@@ -152,7 +161,11 @@ class Runner:
     def _telling(self, when: str) -> Generator[None]:
         """Turns what the script does wrong into a message with the script's own line."""
         try:
-            with _limited(self._script.seconds), contextlib.redirect_stdout(sys.stderr):
+            with (
+                _limited(self._script.seconds),
+                contextlib.closing(_Said()) as said,
+                contextlib.redirect_stdout(said),
+            ):
                 yield
         except TaskError:
             raise
@@ -176,7 +189,27 @@ class Runner:
         return f"{where}{type(error).__name__}: {error}"
 
     def _failure(self, what: str) -> TaskError:
-        return TaskError(Exit.SCRIPT, f"the script {self._script.sha256[:12]}: {what}")
+        return TaskError(Exit.SCRIPT, f"{self._script.name}: {what}")
+
+
+class _Said(io.TextIOBase):
+    """What a script prints, as lines of the task's log."""
+
+    def __init__(self) -> None:
+        self._rest = ""
+
+    def write(self, text: str, /) -> int:
+        """Logs every line that is complete."""
+        *lines, self._rest = (self._rest + text).split("\n")
+        for line in lines:
+            log.info("script: %s", line)
+        return len(text)
+
+    def close(self) -> None:
+        """Logs what stands on the last line."""
+        if self._rest and not self.closed:
+            log.info("script: %s", self._rest)
+        super().close()
 
 
 @contextlib.contextmanager

@@ -185,6 +185,8 @@ class Output:
 class Script:
     """A user's processing script, as it states itself (see `script`)."""
 
+    name: str
+    """The file's name, for messages."""
     sha256: str
     """Of the file."""
     bands: tuple[str, ...]
@@ -279,7 +281,7 @@ def identify(document: TaskDocument) -> str:
     """The document's id: 20 hexadecimal digits of a SHA-256 over what is computed.
 
     Hosts and queries of addresses are left out, so that a mirror or another port of a local server
-    means the same task; the id itself is left out too.
+    means the same task; so are the id itself, and what a script's file is called.
     """
     content = to_json(document)
     del content["id"]
@@ -288,6 +290,8 @@ def identify(document: TaskDocument) -> str:
         for reader in (*part["bands"], *part["masks"], *looked):
             reader["href"] = urlsplit(str(reader["href"])).path
     content["source"]["href"] = None
+    if content["script"]:
+        content["script"]["name"] = None
     return hashlib.sha256(dump(content)).hexdigest()[:20]
 
 

@@ -260,7 +260,7 @@ def test_a_float_output_keeps_what_int16_would_round(kit: Any, tmp_path: Path) -
 # --- documents that cannot be: told before a source is opened
 
 
-SCRIPT = Script(sha256="0" * 64, bands=("red",), overlap=0, seconds=1)
+SCRIPT = Script(name="x.py", sha256="0" * 64, bands=("red",), overlap=0, seconds=1)
 WRONG: list[tuple[dict[str, Any], str]] = [
     ({"outputs": (replace(NDVI, formula="swir16 / red"),)}, "ndvi: uses band 'swir16'; there are"),
     ({"outputs": (replace(NDVI, formula="red +"),)}, "ndvi: column 6: the formula's end stands"),

@@ -44,7 +44,7 @@ def scripted(
     red, _, scl = scene.files
     document = kit.document((kit.band("red", red),), scl)
     outputs = tuple(replace(kit.NDVI, name=name, formula=None) for name in names)
-    script = Script(sha256=sha256, **values)
+    script = Script(name="mine.py", sha256=sha256, **values)
     return seal(replace(document, outputs=outputs, script=script, dtype="float32")), file
 
 
@@ -120,10 +120,20 @@ def process(scene):
     [
         ("def process(scene):\n    return {'texture': 1 / 0}\n", "line 2: ZeroDivisionError"),
         ("def process(scene):\n    return {'texture': scene['red'][1:]}\n", "shape (300, 207)"),
-        ("def process(scene):\n    return {'texture': scene['nir']}\n", "line 2: KeyError: 'nir'"),
+        (
+            "def process(scene):\n    return {'texture': scene['nir']}\n",
+            "line 2: KeyError: 'nir: BANDS states red'",
+        ),
         ("def process(scene):\n    return {'other': scene['red']}\n", "OUTPUTS states"),
         ("def process(scene):\n    return scene['red']\n", "gave a ndarray"),
-        ("def process(scene):\n    return {'texture': 'words'}\n", "could not convert"),
+        (
+            "def process(scene):\n    return {'texture': 'words'}\n",
+            "array of <U5; it must be of real numbers",
+        ),
+        (
+            "def process(scene):\n    return {'texture': scene['red'] + 1j}\n",
+            "array of complex64",
+        ),
         ("def process(scene):\n    raise SystemExit(0)\n", "SystemExit"),
         ("def process(scene):\n    while True:\n        pass\n", "longer than 1 s"),
         (
@@ -163,3 +173,16 @@ def test_a_task_runs_its_script_and_its_item_says_so(scene: Any, kit: Any, tmp_p
     assert item["properties"]["scenefleet:script"] == document.script.sha256
     kit.validate(item)
     assert NODATA not in kit.read(tmp_path / "store/products/ndvi-test/scene-1/texture.tif")
+
+
+def test_what_a_script_prints_is_kept_in_the_log(scene: Any, kit: Any, tmp_path: Path) -> None:
+    text = (
+        "def process(scene):\n    print('words', end='')\n    print(' and more\\nlast', end='')\n"
+    )
+    document, file = scripted(kit, scene, tmp_path, text + "    return {'texture': 1 / 0}\n")
+    ran = kit.run(document, tmp_path / "store", tmp_path / "work", SCENEFLEET_SCRIPT=str(file))
+    assert ran.code == Exit.SCRIPT
+    [log] = (tmp_path / "store").glob("runs/run-1/logs/*/*/log.txt")
+    assert "script: words and more\n" in log.read_text()
+    assert "script: last\n" in log.read_text()
+    assert "mine.py: process(scene): line 4: ZeroDivisionError" in log.read_text()

@@ -47,6 +47,8 @@ class MaskRaster:
     """The number of a raster of bits that as a whole means no data."""
     bits: int = 16
     """Of its numbers."""
+    last: int | None = None
+    """The highest class, where that is known."""
 
 
 SCL = MaskRaster(
@@ -60,6 +62,7 @@ SCL = MaskRaster(
         MaskKind.WATER: (6,),
     },
     bits=8,
+    last=11,
 )
 """Beside these: 2 dark, 4 vegetation, 5 bare, 7 unclassified."""
 

@@ -212,7 +212,8 @@ def _by_metadata(scene: Scene, key: str, asset: Asset, name: str | None) -> Radi
     if sensor is SENTINEL_2 and name in SENTINEL_2.bands:
         if asset.scale is None or _alike(asset.scale, _S2_SCALE):
             return _sentinel2(scene, asset)
-        if asset.data_type == _S2_TYPE and (signs := signs_of_product(scene)):
+        # a catalogue that says no type serves ESA's numbers: whole ones
+        if asset.data_type in (None, _S2_TYPE) and (signs := signs_of_product(scene)):
             return _rescaled(asset, asset.scale, signs)
     elif sensor and name and (name in sensor.bands or sensor is HLS):
         unit: Unit = "kelvin" if name in THERMAL else "reflectance"
@@ -237,7 +238,11 @@ def _sentinel2(scene: Scene, asset: Asset) -> Radiometry:
 def _rescaled(asset: Asset, scale: float, signs: Sequence[str]) -> Radiometry:
     """What the item says of ESA's own numbers, disputed: these are reflectance x 10000."""
     one = _as_item_says(asset, "reflectance")
-    told = (*one.evidence, f"uint16 of Sentinel-2 has scale {_S2_SCALE:g}, not {scale:g}", *signs)
+    told = (
+        *one.evidence,
+        f"whole numbers of Sentinel-2 have scale {_S2_SCALE:g}, not {scale:g}",
+        *signs,
+    )
     return replace(one, confidence="disputed", evidence=told)
 
 

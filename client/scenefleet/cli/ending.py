@@ -48,10 +48,20 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
     say(f"report   {address}/{report}")
     if run.state in (RunState.PARTIAL, RunState.FAILED):
         say(f"next     scenefleet logs {run.id} --store {address}    (what the failed tasks said)")
-        say(f"         scenefleet retry {run.id} --store {address}   (redo the failed scenes)")
+        say(f"         {_remedy(ended, run, address)}")
     elif run.state == RunState.CANCELLED:
         say("next     the same `scenefleet run` goes on with the scenes that are left")
     return code
+
+
+def _remedy(ended: Ended, run: Run, address: str) -> str:
+    """What may help the failed scenes: not the same again, where that must fail again."""
+    failed = {outcome.exit for outcome in ended.outcomes if outcome.state == "failed"}
+    if failed == {"script"}:
+        return "mend the script, look by `scenefleet try`, then `scenefleet run`   (a new run)"
+    if failed == {"radiometry"}:
+        return "correct the items, or `scenefleet run --radiometry trust`   (a new run)"
+    return f"scenefleet retry {run.id} --store {address}   (redo the failed scenes)"
 
 
 def summary(desk: Desk, run: Run, ended: Ended | None) -> dict[str, object]:

@@ -9,6 +9,7 @@ from typing import Any, cast
 from scenefleet.catalog import Scene, access, decide, find_band
 from scenefleet.catalog.globe import footprint
 from scenefleet.errors import CatalogError
+from scenefleet.plan.common import MOST_PIXELS, common_pixels
 from scenefleet.plan.model import LeftOut, Plan
 from scenefleet.plan.outputs import bands_of, outputs
 from scenefleet.plan.parts import make_part
@@ -103,6 +104,12 @@ def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocum
             clip=_clip(recipe, scene),
         )
     )
+    if (pixels := common_pixels(document)) > MOST_PIXELS:
+        raise CatalogError(
+            f"Item {scene.id!r}: an output on the recipe's `grid` would have about {pixels:.2g} "
+            f"pixels; at most {MOST_PIXELS:.0e} are made. Write a coarser `resolution` (in units "
+            "of the CRS), or clip to a smaller area."
+        )
     size = len(spec.encode(document))
     if size > _ENCODED_LIMIT:
         raise CatalogError(

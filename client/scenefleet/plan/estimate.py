@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from scenefleet.catalog import Scene
+from scenefleet.plan.common import common_pixels
 from scenefleet.plan.model import Plan
 from scenefleet.recipe import Recipe
 
@@ -65,9 +66,10 @@ def estimate(plan: Plan, scenes: Sequence[Scene], recipe: Recipe, *, cores: int)
     for document in plan.documents:
         scene = by_id[document.source.collection, document.source.id]
         sizes = [_pixels(scene, band.asset) for band in document.parts[0].bands]
-        largest = max(sizes)
+        largest = common_pixels(document) if document.grid else max(sizes)
         masks = len(document.parts[0].masks)
-        bytes_in += (sum(sizes) * _BAND_BYTES + largest * _MASK_BYTES * masks) * len(document.parts)
+        band_bytes = sum(sizes) * _BAND_BYTES + max(sizes) * _MASK_BYTES * masks
+        bytes_in += band_bytes * len(document.parts)
         stored = _OUT_BYTES * (2 if document.dtype == "float32" else 1)
         bytes_out += largest * stored * len(document.outputs)
         cpu += _CPU_TASK + sum(sizes) * _CPU_BAND + largest * _CPU_INDEX * len(document.outputs)

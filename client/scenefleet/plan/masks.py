@@ -85,6 +85,7 @@ def _numbers(scene: Scene, masking: Masking, raster: MaskRaster, main: bool) -> 
     if not main:
         return ()
     end = 2**raster.bits if raster.holds == "classes" else raster.bits
+    end = end if raster.last is None else raster.last + 1
     if wrong := [number for number in masking.classes if number >= end]:
         raise CatalogError(
             f"Item {scene.id!r} of {scene.collection!r}: {raster.holds} of its mask raster go from "

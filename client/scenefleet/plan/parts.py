@@ -36,11 +36,14 @@ def make_part(
     if check:
         asked = tuple(name for name, (_, one) in found.items() if one.said)
         check = dataclasses.replace(check, bands=asked)
-    if check and mode != "trust":
+    bands = tuple(band for band, _ in found.values())
+    if check and mode == "trust":
+        bands = _one_guess(bands, check)
+    elif check:
         check = _with_look(check, scene, described)
     return spec.Part(
         item=scene.id,
-        bands=tuple(band for band, _ in found.values()),
+        bands=bands,
         masks=_masks(recipe, scene, described),
         check=check,
     )
@@ -62,6 +65,19 @@ def _band(
         rule=radiometry.rule,
     )
     return band, radiometry
+
+
+def _one_guess(bands: tuple[spec.Band, ...], check: spec.OffsetCheck) -> tuple[spec.Band, ...]:
+    """One product carries the offset in all bands or in none; where they differ, in none.
+
+    Who serves a product may have taken it off, while nobody adds it.
+    """
+    if len({band.offset for band in bands if band.name in check.bands}) < 2:
+        return bands
+    return tuple(
+        dataclasses.replace(band, offset=0.0) if band.name in check.bands else band
+        for band in bands
+    )
 
 
 def _masks(recipe: Recipe, scene: Scene, described: CollectionPart | None) -> tuple[spec.Mask, ...]:

@@ -18,6 +18,7 @@ def script_of(process: Process) -> spec.Script | None:
     if stated is None or process.script is None:
         return None
     return spec.Script(
+        name=process.script.file,
         sha256=sha256_of(process.script.text),
         bands=stated.bands,
         overlap=stated.overlap,

@@ -33,6 +33,23 @@ Three differ from the common names that `bands.json` gives: `rededge1` to `reded
 Sentinel-2 catalogues say, and the one broad thermal band `T` is read from `lwir11`, whose
 wavelengths it contains. The radar's polarisations have no common name: theirs in lower case."""
 
+SENTINEL_2: Mapping[str, str] = {
+    "B01": "coastal",
+    "B02": "blue",
+    "B03": "green",
+    "B04": "red",
+    "B05": "rededge1",
+    "B06": "rededge2",
+    "B07": "rededge3",
+    "B08": "nir",
+    "B8A": "nir08",
+    "B09": "nir09",
+    "B10": "cirrus",
+    "B11": "swir16",
+    "B12": "swir22",
+}
+"""Common name by ESA's name of the band, for who writes that in a formula."""
+
 COMMON_NAMES = frozenset(
     {
         *LETTERS.values(),

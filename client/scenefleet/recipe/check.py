@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from scenefleet.recipe import spectral
-from scenefleet.recipe.bands import COMMON_NAMES, LETTERS
+from scenefleet.recipe.bands import COMMON_NAMES, LETTERS, SENTINEL_2
 from scenefleet.recipe.collections import CollectionPart
 from scenefleet.recipe.indices import IndexWish, find_index
 from scenefleet.recipe.part import Place, near
@@ -95,15 +95,35 @@ def constants(process: Process, collections: Collections) -> Problems:
             yield place, f"no index of this recipe uses {name!r}{told}"
 
 
-def described(search: Search, collections: Collections) -> Problems:
-    """A description is of a collection that the recipe searches."""
-    for name in collections:
+def described(search: Search, process: Process, collections: Collections) -> Problems:
+    """A description is of a collection that the recipe searches, and its bands have a use."""
+    used = _used(process)
+    for name, part in collections.items():
+        for band in part.bands:
+            meant = near(band, COMMON_NAMES)
+            if band not in COMMON_NAMES and band not in used and meant != ";":
+                yield (
+                    ("collections", name, "bands", band),
+                    f"{band!r} is no common name, and no output uses it{meant} "
+                    "A band replaces the item's own by its common name.",
+                )
         if name not in search.collections:
             yield (
                 ("collections", name),
                 f"this recipe does not search {name!r}{near(name, search.collections)} "
                 f"`search.collections` has {', '.join(search.collections)}",
             )
+
+
+def _used(process: Process) -> set[str]:
+    """Names of bands that outputs use, constants among them."""
+    names = {*process.bands, *(process.script.header.bands if process.script else ())}
+    for wish in process.indices:
+        if wish.formula is not None:
+            names |= formula.names(formula.parse(wish.formula))
+        else:
+            names |= {*find_index(wish.name).bands}
+    return names
 
 
 def _constants(wish: IndexWish) -> frozenset[str]:
@@ -123,6 +143,8 @@ def _without_value(wish: IndexWish, constants: Mapping[str, float]) -> Iterator[
 
 
 def _unknown(name: str, known: set[str]) -> str:
+    if name.upper() in SENTINEL_2:
+        return f"{name!r} is no common name; write {SENTINEL_2[name.upper()]!r}"
     if name in LETTERS:
         return f"{name!r} is no band; did you mean {LETTERS[name]!r}?"
     if name in spectral.constant_table():

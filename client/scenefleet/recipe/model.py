@@ -103,7 +103,7 @@ class Recipe(Part):
                 *check.stack(self.name, stacked=self.output.stacked),
                 *check.formulas(self.process, self.collections),
                 *check.constants(self.process, self.collections),
-                *check.described(self.search, self.collections),
+                *check.described(self.search, self.process, self.collections),
             ]
         )
         return self

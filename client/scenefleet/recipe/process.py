@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import (
     AfterValidator,
@@ -24,6 +24,10 @@ from scenefleet.recipe.script import ScriptFile
 from scenefleet_task import formula
 
 _OUTPUT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
+_SHOWN = 120
+"""Characters of a formula that a message repeats."""
+_DEGREES = ("EPSG:4326", "EPSG:4258", "EPSG:4269")
+"""The CRS in degrees that are named most."""
 _WKT2 = re.compile(
     r"(PROJCRS|GEOGCRS|GEODCRS|GEOGRAPHICCRS|GEODETICCRS|PROJECTEDCRS|DERIVEDPROJCRS|BOUNDCRS"
     r"|COMPOUNDCRS)\s*\[.*\]",
@@ -79,6 +83,12 @@ class Masking(Part):
     dilate: Annotated[float, Field(ge=0, le=10_000)] = 0
     """Metres by which what is masked grows."""
 
+    @model_validator(mode="after")
+    def _grows_something(self) -> Self:
+        if self.dilate and not self.kinds and not self.classes:
+            raise ValueError("`dilate` grows what is masked, and `kinds: none` masks nothing")
+        return self
+
 
 def _masking(value: object) -> object:
     """`clouds`, `none` or a list of kinds and numbers, as a mapping."""
@@ -106,6 +116,15 @@ class GridPart(Part):
     """x, y in units of the CRS."""
     resampling: Literal["nearest", "bilinear", "cubic", "average"] = "bilinear"
     """For bands; masks are always taken from the nearest pixel."""
+
+    @model_validator(mode="after")
+    def _metres_are_no_degrees(self) -> Self:
+        if self.crs in _DEGREES and self.resolution >= 1:
+            raise ValueError(
+                f"resolution {self.resolution:g} is in degrees, the unit of {self.crs}; "
+                f"{self.resolution:g} m are about {self.resolution / 111_000:.2g}"
+            )
+        return self
 
     @field_validator("crs", mode="before")
     @classmethod
@@ -151,7 +170,8 @@ def _own(value: dict[object, object]) -> IndexWish:
     try:
         formula.parse(text.strip())
     except formula.FormulaError as error:
-        raise ValueError(f"{name}: {text.strip()}: {error}") from None
+        shown = text.strip() if len(text) <= _SHOWN else f"{text.strip()[:_SHOWN]}..."
+        raise ValueError(f"{name}: {shown}: {error}") from None
     return IndexWish(name, text.strip())
 
 

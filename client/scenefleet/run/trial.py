@@ -122,7 +122,7 @@ def _compute(
         file.write_bytes(script.text.encode())
         environment[spec.ENV_SCRIPT] = str(file)
     code_of_end, said = _run(command, environment, place, limit)
-    return _answer(code_of_end, said, document, script)
+    return _answer(code_of_end, said)
 
 
 def _run(
@@ -155,9 +155,7 @@ def _run(
         return code, said.read()
 
 
-def _answer(
-    code: int, said: bytes, document: spec.TaskDocument, script: ScriptPart | None
-) -> dict[str, Any]:
+def _answer(code: int, said: bytes) -> dict[str, Any]:
     """What the task said last: one line of JSON.
 
     Raises:
@@ -170,8 +168,6 @@ def _answer(
     if code == 0:
         return answer
     message = str(answer.get("message"))
-    if script is not None and document.script is not None:
-        message = message.replace(f"the script {document.script.sha256[:12]}", script.file)
     raise TrialError(message)
 
 

@@ -231,22 +231,23 @@ def test_classes_are_no_reflectance(scene):
 
 
 def test_a_product_of_ones_own_from_sentinel2_has_no_offset_to_look_for(scene):
-    one = scene(asset=bands(scale=1, nodata=-1))
+    one = scene(asset=bands(scale=1, nodata=-1, data_type="float32"))
     found = decide(one, "B04")
     assert (*core(found), found.said) == (1, 0, -1, GIVEN, None)
     assert check_of([found], one, "refuse") is None
 
 
 @pytest.mark.parametrize("shift", [0, -1000, None])
-def test_esas_own_numbers_with_another_scale_are_refused(scene, shift):
+@pytest.mark.parametrize("typed", [{"data_type": "uint16"}, {}], ids=["uint16", "untyped"])
+def test_esas_own_numbers_with_another_scale_are_refused(scene, shift, typed):
     told = {"offset": shift} if shift is not None else {}
-    one = scene(asset=bands(scale=1, data_type="uint16", nodata=0, **told))
+    one = scene(asset=bands(scale=1, nodata=0, **typed, **told))
     found = decide(one, "B04")
     assert (found.scale, found.offset, found.said) == (1, shift or 0, None)
     assert found.confidence == "disputed"
     assert check_of([found], one, "trust") is None
     for mode in ("check", "refuse"):
-        with pytest.raises(CatalogError, match=r"has scale 0\.0001, not 1.*_baseline 05\.09"):
+        with pytest.raises(CatalogError, match=r"have scale 0\.0001, not 1.*_baseline 05\.09"):
             check_of([found], one, mode)
     without = decide(scene(baseline=None, asset=bands(scale=1, data_type="uint16")), "B04")
     assert (without.confidence, without.said) == ("certain", None)

@@ -124,7 +124,7 @@ def test_a_task_carries_what_the_node_needs(client: Any) -> None:
 
 
 def test_a_task_with_a_script_gets_its_file_and_its_name(client: Any) -> None:
-    script = spec.Script(sha256="ab" * 32, bands=("red",), overlap=0, seconds=60.0)
+    script = spec.Script(name="x.py", sha256="ab" * 32, bands=("red",), overlap=0, seconds=60.0)
     wanted = job(
         "script",
         files={

@@ -10,7 +10,8 @@ import pytest
 
 from scenefleet.catalog import Scene, from_json, search
 from scenefleet.errors import CatalogError
-from scenefleet.plan import plan
+from scenefleet.plan import estimate, plan
+from scenefleet.plan.common import common_pixels
 from scenefleet.recipe import Recipe, parse
 from scenefleet_task import spec
 
@@ -210,3 +211,39 @@ def test_the_box_of_united_items_goes_the_short_way_round(
     west, south, east, north = document.source.bbox
     assert (west, east) == box
     assert (south, north) == (51, 52)
+
+
+BOX = "{bbox: [5.1, 51.1, 5.2, 51.2]}"
+GRID = "process: {clip: %s, mask: none, grid: {crs: %s, resolution: %s}}"
+
+
+@pytest.mark.parametrize(
+    ("clip", "crs", "resolution", "pixels"),
+    [
+        ("true", "EPSG:32631", 10, 6_980 * 11_120 / 100),  # a tenth of a degree, at 51 degrees
+        ("true", "EPSG:32631", 2, 6_980 * 11_120 / 4),
+        ("false", "EPSG:32631", 100, 69_400 * 111_200 / 10_000),
+        ("true", "EPSG:4326", 0.0001, 1000 * 1000 * 0.628),
+    ],
+)
+def test_the_estimate_knows_a_common_grid(
+    clip: str, crs: str, resolution: float, pixels: float
+) -> None:
+    asked = recipe(GRID % (clip, crs, resolution), BOX)
+    made = plan(asked, [scene()])
+    assert common_pixels(made.documents[0]) == pytest.approx(pixels, rel=0.02)
+    guess = estimate(made, [scene()], asked, cores=2)
+    assert guess.bytes_out == pytest.approx(1.55 * pixels, rel=0.02)
+
+
+def test_a_grid_too_fine_is_refused_before_anything_runs() -> None:
+    with pytest.raises(CatalogError, match=r"about 7\.7e\+11 pixels.*coarser `resolution`"):
+        plan(recipe(GRID % ("true", "EPSG:32631", 0.1), "{bbox: [5, 51, 6, 52]}"), [scene()])
+
+
+def test_trust_takes_one_guess_for_an_item_whose_bands_disagree() -> None:
+    item = scene().to_json()
+    for key, offset in (("B04", 0), ("B08", -0.1)):
+        item["assets"][key]["raster:bands"] = [{"scale": 0.0001, "offset": offset}]
+    made = plan(recipe("process: {radiometry: trust}"), [from_json(item)])
+    assert {band.offset for band in made.documents[0].parts[0].bands} == {0}

@@ -171,6 +171,10 @@ def test_each_entry_of_a_list_is_refused_at_its_own_line() -> None:
         ("{indices: [], bands: []}", ["nothing is left to compute"]),
         (f"{{indices: [ndvi], script: {IN_PLACE}}}", ["process.indices", "keep one"]),
         (f"{{bands: [red], script: {IN_PLACE}}}", ["process.bands", "keep one"]),
+        ("{mask: {kinds: none, dilate: 60}}", ["process.mask", "masks nothing"]),
+        ("{grid: {crs: EPSG:4326, resolution: 20}}", ["process.grid", "in degrees", "0.00018"]),
+        ("{indices: [{a: B08 / B04}]}", ["'B08' is no common name; write 'nir'"]),
+        (f"{{indices: [{{a: {'red + ' * 400}red}}]}}", ["red + red", "...: column"]),
         ("{script: https://host/a.py}", ["process.script", "Python file"]),
         ("{script: a.txt}", ["process.script", "Python file"]),
         (f"{{script: {IN_PLACE}, constants: {{L: 1}}}}", ["process.constants.L", "no index"]),
@@ -259,3 +263,11 @@ def test_the_reasons_of_masks_are_those_that_a_raster_can_tell() -> None:
             refused(text, repr(name))
         else:
             assert recipe(text).collections["mine"].masks[0].bits == {1: name}
+
+
+def test_a_described_band_that_is_misspelt_is_no_silent_gap() -> None:
+    head = "collections: {mine: {bands: {%s: B4}}}\n"
+    message = refused(head % "redd", "collections.mine.bands.redd", "did you mean 'red'?")
+    assert "no output uses it" in message
+    recipe(head % "thermometer")  # of no use here, and nobody's misspelling
+    recipe((head % "redd") + "process: {bands: [redd]}\n")

@@ -1,0 +1,44 @@
+"""How large an output on a common grid will be, told from degrees. Pure arithmetic."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+from scenefleet_task.spec import TaskDocument
+
+MOST_PIXELS = 4e9
+"""Of one output; a task refuses more (`scenefleet_task.target`)."""
+_FINEST = 0.1
+"""A resolution below this is taken for degrees: no satellite's pixel is so small in metres."""
+_DEGREE = 111_195
+"""Metres, on the sphere whose surface is the ellipsoid's."""
+
+
+def common_pixels(document: TaskDocument) -> float:
+    """Pixels of one output: of the area's box, or of the scene's where nothing is clipped.
+
+    Right to some per cent, as boxes turn a little on their way to another CRS; 0 for a document
+    without a common grid.
+    """
+    grid = document.grid
+    if grid is None:
+        return 0.0
+    metres = grid.resolution if grid.resolution >= _FINEST else grid.resolution * _DEGREE
+    boxes = [document.source.bbox] if document.clip is None else list(_boxes(document.clip))
+    return max(1.0, sum(map(_square_metres, boxes)) / metres**2)
+
+
+def _boxes(geometry: dict[str, Any]) -> Iterator[tuple[float, ...]]:
+    """The box of each polygon of an area."""
+    areas: list[Any] = geometry["coordinates"]
+    for rings in areas if geometry["type"] == "MultiPolygon" else [areas]:
+        xs, ys = zip(*(point[:2] for point in rings[0]), strict=True)
+        yield min(xs), min(ys), max(xs), max(ys)
+
+
+def _square_metres(box: tuple[float, ...]) -> float:
+    west, south, east, north = box
+    width = (east - west) % 360 * _DEGREE * math.cos(math.radians((south + north) / 2))
+    return width * (north - south) * _DEGREE
