@@ -45,6 +45,8 @@ ENV_SCRIPT = "SCENEFLEET_SCRIPT"
 SCALE = 0.0001
 """An index is stored as int16 x SCALE: four decimals, which is what published products use."""
 NODATA = -32768
+MOST_PIXELS = 4e9
+"""Of one output on a common grid: refused when planning, and by the task."""
 RESERVED = ("reason", "thumbnail")
 """Names of files that a task writes beside its outputs."""
 

@@ -19,14 +19,13 @@ from scenefleet_task.clip import densify, outline, polygons, project, unwrap
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Floats, Grid
 from scenefleet_task.read import GdalError
-from scenefleet_task.spec import Exit, TargetGrid
+from scenefleet_task.spec import MOST_PIXELS, Exit, TargetGrid
 
 _warp = cast("Any", rasterio.warp)  # rasterio has no types
 _CRS = cast("Any", rasterio).crs.CRS
 
 MAX_SIDE = 200_000
 """Pixels."""
-MAX_PIXELS = 4e9
 _STEPS = 32  # points a side of a scene: the edges between bend by a few metres at most
 _SNAP = 1e-6  # pixels by which an edge may miss the grid and still lie on it
 _LEAP = 100_000.0  # metres between neighbouring points of an outline: there the map is cut
@@ -160,11 +159,11 @@ def _snapped(wanted: TargetGrid, crs: Any, box: Box) -> Grid:  # noqa: ANN401 - 
     if not (math.isfinite(size) and size > 0):
         raise TaskError(Exit.DOCUMENT, f"document.grid.resolution: {size}; it must be above 0")
     sides = (box[2] - box[0]) / size, (box[3] - box[1]) / size
-    if max(sides) > MAX_SIDE or sides[0] * sides[1] > MAX_PIXELS:
+    if max(sides) > MAX_SIDE or sides[0] * sides[1] > MOST_PIXELS:
         raise TaskError(
             Exit.DOCUMENT,
             f"document.grid: {sides[0]:.0f} x {sides[1]:.0f} pixels of {size:g} are too many "
-            f"(at most {MAX_SIDE} a side and {MAX_PIXELS:.0e} in all); choose a coarser "
+            f"(at most {MAX_SIDE} a side and {MOST_PIXELS:.0e} in all); choose a coarser "
             f"resolution, in units of {_text(crs)}, or a smaller area",
         )
     west, bottom = (math.floor((low - at) / size + _SNAP) for low, at in ((box[0], x), (box[1], y)))

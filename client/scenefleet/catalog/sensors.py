@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from scenefleet.catalog.model import Scene
+from scenefleet.recipe.bands import ESA_BANDS
 
 Family = Literal["sentinel-2", "landsat-c2-l2", "hls"]
 
@@ -42,21 +43,7 @@ class Sensor:
 
 SENTINEL_2 = Sensor(
     family="sentinel-2",
-    bands={
-        "coastal": "B01",
-        "blue": "B02",
-        "green": "B03",
-        "red": "B04",
-        "rededge1": "B05",
-        "rededge2": "B06",
-        "rededge3": "B07",
-        "nir": "B08",
-        "nir08": "B8A",
-        "nir09": "B09",
-        "cirrus": "B10",
-        "swir16": "B11",
-        "swir22": "B12",
-    },
+    bands={name: band for band, name in ESA_BANDS.items()},
     stands_in={},
 )
 """Levels 1C and 2A; by common name as Earth Search uses them, which are its keys."""

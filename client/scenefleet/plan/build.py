@@ -9,13 +9,13 @@ from typing import Any, cast
 from scenefleet.catalog import Scene, access, decide, find_band
 from scenefleet.catalog.globe import footprint
 from scenefleet.errors import CatalogError
-from scenefleet.plan.common import MOST_PIXELS, common_pixels
+from scenefleet.plan.common import common_pixels
 from scenefleet.plan.model import LeftOut, Plan
 from scenefleet.plan.outputs import bands_of, outputs
 from scenefleet.plan.parts import make_part
-from scenefleet.plan.scripts import header_of, script_of
 from scenefleet.recipe import CollectionPart, Recipe
 from scenefleet.recipe.area import polygons
+from scenefleet.recipe.script import ScriptPart
 from scenefleet_task import spec
 
 _CARRIED = (
@@ -85,7 +85,7 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
 def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocument:
     described = recipe.collections.get(scene.collection)
     wanted = _outputs(recipe, scene, described)
-    script = script_of(recipe.process)
+    script = _script(recipe.process.script)
     names = script.bands if script else bands_of(wanted)
     document = spec.seal(
         spec.TaskDocument(
@@ -104,11 +104,11 @@ def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocum
             clip=_clip(recipe, scene),
         )
     )
-    if (pixels := common_pixels(document)) > MOST_PIXELS:
+    if (pixels := common_pixels(document)) > spec.MOST_PIXELS:
         raise CatalogError(
             f"Item {scene.id!r}: an output on the recipe's `grid` would have about {pixels:.2g} "
-            f"pixels; at most {MOST_PIXELS:.0e} are made. Write a coarser `resolution` (in units "
-            "of the CRS), or clip to a smaller area."
+            f"pixels; at most {spec.MOST_PIXELS:.0e} are made. Write a coarser `resolution` "
+            "(in units of the CRS), or clip to a smaller area."
         )
     size = len(spec.encode(document))
     if size > _ENCODED_LIMIT:
@@ -122,16 +122,29 @@ def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocum
 def _outputs(
     recipe: Recipe, scene: Scene, described: CollectionPart | None
 ) -> tuple[spec.Output, ...]:
-    if stated := header_of(recipe.process):
+    if script := recipe.process.script:
         return tuple(
             spec.Output(name=name, title=name, formula=None, scale=spec.SCALE)
-            for name in stated.outputs
+            for name in script.header.outputs
         )
 
     def unit(name: str) -> str:
         return decide(scene, find_band(scene, name, described), described).unit
 
     return outputs(recipe, scene, unit)
+
+
+def _script(script: ScriptPart | None) -> spec.Script | None:
+    if script is None:
+        return None
+    stated = script.header
+    return spec.Script(
+        name=script.file,
+        sha256=script.sha256,
+        bands=stated.bands,
+        overlap=stated.overlap,
+        seconds=stated.seconds,
+    )
 
 
 def _grid(recipe: Recipe) -> spec.TargetGrid | None:

@@ -8,8 +8,6 @@ from typing import Any
 
 from scenefleet_task.spec import TaskDocument
 
-MOST_PIXELS = 4e9
-"""Of one output; a task refuses more (`scenefleet_task.target`)."""
 _FINEST = 0.1
 """A resolution below this is taken for degrees: no satellite's pixel is so small in metres."""
 _DEGREE = 111_195

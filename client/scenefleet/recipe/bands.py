@@ -33,7 +33,7 @@ Three differ from the common names that `bands.json` gives: `rededge1` to `reded
 Sentinel-2 catalogues say, and the one broad thermal band `T` is read from `lwir11`, whose
 wavelengths it contains. The radar's polarisations have no common name: theirs in lower case."""
 
-SENTINEL_2: Mapping[str, str] = {
+ESA_BANDS: Mapping[str, str] = {
     "B01": "coastal",
     "B02": "blue",
     "B03": "green",
@@ -48,7 +48,7 @@ SENTINEL_2: Mapping[str, str] = {
     "B11": "swir16",
     "B12": "swir22",
 }
-"""Common name by ESA's name of the band, for who writes that in a formula."""
+"""Common name of each of Sentinel-2's bands, by ESA's name."""
 
 COMMON_NAMES = frozenset(
     {

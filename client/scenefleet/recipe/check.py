@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from scenefleet.recipe import spectral
-from scenefleet.recipe.bands import COMMON_NAMES, LETTERS, SENTINEL_2
+from scenefleet.recipe.bands import COMMON_NAMES, ESA_BANDS, LETTERS
 from scenefleet.recipe.collections import CollectionPart
 from scenefleet.recipe.indices import IndexWish, find_index
 from scenefleet.recipe.part import Place, near
@@ -143,8 +143,8 @@ def _without_value(wish: IndexWish, constants: Mapping[str, float]) -> Iterator[
 
 
 def _unknown(name: str, known: set[str]) -> str:
-    if name.upper() in SENTINEL_2:
-        return f"{name!r} is no common name; write {SENTINEL_2[name.upper()]!r}"
+    if name.upper() in ESA_BANDS:
+        return f"{name!r} is no common name; write {ESA_BANDS[name.upper()]!r}"
     if name in LETTERS:
         return f"{name!r} is no band; did you mean {LETTERS[name]!r}?"
     if name in spectral.constant_table():

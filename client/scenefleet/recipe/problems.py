@@ -76,7 +76,7 @@ def _say(
     return f"{where}: {key}: {given!r} was given: {text}"
 
 
-def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], object]:  # noqa: ANN401
+def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], object]:  # noqa: ANN401 - any YAML value
     """The part of a location that the user wrote, and what stands there.
 
     Pydantic adds names of union members, and keys that a short form stands for.

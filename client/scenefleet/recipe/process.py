@@ -149,6 +149,7 @@ def _wish(value: object) -> IndexWish:
         find_index(value)
         return IndexWish(value)
     if not isinstance(value, dict):
+        # TRY004 below: of a TypeError pydantic would make a crash, not a problem of the recipe
         raise ValueError(f"{value!r} is neither an index's name nor {{name: formula}}")  # noqa: TRY004
     return _own(cast("dict[object, object]", value))
 
@@ -166,6 +167,7 @@ def _own(value: dict[object, object]) -> IndexWish:
             "underscores, at most 40"
         )
     if not isinstance(text, str):
+        # TRY004 below: as above
         raise ValueError(f"{name}: {text!r} is no formula over bands, as (nir - red) / (nir + red)")  # noqa: TRY004
     try:
         formula.parse(text.strip())

@@ -55,11 +55,6 @@ def read_text(path: Path) -> str:
         raise ValueError(f"{str(path)!r} is no text in UTF-8") from None
 
 
-def sha256_of(text: str) -> str:
-    """The hash that names a script in tasks and stores."""
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
 class ScriptPart(Part):
     """A script as a recipe holds it once it is read: nothing beside the recipe is needed."""
 
@@ -74,6 +69,11 @@ class ScriptPart(Part):
         except ValueError as error:
             raise ValueError(f"{self.file}: {error}") from None
         return self
+
+    @property
+    def sha256(self) -> str:
+        """The hash that names the script in tasks and stores."""
+        return hashlib.sha256(self.text.encode()).hexdigest()
 
     @cached_property
     def header(self) -> ScriptHeader:

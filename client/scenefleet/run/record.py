@@ -37,8 +37,7 @@ def create(store: Store, source: RecipeFile, plan: Plan, scenes: Sequence[Scene]
     folder = f"runs/{plan.id}"
     items = (part.to_json() for scene in scenes for part in scene.parts)
     if script := source.recipe.process.script:
-        text = script.text.encode()
-        store.write(f"code/{sha256(text)}.py", text)
+        store.write(f"code/{script.sha256}.py", script.text.encode())
     store.write(f"{folder}/recipe.yaml", resolved(source.recipe).encode())
     store.write(f"{folder}/items.jsonl", _lines(items))
     store.write(f"{folder}/plan.jsonl", _lines(spec.to_json(d) for d in plan.documents))
