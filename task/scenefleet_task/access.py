@@ -6,6 +6,7 @@ fetched on the node, as late as possible, and an address is always signed from i
 
 from __future__ import annotations
 
+import threading
 import time
 import warnings
 from collections.abc import Callable
@@ -70,6 +71,8 @@ class PlanetaryComputer:
 
     clock: Callable[[], float] = time.time
     renewable: bool = True
+    _lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
+    """Sources are opened at once: one of them fetches the token that all use."""
 
     def sign(self, href: str, *, fresh: bool = False) -> Signed:
         """The address with a token that lives `MARGIN` longer, if the service gives such.
@@ -80,7 +83,8 @@ class PlanetaryComputer:
         place = container_of(href)
         if place is None:
             return Signed(href, float("inf"))
-        token = self._token(*place, fresh=fresh)
+        with self._lock:
+            token = self._token(*place, fresh=fresh)
         expires = float(token.expiry.timestamp())
         life = max(expires - self.clock(), 0.0)
         # A token shorter than twice the margin is renewed at half its life, not on every read.

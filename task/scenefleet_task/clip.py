@@ -57,6 +57,18 @@ class Clip:
             transform=Affine(*part.transform),
         )
 
+    def touched(self, side: int) -> NDArray[np.bool_]:
+        """By cell of `side` x `side` pixels of the clip's window, whether the area touches it."""
+        part = self._grid.crop(self.window)
+        shape = -(-part.height // side), -(-part.width // side)
+        a, b, c, d, e, f = part.transform
+        return ~_features.geometry_mask(
+            [{"type": "Polygon", "coordinates": rings} for rings in self._polygons],
+            out_shape=shape,
+            transform=Affine(a * side, b * side, c, d * side, e * side, f),
+            all_touched=True,
+        )
+
 
 def footprint(grid: Grid) -> tuple[dict[str, Any], tuple[float, ...]]:
     """The grid's outline as GeoJSON, and its bbox (west, south, east, north), in degrees.

@@ -7,7 +7,6 @@ the same ground's after it with 1000 more, give equal bits.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,17 +18,6 @@ LIMIT = 32767
 """Highest int16; its negative is the lowest value stored, -32768 being nodata."""
 
 Float32 = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Packed:
-    """Values as a raster stores them."""
-
-    values: NDArray[Any]
-    """Shape (height, width). int16: value / scale, rounded half to even, NODATA where not valid.
-    float32: the value, NaN where not valid."""
-    saturated: int
-    """Valid values beyond int16's range, set to its end."""
 
 
 def shift_of(scale: float, offset: float) -> np.float32:
@@ -50,21 +38,34 @@ def lift(numbers: NDArray[Any], scale: float, offset: float) -> Float32:
     return values
 
 
-def pack(values: Float32, valid: NDArray[np.bool_], dtype: str, scale: float) -> Packed:
-    """What a raster stores: int16 is rounded, limited and never wrapped.
+def pack(values: Float32, valid: NDArray[np.bool_], scale: float, out: NDArray[Any]) -> int:
+    """Fills `out` with what a raster stores: int16 is rounded, limited and never wrapped.
 
     Args:
         values: finite; shape (height, width).
         valid: True where the value is kept.
-        dtype: `int16` or `float32`.
         scale: of the int16 form.
+        out: int16: value / scale, rounded half to even, NODATA where not valid. float32: the
+            value, NaN where not valid.
+
+    Returns:
+        Valid values beyond int16's range, set to its end.
     """
-    if dtype == "float32":
-        return Packed(np.where(valid, values, np.float32(np.nan)), 0)
+    whole = bool(valid.all())
+    if out.dtype == np.float32:
+        np.copyto(out, values)
+        if not whole:
+            out[~valid] = np.nan
+        return 0
     with np.errstate(over="ignore"):  # beyond float32 is beyond int16 as well
         scaled = values * np.float32(1 / scale)
     np.rint(scaled, out=scaled)
-    saturated = int(np.count_nonzero((np.abs(scaled) > LIMIT) & valid))
-    np.clip(scaled, -LIMIT, LIMIT, out=scaled)
-    scaled[~valid] = NODATA
-    return Packed(scaled.astype(np.int16), saturated)
+    saturated = 0
+    if scaled.min() < -LIMIT or scaled.max() > LIMIT:
+        saturated = int(np.count_nonzero((np.abs(scaled) > LIMIT) & valid))
+        np.clip(scaled, -LIMIT, LIMIT, out=scaled)
+    np.copyto(out, scaled, casting="unsafe")
+    if not whole:
+        # the lowest number where not valid, the highest where it is: no branch a pixel
+        np.minimum(out, np.negative(valid.view(np.int8), dtype=np.int16) ^ NODATA, out=out)
+    return saturated

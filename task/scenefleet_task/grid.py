@@ -100,6 +100,12 @@ class _Axis:
             return (self.ratio * (2 * target + 1)) // 2 + self.shift
         return (target + self.shift) // self.ratio
 
+    def targets(self, start: int, stop: int) -> tuple[int, int]:
+        """Target indices that may need any of these cells; at most one too many on a side."""
+        if self.finer:
+            return (start - self.shift) // self.ratio - 1, (stop - self.shift) // self.ratio + 2
+        return start * self.ratio - self.shift, stop * self.ratio - self.shift
+
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
@@ -127,7 +133,16 @@ class Alignment:
             return values
         rows = self.rows.cells(target.row, target.height)
         cols = self.cols.cells(target.col, target.width)
-        return values[np.ix_(rows - rows[0], cols - cols[0])]
+        wide = np.take(values, cols - cols[0], axis=1)
+        return np.take(wide, rows - rows[0], axis=0)
+
+    def target_rows(self, start: int, stop: int) -> tuple[int, int]:
+        """Target rows that may need any of the raster's rows from `start` to `stop`."""
+        return self.rows.targets(start, stop)
+
+    def target_cols(self, start: int, stop: int) -> tuple[int, int]:
+        """Target columns that may need any of the raster's columns from `start` to `stop`."""
+        return self.cols.targets(start, stop)
 
 
 def finest(grids: Sequence[Grid]) -> Grid:

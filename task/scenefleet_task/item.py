@@ -19,12 +19,12 @@ from rasterio.enums import WktVersion
 from scenefleet_task.clip import footprint
 from scenefleet_task.grid import Grid
 from scenefleet_task.offset import Finding
+from scenefleet_task.outputs import COLOURS
 from scenefleet_task.put import media_type
 from scenefleet_task.result import Output
 from scenefleet_task.scene import Made, Rasters
 from scenefleet_task.sources import BandLayer, OpenPart
 from scenefleet_task.spec import NODATA, VERSION, Reason, TaskDocument
-from scenefleet_task.write import COLOURS
 
 _SCHEMAS = "https://stac-extensions.github.io"
 EXTENSIONS = (
@@ -56,7 +56,7 @@ class Put:
     """The files that were put, as the item lists them."""
 
     rasters: Mapping[str, Output]
-    """By name of file without suffix, as `Rasters.files`."""
+    """By name of file without suffix."""
     reason: Output
     thumbnail: Output
 
@@ -179,7 +179,7 @@ def _links(document: TaskDocument) -> list[dict[str, str]]:
 
 
 def _assets(document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, Any]:
-    assets = {name: _raster_asset(name, document, rasters, put) for name in rasters.files}
+    assets = {name: _raster_asset(name, document, rasters, put) for name in put.rasters}
     assets["reason"] = {
         **_file(put.reason),
         "title": "Why a pixel is invalid",
@@ -193,7 +193,7 @@ def _assets(document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, Any
 
 def _raster_asset(name: str, document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, Any]:
     """An output's file; of one band, what is said of the band stands at the asset itself."""
-    made = [one for one in rasters.made if one.file.stem == name]
+    made = [one for one in rasters.made if one.file == name]
     asset = {**_file(put.rasters[name]), "roles": ["data"], "data_type": document.dtype}
     asset["nodata"] = NODATA if document.dtype == "int16" else "nan"
     if not document.stacked:

@@ -5,8 +5,6 @@ Standard library only, but for what the store itself needs.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from scenefleet_task.attempt import Attempt
 from scenefleet_task.put import target_for
 from scenefleet_task.result import Result, to_line
@@ -23,7 +21,5 @@ def keep(attempt: Attempt, setting: Setting, log_text: bytes, result: Result) ->
     if folder is None:
         return
     target = target_for(setting)
-    for name, data in (("log.txt", log_text), ("result.json", to_line(result).encode() + b"\n")):
-        file = Path(attempt.scratch) / f"keep-{name}"
-        file.write_bytes(data)
-        target.put(file, f"{folder}/{name}")
+    target.put(log_text, f"{folder}/log.txt")
+    target.put(to_line(result).encode() + b"\n", f"{folder}/result.json")

@@ -129,12 +129,17 @@ class MaskLayer:
     radius: tuple[float, float]
     """Of the dilation, in rows and columns of the layer's own pixels."""
 
+    @property
+    def margin(self) -> tuple[int, int]:
+        """Own rows and columns around a window that its reasons depend on."""
+        return halo(self.radius)
+
     def reasons(self, window: Window) -> Reasons:
         """Of a window of the target, shape (height, width)."""
         own = self.layer.own(window)
-        wide = grow(own, halo(self.radius), self.layer.grid.whole)
+        wide = grow(own, self.margin, self.layer.grid.whole)
         numbers, missing = self.layer.read_classes(wide)
-        reasons = self.table[numbers]
+        reasons = np.take(self.table, numbers)
         if missing is not None:
             reasons[missing] = Reason.NODATA
         if any(self.radius):

@@ -16,8 +16,8 @@ from scenefleet_task.grid import Grid
 from scenefleet_task.script import Runner, Scene
 from scenefleet_task.spec import Exit, Output, Reason, TaskDocument
 
-ROWS = 32
-"""Rows of arithmetic at a time: float32 temporaries stay in the processor's cache."""
+PIXELS = 65_536
+"""Of arithmetic at a time, in whole rows: float32 temporaries stay in the processor's cache."""
 
 Bands = dict[str, tuple[NDArray[Any], float, float]]
 """By name: numbers, and the scale and offset that make them values."""
@@ -33,6 +33,8 @@ class Maker(Protocol):
     """Makes outputs of bands: formulas or a script."""
 
     overlap: int
+    alone: bool
+    """Whether it must have the process's first thread, and whole rows of the outputs."""
 
     def make(
         self, document: TaskDocument, part: Grid, bands: Bands, reasons: mask.Reasons, here: Here
@@ -63,6 +65,7 @@ class _Formulas:
     """Formulas, a few rows at a time."""
 
     overlap = 0
+    alone = False
 
     def __init__(self, outputs: tuple[Output, ...]) -> None:
         self._program = Program({output.name: output.formula or "" for output in outputs})
@@ -71,14 +74,17 @@ class _Formulas:
         self, document: TaskDocument, part: Grid, bands: Bands, reasons: mask.Reasons, here: Here
     ) -> Iterator[Rows]:
         del document, part, here  # without an overlap, the strip is all that was read
-        for row in range(0, reasons.shape[0], ROWS):
-            rows = slice(row, row + ROWS)
+        count = max(1, PIXELS // reasons.shape[1])
+        for row in range(0, reasons.shape[0], count):
+            rows = slice(row, row + count)
             lifted = {name: compute.lift(n[rows], s, o) for name, (n, s, o) in bands.items()}
             yield rows, self._program.run(lifted)
 
 
 class _Scripted:
-    """A user's script, a strip at a time."""
+    """A user's script, a strip at a time; it is timed by a signal, which only one thread gets."""
+
+    alone = True
 
     def __init__(self, runner: Runner, overlap: int) -> None:
         self._runner, self.overlap = runner, overlap

@@ -97,10 +97,21 @@ def _near(where: NDArray[np.bool_], radius: tuple[float, float]) -> NDArray[np.b
 
 def add(reasons: Reasons, where: NDArray[np.bool_] | None, reason: Reason) -> None:
     """Sets a reason in place where `where` is True and no stronger one is known."""
-    if where is not None:
-        np.minimum(reasons, reason.value, out=reasons, where=where)
+    if where is not None and where.any():
+        # the reason where True and 255 where False, without a branch a pixel
+        np.minimum(reasons, (where.view(np.uint8) - np.uint8(1)) | np.uint8(reason), out=reasons)
 
 
 def settle(reasons: Reasons) -> None:
     """Turns what is still free into VALID, in place."""
-    reasons[reasons == FREE] = Reason.VALID
+    np.multiply(reasons, reasons != FREE, out=reasons)
+
+
+def count(reasons: Reasons) -> dict[Reason, int]:
+    """Pixels by reason, settled."""
+    found = dict.fromkeys(Reason, 0)
+    rest = reasons.size
+    for reason in range(int(reasons.max(initial=0)), 0, -1):
+        found[Reason(reason)] = int(np.count_nonzero(reasons == reason))
+        rest -= found[Reason(reason)]
+    return {**found, Reason.VALID: rest}

@@ -6,16 +6,17 @@ GDAL says "not recognized as a supported file format" of a 404, a 403 and a thro
 
 from __future__ import annotations
 
-import http.client
 import os
 import re
-import urllib.error
-import urllib.request
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from scenefleet_task.redact import redact
 from scenefleet_task.spec import Exit
+
+if TYPE_CHECKING:
+    from urllib.error import HTTPError
 
 TIMEOUT = 30.0
 """Seconds."""
@@ -44,6 +45,11 @@ def probe(place: str, complaint: str, needed: int = 0) -> Finding:
         complaint: what GDAL said; decides where the source looks sound.
         needed: bytes that the file must have for what was asked of it, as far as known.
     """
+    # Imported late, as only a failure needs them, and every task would pay for the import.
+    import http.client
+    import urllib.error
+    import urllib.request
+
     if not place.startswith(("http://", "https://")):
         return _probe_file(Path(place), complaint, needed)
     request = urllib.request.Request(place, headers={"Range": "bytes=0-15"})  # noqa: S310
@@ -113,11 +119,13 @@ def _size(content_range: str | None, length: str | None) -> int | None:
     return int(total) if total and total.isdecimal() else None
 
 
-def _words(error: urllib.error.HTTPError) -> str:
+def _words(error: HTTPError) -> str:
     """A service's own words: Azure answers XML with a code and a message."""
+    from http.client import HTTPException
+
     try:
         text = error.read(2000).decode(errors="replace")
-    except (OSError, http.client.HTTPException):
+    except (OSError, HTTPException):
         return str(error.reason)
     found = re.search(r"<Code>([^<]+)</Code>(?:\s*<Message>([^<\n]+))?", text)
     return redact(": ".join(filter(None, found.groups()))) if found else str(error.reason)

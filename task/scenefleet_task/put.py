@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -28,31 +29,56 @@ class Digest:
     """Bytes."""
     sha256: str
     """Hexadecimal."""
-    md5: bytes
-    """Blob storage keeps it as Content-MD5; nothing relies on it for safety."""
 
 
-class Target(Protocol):
-    """Where files are put."""
+class Upload(Protocol):
+    """A file under way: several streams, of which the order is known at the end."""
 
-    def put(self, file: Path, path: str) -> Digest:
-        """Puts a local file at a path below the store's root, replacing one that is there.
+    def write(self, stream: int, data: bytes) -> None:
+        """Adds to a stream's end.
 
         Raises:
             TaskError: `STORE_FULL`, `STORE_DENIED` or `STORE_UNREACHABLE`.
         """
         ...
 
+    def finish(self, head: bytes, order: Sequence[int]) -> Digest:
+        """Puts the file in its place, replacing one that is there: the head, then the streams.
 
-def digest(file: Path) -> Digest:
-    """Reads a file and digests it."""
-    sha256, md5, size = hashlib.sha256(), hashlib.md5(usedforsecurity=False), 0
-    with file.open("rb") as stream:
-        while chunk := stream.read(CHUNK):
-            sha256.update(chunk)
-            md5.update(chunk)
-            size += len(chunk)
-    return Digest(size, sha256.hexdigest(), md5.digest())
+        Raises:
+            TaskError: as `write`.
+        """
+        ...
+
+    def close(self) -> None:
+        """Lets go of what is held; a file that was not finished leaves nothing behind."""
+        ...
+
+
+class Target(Protocol):
+    """Where files are put."""
+
+    @property
+    def memory(self) -> int:
+        """Bytes that putting takes: a client, and what is on its way."""
+        ...
+
+    def put(self, data: bytes, path: str) -> Digest:
+        """Puts a small file at a path below the store's root, replacing one that is there.
+
+        Raises:
+            TaskError: `STORE_FULL`, `STORE_DENIED` or `STORE_UNREACHABLE`.
+        """
+        ...
+
+    def begin(self, path: str, folder: Path) -> Upload:
+        """Begins a large file; `folder` is the working folder, for what must wait on disk."""
+        ...
+
+
+def digest_of(data: bytes) -> Digest:
+    """Of a small file."""
+    return Digest(len(data), hashlib.sha256(data).hexdigest())
 
 
 def media_type(path: str) -> str:

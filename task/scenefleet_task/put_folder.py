@@ -1,51 +1,100 @@
-"""Puts files into a folder: a temporary name, fsync, rename, and a second reading to verify."""
+"""Puts files into a folder: a temporary name, fsync, a second reading to verify, rename."""
 
 from __future__ import annotations
 
 import contextlib
 import errno
+import glob
+import hashlib
 import os
-import shutil
+import secrets
+import time
+from collections.abc import Iterable, Sequence
+from importlib import import_module
 from pathlib import Path
 
 from scenefleet_task.failure import TaskError
-from scenefleet_task.put import CHUNK, Digest, digest
+from scenefleet_task.put import CHUNK, Digest
 from scenefleet_task.spec import Exit
+from scenefleet_task.spool import Spool
+
+try:  # libdeflate's is ten times as fast; but a log is kept even on an image that lacks it
+    _crc32 = import_module("imagecodecs").deflate_crc32
+except ImportError:
+    _crc32 = import_module("zlib").crc32
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+_STALE = 3600.0
+"""Seconds after which nobody is writing a temporary file any more."""
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
 class FolderTarget:
     """A store that is a folder."""
 
+    memory = 0
+
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def put(self, file: Path, path: str) -> Digest:
-        """Puts a local file; see `put.Target`."""
-        target = self._root / path
-        # The process id keeps two attempts at one task (a lost node's, a retry's) apart.
-        part = target.with_name(f".{target.name}.{os.getpid()}.part")
-        try:
-            wanted = digest(file)
-            target.parent.mkdir(parents=True, exist_ok=True)
-            _copy(file, part)
-            written = digest(part)
+    def put(self, data: bytes, path: str) -> Digest:
+        """Puts a small file; see `put.Target`."""
+        return place([data], self._root / path)
+
+    def begin(self, path: str, folder: Path) -> FolderUpload:
+        """Begins a large file; see `put.Target`."""
+        return FolderUpload(self._root / path, folder)
+
+
+class FolderUpload:
+    """A file under way to a folder; see `put.Upload`."""
+
+    def __init__(self, target: Path, folder: Path) -> None:
+        self._target = target
+        self._spool = Spool(folder, target.name)
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Adds to a stream's end."""
+        self._spool.write(stream, data)
+
+    def finish(self, head: bytes, order: Sequence[int]) -> Digest:
+        """Puts the file in its place."""
+        return place(self._spool.chunks(head, order), self._target)
+
+    def close(self) -> None:
+        """Lets go of the streams."""
+        self._spool.close()
+
+
+def place(chunks: Iterable[bytes], target: Path) -> Digest:
+    """Writes a file under a temporary name, reads it back, and renames it.
+
+    Raises:
+        TaskError: if it cannot be written, or reads back otherwise.
+    """
+    # Letters of its own keep two attempts at one task (a lost node's, a retry's) apart: process ids
+    # do not, where each runs in a container.
+    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _sweep(target)
+        digest, wanted = _write(chunks, part)
+        found = _check(part)
+        if found == wanted:
             part.replace(target)
             _sync_folder(target.parent)
-        except OSError as error:
-            with contextlib.suppress(OSError):  # what could not be written may not be there
-                part.unlink()
-            raise store_error(error, target) from None
-        if written != wanted:
-            target.unlink(missing_ok=True)
-            raise TaskError(
-                Exit.STORE_UNREACHABLE,
-                f"{target} reads back with other bytes than were written ({written.size} of "
-                f"{wanted.size}); it was removed. Check the disk.",
-            )
-        return written
+    except OSError as error:
+        raise store_error(error, target) from None
+    finally:
+        with contextlib.suppress(OSError):  # once renamed, or never written, it is not there
+            part.unlink()
+    if found != wanted:
+        raise TaskError(
+            Exit.STORE_UNREACHABLE,
+            f"{target} reads back with other bytes than were written; it was removed. "
+            "Check the disk.",
+        )
+    return digest
 
 
 def store_error(error: OSError, target: Path) -> TaskError:
@@ -58,11 +107,36 @@ def store_error(error: OSError, target: Path) -> TaskError:
     return TaskError(Exit.STORE_UNREACHABLE, f"{said} Check that the store is there, then retry.")
 
 
-def _copy(file: Path, part: Path) -> None:
-    with file.open("rb") as source, part.open("wb") as target:
-        shutil.copyfileobj(source, target, CHUNK)
-        target.flush()
-        os.fsync(target.fileno())
+def _sweep(target: Path) -> None:
+    """Removes what attempts left that were killed while they wrote this file."""
+    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
+        with contextlib.suppress(OSError):  # another attempt may be just as tidy
+            if part.stat().st_mtime < time.time() - _STALE:
+                part.unlink()
+
+
+def _write(chunks: Iterable[bytes], part: Path) -> tuple[Digest, int]:
+    """The file's digest, and its CRC-32 for `_check`."""
+    sha256, crc, size = hashlib.sha256(), 0, 0
+    with part.open("wb", buffering=0) as file:
+        for chunk in chunks:
+            sha256.update(chunk)
+            crc = _crc32(chunk, crc)
+            size += len(chunk)
+            rest = memoryview(chunk)
+            while rest:  # a raw file may take less than all
+                rest = rest[file.write(rest) :]
+        os.fsync(file.fileno())
+    return Digest(size, sha256.hexdigest()), crc
+
+
+def _check(part: Path) -> int:
+    """The CRC-32 of what is on disk: what a disk or a copy gets wrong is chance, not malice."""
+    crc, buffer = 0, memoryview(bytearray(CHUNK))
+    with part.open("rb", buffering=0) as file:
+        while size := file.readinto(buffer):
+            crc = _crc32(buffer[:size], crc)
+    return crc
 
 
 def _sync_folder(folder: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import logging
 import math
+import threading
 import time
 import warnings
 from collections.abc import Callable, Generator
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -26,10 +28,11 @@ from rasterio.windows import Window as RasterioWindow
 from scenefleet_task.access import Access
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
+from scenefleet_task.layout import Way, layout_of
 from scenefleet_task.log import log
 from scenefleet_task.probe import Finding, probe
 from scenefleet_task.redact import address, redact
-from scenefleet_task.spec import Exit
+from scenefleet_task.spec import Exit, TaskDocument, sources
 
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 _vrt = cast("Any", rasterio.vrt)
@@ -37,6 +40,8 @@ GdalError = cast("type[Exception]", _rasterio._err.CPLE_BaseError)  # noqa: SLF0
 """What GDAL raises where rasterio does not wrap it, such as of two CRS without a way between."""
 BY_BLOCKS = {"GDAL_VRT_WARP_USE_DATASET_RASTERIO": "NO"}
 """Makes GDAL warp the same blocks of 512 x 128 pixels of a view for whatever window."""
+AT_ONCE = 8
+"""Sources that are opened at the same time."""
 _DENIED = Exit.SOURCE_DENIED
 
 
@@ -76,6 +81,7 @@ class Raster:
         self._access = access
         self._clock = clock
         self._views: dict[View, Any] = {}
+        self._lock = threading.Lock()
         self._open()
         crs = self._dataset.crs
         if not crs:
@@ -93,9 +99,22 @@ class Raster:
         """Digital number that means no data, as the header says; may be NaN."""
         self.masked = MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
         """Whether the file has a mask of its own (`read_invalid`)."""
+        self.way = Way(None, "it is resampled to the outputs' grid")
+        """How windows are read; `sources.prepare` decides."""
+        self.tiles: Callable[[Window], NDArray[Any]] | None = None
+        """Reads a window by the file's tiles, while someone has them fetched."""
+
+    def look_at_tiles(self) -> None:
+        """Decides whether windows can be read by tiles: `way`."""
+        self.way = layout_of(self._dataset)
 
     def read(self, window: Window) -> NDArray[Any]:
-        """Digital numbers of a window, shape (height, width), of the file's own dtype."""
+        """Digital numbers of a window, shape (height, width), of the file's own dtype.
+
+        The array must not be written to.
+        """
+        if self.tiles:
+            return self.tiles(window)
         return self._read(window, lambda dataset, part: dataset.read(1, window=part))
 
     def read_invalid(self, window: Window) -> NDArray[np.bool_]:
@@ -129,7 +148,8 @@ class Raster:
         nodata = fallback if self.nodata is None else self.nodata
         invalid = None
         if nodata is not None and not math.isnan(nodata):
-            invalid = values == nodata
+            # as a whole number, so that numpy need not turn them all into floats
+            invalid = values == (int(nodata) if nodata.is_integer() else nodata)
         if self.dtype.kind == "f":
             infinite = ~np.isfinite(values)
             invalid = infinite if invalid is None else invalid | infinite
@@ -145,6 +165,12 @@ class Raster:
         self, window: Window, read: Callable[[Any, Any], Any], source: Window | None = None
     ) -> NDArray[Any]:
         """Reads a window; `source` tells the file's own pixels that it may need, if others."""
+        with self._lock:  # a dataset is one thread's at a time
+            return self._read_alone(window, read, source)
+
+    def _read_alone(
+        self, window: Window, read: Callable[[Any, Any], Any], source: Window | None
+    ) -> NDArray[Any]:
         when = f"reading {window}" + (" of the outputs' grid" if source else "")
         part = RasterioWindow(window.col, window.row, window.width, window.height)  # pyright: ignore[reportCallIssue]
         if self._clock() >= self._signed.renew_at:
@@ -217,13 +243,31 @@ class Raster:
         return int(value) if value else 0
 
 
+def names_of(document: TaskDocument) -> list[Name]:
+    """Every source of a document, each address once."""
+    names: dict[str, Name] = {}
+    for part in document.parts:
+        for source in sources(part):
+            name = Name(item=part.item, asset=source.asset, href=source.href)
+            names.setdefault(source.href, name)
+    return list(names.values())
+
+
 @contextmanager
 def opened(names: list[Name], access: Access) -> Generator[list[Raster]]:
-    """Opens rasters, and closes those that were opened whatever comes."""
-    rasters: list[Raster] = []
+    """Opens rasters, those behind addresses at once, and closes those that were opened.
+
+    Raises:
+        TaskError: of the first that cannot be opened.
+    """
+    far = any(name.href.startswith("http") for name in names)
+    with ThreadPoolExecutor(AT_ONCE if far else 1, thread_name_prefix="open") as pool:
+        opening = [pool.submit(Raster, name, access) for name in names]
+        wait(opening)
+    rasters = [one.result() for one in opening if not one.exception()]
     try:
-        for name in names:
-            rasters.append(Raster(name, access))  # noqa: PERF401 - those opened must be closed
+        for one in opening:
+            one.result()
         yield rasters
     finally:
         for raster in rasters:
@@ -236,8 +280,11 @@ class _Doubts(logging.Handler):
     def __init__(self) -> None:
         super().__init__()
         self.said: list[str] = []
+        self._thread = threading.get_ident()
 
     def emit(self, record: logging.LogRecord) -> None:
+        if record.thread != self._thread:  # another source's
+            return
         text = record.getMessage()
         if "IO error" in text or "Read error" in text:
             self.said.append(text)

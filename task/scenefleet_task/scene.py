@@ -1,4 +1,4 @@
-"""One scene, from open sources to rasters in the working folder, strip by strip.
+"""One scene, from open sources to rasters in the store, block by block.
 
 All outputs of a task share one validity: a pixel is valid where every band that is read has data,
 nothing masks it and every output has a value. So an output is nodata exactly where `reason.tif` is
@@ -7,7 +7,9 @@ not 0.
 
 from __future__ import annotations
 
-from contextlib import ExitStack
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from concurrent.futures import Executor, ThreadPoolExecutor
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,26 +17,29 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenefleet_task import compute, mask
+from scenefleet_task import compute, mask, spec
 from scenefleet_task.access import Access
+from scenefleet_task.blocks import cut, needs_of
+from scenefleet_task.budget import Budget, Shares, shares
+from scenefleet_task.by_tiles import read_ahead, tiled
+from scenefleet_task.cog import Cog, Encoded
 from scenefleet_task.failure import TaskError
-from scenefleet_task.grid import Grid, Window, strips
+from scenefleet_task.grid import Grid, Window
+from scenefleet_task.in_order import in_order
 from scenefleet_task.layer import grow, within
+from scenefleet_task.layout import Way
 from scenefleet_task.log import log
-from scenefleet_task.maker import Bands, Found, Maker, maker_of
-from scenefleet_task.read import opened
-from scenefleet_task.sources import BandLayer, OpenPart, Sources, names_of, prepare
+from scenefleet_task.maker import Found, Maker, maker_of
+from scenefleet_task.outputs import REASON, TILE, Layer, check_space, output_layers, reason_tags
+from scenefleet_task.put import Digest, Upload
+from scenefleet_task.read import AT_ONCE, Name, Raster
+from scenefleet_task.sources import OpenPart, Sources, prepare
 from scenefleet_task.spec import Exit, Output, Reason, TaskDocument
-from scenefleet_task.statistics import Statistics, statistics_of
-from scenefleet_task.write import (
-    REASON,
-    TILE,
-    Draft,
-    check_space,
-    output_layers,
-    reason_tags,
-    unique,
-)
+from scenefleet_task.statistics import Statistics, gather
+from scenefleet_task.united import united
+
+Begin = Callable[[str], Upload]
+"""Begins a file by its name, `ndvi.tif`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,12 +47,15 @@ class Made:
     """One output, written."""
 
     output: Output
-    file: Path
+    file: str
+    """Its file's name without suffix."""
     band: int
     """Its number in the file, from 1."""
     statistics: Statistics
     saturated: int
     """Values beyond int16's range."""
+    small: NDArray[Any]
+    """As stored, in at most `cog.SMALL` pixels a side."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,16 +65,14 @@ class Rasters:
     grid: Grid
     """Of the outputs."""
     made: tuple[Made, ...]
-    reason: Path
+    files: Mapping[str, Digest]
+    """The files that were put, by name without suffix: the outputs', and `reason`."""
     reasons: dict[Reason, int]
     """Pixels by reason; sums to the raster's size."""
     parts: tuple[OpenPart, ...]
     """How the sources' numbers were read; closed by now."""
-
-    @property
-    def files(self) -> dict[str, Path]:
-        """The files of the outputs, by name without suffix, each once."""
-        return {made.file.stem: made.file for made in self.made}
+    read: tuple[tuple[Name, Way], ...]
+    """How every source was read."""
 
     @property
     def valid_percent(self) -> float:
@@ -78,33 +84,39 @@ class Rasters:
 
 def process(
     document: TaskDocument,
+    rasters: Sequence[Raster],
     access: Access,
     folder: Path,
+    begin: Begin,
     *,
     script: Path | None = None,
     only: Window | int | None = None,
+    budget: Budget | None = None,
 ) -> Rasters:
-    """Reads, masks, computes and writes one scene's rasters into `folder`.
+    """Reads, masks, computes and writes one scene's rasters.
 
     Args:
         document: the task.
+        rasters: its sources, opened (`read.names_of`).
         access: signs addresses.
-        folder: the working folder.
+        folder: the working folder, for what waits on disk.
+        begin: begins a file in the store.
         script: the processing script, where the document names one.
         only: a window of the outputs (row 0 and column 0 are theirs) in place of all of them, for
             a trial; or the length of its sides, for one in the middle.
+        budget: memory and threads.
 
     Raises:
         TaskError: with the reason why the scene cannot be processed.
     """
     maker = maker_of(document, script)
-    with opened(names_of(document), access) as rasters:
-        sources = prepare(document, rasters)
-        window = sources.clip.window if sources.clip else sources.grid.whole
-        if only is not None:
-            window = _cut(only, window)
-        log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
-        return _write(document, sources, maker, window, folder)
+    sources = prepare(document, rasters)
+    window = sources.clip.window if sources.clip else sources.grid.whole
+    if only is not None:
+        window = _cut(only, window)
+    log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
+    scene = _Scene(document, sources, maker, window, budget or Budget())
+    return scene.write(rasters, access, folder, begin)
 
 
 def _cut(only: Window | int, window: Window) -> Window:
@@ -123,147 +135,214 @@ def _cut(only: Window | int, window: Window) -> Window:
 
 
 @dataclass(frozen=True, slots=True)
-class _Strip:
-    """A strip's outputs; shape (height, width) each."""
+class _Block:
+    """A block's outputs; shape (height, width) each."""
 
     reasons: mask.Reasons
     values: dict[str, NDArray[Any]]
     saturated: dict[str, int]
 
 
-def _write(
-    document: TaskDocument, sources: Sources, maker: Maker, window: Window, folder: Path
-) -> Rasters:
-    output = sources.grid.crop(window)
-    layers = output_layers(document)
-    check_space(folder, output, layers)
-    counts = dict.fromkeys(Reason, 0)
-    statistics = {o.name: statistics_of(document.dtype) for o in document.outputs}
-    saturated = dict.fromkeys(statistics, 0)
-    places = {o.name: (layer, n) for layer in layers for n, o in enumerate(layer.bands, 1)}
-    with ExitStack() as stack:
-        drafts = {
-            layer.name: stack.enter_context(Draft(layer, output, folder))
-            for layer in (REASON, *layers)
-        }
-        for part in strips(window, TILE):
-            strip = _strip(document, sources, maker, part)
-            place = Window(part.row - window.row, 0, part.height, part.width)
-            drafts[REASON.name].write(strip.reasons, place)
-            valid = strip.reasons == Reason.VALID
-            for name, values in strip.values.items():
-                layer, band = places[name]
-                drafts[layer.name].write(values, place, band)
-                statistics[name].add(values, valid)
-                saturated[name] += strip.saturated[name]
-            for reason, count in unique(strip.reasons).items():
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """A block, computed and encoded."""
+
+    files: dict[str, Encoded]
+    reasons: dict[Reason, int]
+    statistics: dict[str, Sequence[Statistics]]
+    saturated: dict[str, int]
+
+
+class _Scene:
+    """A scene under way."""
+
+    def __init__(
+        self,
+        document: TaskDocument,
+        sources: Sources,
+        maker: Maker,
+        window: Window,
+        budget: Budget,
+    ) -> None:
+        self._document = document
+        self._sources = sources
+        self._maker = maker
+        self._window = window
+        self._budget = budget
+        self._grid = sources.grid.crop(window)
+        self._layers = output_layers(document)
+
+    def write(
+        self, rasters: Sequence[Raster], access: Access, folder: Path, begin: Begin
+    ) -> Rasters:
+        """Computes all blocks and puts the files."""
+        check_space(folder, self._grid, self._layers)
+        with ExitStack() as stack:
+            sources = stack.enter_context(tiled(rasters, access))
+            by_tiles = [raster for raster in rasters if raster.way.layout]
+            spent = self._shares(rasters)
+            wide = spent.tiles
+            blocks = cut(self._window, TILE, wide)
+            needs = needs_of(blocks, self._sources, by_tiles, self._maker.overlap)
+            done = stack.enter_context(read_ahead(by_tiles, sources, needs, spent.ahead))
+            cogs = {layer.name: self._cog(layer, begin, stack) for layer in (REASON, *self._layers)}
+
+            far = [r for r in rasters if r.way.layout is None and r.name.href.startswith("http")]
+            readers = stack.enter_context(ThreadPoolExecutor(AT_ONCE)) if len(far) > 1 else None
+
+            def make(number: int) -> _Done:
+                made = self._make(blocks[number], cogs, readers)
+                done(number)
+                return made
+
+            # closed first of all: no thread may compute once what it reads is closed
+            made = stack.enter_context(closing(in_order(make, len(blocks), spent.threads)))
+            return self._gather(blocks, cogs, made, rasters)
+
+    def _cog(self, layer: Layer, begin: Begin, stack: ExitStack) -> Cog:
+        upload = stack.enter_context(closing(begin(f"{layer.name}.tif")))
+        return Cog(layer, self._grid, self._document.compression, upload)
+
+    def _shares(self, rasters: Sequence[Raster]) -> Shares:
+        """What memory is spent on: a tile of the outputs takes so much of each source."""
+        document, grid = self._document, self._sources.grid
+        outputs = len(document.outputs)
+        stored = 1 + outputs * np.dtype(document.dtype).itemsize
+        read = sum(
+            r.dtype.itemsize * min(1.0, grid.pixel_area / r.grid.pixel_area) for r in rasters
+        )
+        per_pixel = 2 * read + 2.5 * stored + 2  # twice: a source's tiles reach into other blocks
+        if self._maker.alone:
+            per_pixel += 3 * 4 * (len(self._document.parts[0].bands) + outputs)
+        tiles = -(-self._window.width // TILE)
+        wanted = self._budget
+        if self._maker.alone:
+            wanted = Budget(memory=wanted.memory, threads=1)
+        found = shares(
+            wanted,
+            tiles=tiles,
+            block=per_pixel * TILE * TILE,
+            whole=1.5 * stored * TILE * self._window.width,  # rows of overviews that fill up
+            cached=any(raster.way.layout is None for raster in rasters),
+            ahead=any(raster.name.href.startswith("http") for raster in rasters),
+        )
+        if self._maker.alone:
+            return Shares(tiles=tiles, threads=1, ahead=found.ahead)
+        return found
+
+    def _make(self, block: Window, cogs: Mapping[str, Cog], readers: Executor | None) -> _Done:
+        made = _compute(self._document, self._sources, self._maker, block, readers)
+        files = {REASON.name: cogs[REASON.name].encode(made.reasons)}
+        for layer in self._layers:
+            values = [made.values[output.name] for output in layer.bands]
+            whole = values[0] if len(values) == 1 else np.stack(values, axis=-1)
+            files[layer.name] = cogs[layer.name].encode(whole)
+        return _Done(
+            files=files,
+            reasons=mask.count(made.reasons),
+            statistics={name: gather(values) for name, values in made.values.items()},
+            saturated=made.saturated,
+        )
+
+    def _gather(
+        self,
+        blocks: Sequence[Window],
+        cogs: Mapping[str, Cog],
+        made: Iterable[_Done],
+        rasters: Sequence[Raster],
+    ) -> Rasters:
+        """Joins blocks in their order, and puts the files."""
+        document = self._document
+        counts = dict.fromkeys(Reason, 0)
+        whole = document.dtype == "int16"
+        statistics = {o.name: Statistics(whole=whole) for o in document.outputs}
+        saturated = dict.fromkeys(statistics, 0)
+        for block, done in zip(blocks, made, strict=True):
+            for name, encoded in done.files.items():
+                row, col = block.row - self._window.row, block.col - self._window.col
+                cogs[name].append(encoded, row, col)
+            for reason, count in done.reasons.items():
                 counts[reason] += count
-        _check_inside(counts, output)
-        drafts[REASON.name].finish(folder / "reason.tif", [reason_tags()])
-        for layer in layers:
-            tags = [statistics[o.name].tags() for o in layer.bands]
-            drafts[layer.name].finish(folder / f"{layer.name}.tif", tags)
-    return Rasters(
-        grid=output,
-        made=tuple(
-            Made(
-                output=o,
-                file=folder / f"{places[o.name][0].name}.tif",
-                band=places[o.name][1],
-                statistics=statistics[o.name],
-                saturated=saturated[o.name],
-            )
-            for o in document.outputs
-        ),
-        reason=folder / "reason.tif",
-        reasons=counts,
-        parts=sources.parts,
-    )
+            for name, pieces in done.statistics.items():
+                for piece in pieces:
+                    statistics[name].join(piece)
+                saturated[name] += done.saturated[name]
+        _check_inside(counts, self._grid)
+        files: dict[str, Digest] = {}
+        for layer in self._layers:
+            tags = [statistics[output.name].tags() for output in layer.bands]
+            files[layer.name] = cogs[layer.name].finish(tags)
+        files[REASON.name] = cogs[REASON.name].finish([reason_tags()])
+        return Rasters(
+            grid=self._grid,
+            made=tuple(
+                Made(
+                    output=output,
+                    file=layer.name,
+                    band=band,
+                    statistics=statistics[output.name],
+                    saturated=saturated[output.name],
+                    small=cogs[layer.name].small(band),
+                )
+                for layer in self._layers
+                for band, output in enumerate(layer.bands, 1)
+            ),
+            files=files,
+            reasons=counts,
+            parts=self._sources.parts,
+            read=tuple((raster.name, raster.way) for raster in rasters),
+        )
 
 
-def _strip(document: TaskDocument, sources: Sources, maker: Maker, window: Window) -> _Strip:
+def _compute(
+    document: TaskDocument,
+    sources: Sources,
+    maker: Maker,
+    window: Window,
+    readers: Executor | None,
+) -> _Block:
+    """A block's outputs."""
     outside = sources.clip.outside(window) if sources.clip else None
     if outside is not None and outside.all():
-        return _empty(document, window)  # nothing of the strip is inside: nothing is read
+        return _empty(document, window)  # nothing of the block is inside: nothing is read
     wide = grow(window, (maker.overlap, maker.overlap), sources.grid.whole)
-    bands, reasons = _united(sources.parts, wide)
+    bands, reasons = united(sources.parts, wide, readers)
     here = within(window, wide)
-    strip = _empty(document, window)
-    strip.reasons[:] = reasons[here]
-    mask.add(strip.reasons, outside, Reason.OUTSIDE)
+    block = _blank(document, window, reasons[here])
+    mask.add(block.reasons, outside, Reason.OUTSIDE)
     for rows, found in maker.make(document, sources.grid.crop(wide), bands, reasons, here):
-        _settle(document, strip, rows, found)
-    return strip
+        _settle(document, block, rows, found)
+    return block
 
 
-def _settle(document: TaskDocument, strip: _Strip, rows: slice, found: Found) -> None:
-    """Fills rows of the strip: their reasons are final then, and outputs nodata where not valid."""
-    reasons = strip.reasons[rows]
+def _settle(document: TaskDocument, block: _Block, rows: slice, found: Found) -> None:
+    """Fills rows of a block: their reasons are final then, and outputs nodata where not valid."""
+    reasons = block.reasons[rows]
     for _, undefined in found.values():
         mask.add(reasons, undefined, Reason.NO_SIGNAL)
     mask.settle(reasons)
     valid = reasons == Reason.VALID
     for output in document.outputs:
-        packed = compute.pack(found[output.name][0], valid, document.dtype, output.scale)
-        strip.values[output.name][rows] = packed.values
-        strip.saturated[output.name] += packed.saturated
+        out = block.values[output.name][rows]
+        beyond = compute.pack(found[output.name][0], valid, output.scale, out)
+        block.saturated[output.name] += beyond
 
 
-def _empty(document: TaskDocument, window: Window) -> _Strip:
-    """A strip of which nothing is inside."""
+def _empty(document: TaskDocument, window: Window) -> _Block:
+    """A block of which nothing is inside."""
+    reasons = np.full((window.height, window.width), Reason.OUTSIDE, np.uint8)
+    block = _blank(document, window, reasons)
+    fill = spec.NODATA if document.dtype == "int16" else np.nan
+    for values in block.values.values():
+        values.fill(fill)
+    return block
+
+
+def _blank(document: TaskDocument, window: Window, reasons: mask.Reasons) -> _Block:
+    """A block whose values are to be filled."""
     shape = (window.height, window.width)
-    fill = compute.NODATA if document.dtype == "int16" else np.nan
-    values = {o.name: np.full(shape, fill, document.dtype) for o in document.outputs}
-    reasons = np.full(shape, Reason.OUTSIDE, np.uint8)
-    return _Strip(reasons, values, dict.fromkeys(values, 0))
-
-
-def _united(parts: tuple[OpenPart, ...], window: Window) -> tuple[Bands, mask.Reasons]:
-    """Bands and unsettled reasons; where a part has no data, the next one's count."""
-    bands, reasons = _read(parts[0], window)
-    for part in parts[1:]:
-        gaps = reasons == Reason.NODATA
-        if not gaps.any():
-            break
-        more, others = _read(part, window)
-        gaps &= others != Reason.NODATA
-        reasons[gaps] = others[gaps]
-        bands = {name: _fill(bands[name], more[name], gaps) for name in bands}
-    return bands, reasons
-
-
-def _fill(
-    one: tuple[NDArray[Any], float, float],
-    other: tuple[NDArray[Any], float, float],
-    gaps: NDArray[np.bool_],
-) -> tuple[NDArray[Any], float, float]:
-    """One band's numbers with another part's in the gaps.
-
-    Where the two differ in radiometry, as values.
-    """
-    numbers, *radiometry = one
-    if radiometry != list(other[1:]):
-        return np.where(gaps, compute.lift(*other), compute.lift(*one)), 1.0, 0.0
-    return np.where(gaps, other[0], numbers), one[1], one[2]
-
-
-def _read(part: OpenPart, window: Window) -> tuple[Bands, mask.Reasons]:
-    reasons = np.full((window.height, window.width), mask.FREE, np.uint8)
-    bands = {name: _numbers(band, window, reasons) for name, band in part.bands.items()}
-    for layer in part.masks:
-        np.minimum(reasons, layer.reasons(window), out=reasons)
-    return bands, reasons
-
-
-def _numbers(
-    source: BandLayer, window: Window, reasons: mask.Reasons
-) -> tuple[NDArray[Any], float, float]:
-    """A band's digital numbers in the target's pixels; marks its nodata in `reasons`."""
-    layer = source.layer
-    numbers, invalid = layer.read(layer.own(window), source.band.nodata)
-    if invalid is not None:
-        mask.add(reasons, layer.spread(invalid, window), Reason.NODATA)
-    return layer.spread(numbers, window), source.band.scale, source.offset
+    values = {o.name: np.empty(shape, document.dtype) for o in document.outputs}
+    return _Block(np.ascontiguousarray(reasons), values, dict.fromkeys(values, 0))
 
 
 def _check_inside(counts: dict[Reason, int], grid: Grid) -> None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scenefleet_task import spec
+from scenefleet_task.budget import Budget
 from scenefleet_task.failure import TaskError
 from scenefleet_task.spec import Exit
 
@@ -27,6 +28,7 @@ class Setting:
     """The run's id; None (a script author's try) keeps no log in the store."""
     script: Path | None = None
     """The processing script's file, where the task has one."""
+    budget: Budget = field(default_factory=Budget)
 
     def log_folder(self, task: str, attempt: str) -> str | None:
         """Where an attempt's `log.txt` and `result.json` go, below the store's root."""
@@ -58,4 +60,27 @@ def read_setting(environment: Mapping[str, str], store: str | None = None) -> Se
         identity=environment.get(spec.ENV_STORE_IDENTITY) or None,
         run=environment.get(spec.ENV_RUN) or None,
         script=Path(script).absolute() if script else None,
+        budget=read_budget(environment),
     )
+
+
+def read_budget(environment: Mapping[str, str]) -> Budget:
+    """What the computing process may use.
+
+    Raises:
+        TaskError: if memory or threads are no whole number above 0.
+    """
+    usual = Budget()
+    return Budget(
+        memory=_count(environment, spec.ENV_MEMORY, usual.memory),
+        threads=_count(environment, spec.ENV_THREADS, usual.threads),
+    )
+
+
+def _count(environment: Mapping[str, str], name: str, usual: int) -> int:
+    text = environment.get(name)
+    if not text:
+        return usual
+    if not text.isdecimal() or not int(text):
+        raise TaskError(Exit.DOCUMENT, f"{name} is {text!r}; it must be a whole number above 0")
+    return int(text)

@@ -12,8 +12,8 @@ from scenefleet_task.clip import Clip
 from scenefleet_task.grid import Grid, Window, align, finest
 from scenefleet_task.layer import Aligned, Layer, MaskLayer, Resampled, pixel_metres
 from scenefleet_task.log import log
-from scenefleet_task.read import Name, Raster
-from scenefleet_task.spec import Band, Mask, OffsetCheck, Part, TaskDocument, sources
+from scenefleet_task.read import Raster
+from scenefleet_task.spec import Band, Mask, OffsetCheck, Part, TaskDocument
 from scenefleet_task.target import target_grid
 from scenefleet_task.warp import Warped
 
@@ -53,16 +53,6 @@ class Sources:
     """The whole grid that outputs are windows of."""
     parts: tuple[OpenPart, ...]
     clip: Clip | None
-
-
-def names_of(document: TaskDocument) -> list[Name]:
-    """Every source of a document, each address once."""
-    names: dict[str, Name] = {}
-    for part in document.parts:
-        for source in sources(part):
-            name = Name(item=part.item, asset=source.asset, href=source.href)
-            names.setdefault(source.href, name)
-    return list(names.values())
 
 
 def prepare(document: TaskDocument, rasters: Sequence[Raster]) -> Sources:
@@ -119,6 +109,7 @@ class _Place:
         return MaskLayer(Resampled(warped, margin), table, radius)
 
     def _aligned(self, raster: Raster) -> Aligned:
+        raster.look_at_tiles()
         name = raster.name
         names = (str(self.target.name), f"item {name.item}, asset {name.asset}")
         return Aligned(raster, align(self.grid, raster.grid, names))

@@ -14,6 +14,8 @@ The environment a node gets beside it:
 | `SCENEFLEET_STORE_IDENTITY` | the client id of a managed identity, where one is used |
 | `SCENEFLEET_RUN` | the run's id: logs go to `runs/<run>/logs/<task>/<attempt>/` |
 | `SCENEFLEET_SCRIPT` | the processing script's file, where the document names one |
+| `SCENEFLEET_MEMORY` | bytes that the computing process may take; it plans its windows by it |
+| `SCENEFLEET_THREADS` | threads that compute, 1 where it is not set |
 """
 
 from __future__ import annotations
@@ -26,13 +28,14 @@ import re
 import zlib
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from scenefleet_task import formula
-from scenefleet_task.typed import DocumentError, build
+from scenefleet_task.typed import DocumentError, build, plain
 
-VERSION = 2
+VERSION = 3
 """Goes up when the same document would give other pixels, so that every task id changes too."""
 
 ENV_TASK = "SCENEFLEET_TASK"
@@ -41,6 +44,8 @@ ENV_STORE_SAS = "SCENEFLEET_STORE_SAS"
 ENV_STORE_IDENTITY = "SCENEFLEET_STORE_IDENTITY"
 ENV_RUN = "SCENEFLEET_RUN"
 ENV_SCRIPT = "SCENEFLEET_SCRIPT"
+ENV_MEMORY = "SCENEFLEET_MEMORY"
+ENV_THREADS = "SCENEFLEET_THREADS"
 
 SCALE = 0.0001
 """An index is stored as int16 x SCALE: four decimals, which is what published products use."""
@@ -255,6 +260,8 @@ class TaskDocument:
     """Of the outputs."""
     stacked: bool
     """Whether all outputs are bands of one file `<product>.tif`."""
+    compression: Literal["deflate", "zstd"]
+    """Of the outputs' tiles."""
     script: Script | None
     grid: TargetGrid | None
     """None keeps the grid of the scene's finest band."""
@@ -285,16 +292,32 @@ def identify(document: TaskDocument) -> str:
     Hosts and queries of addresses are left out, so that a mirror or another port of a local server
     means the same task; so are the id itself, and what a script's file is called.
     """
-    content = to_json(document)
-    del content["id"]
-    for part in content["parts"]:
-        looked = part["check"]["look"] if part["check"] else ()
-        for reader in (*part["bands"], *part["masks"], *looked):
-            reader["href"] = urlsplit(str(reader["href"])).path
-    content["source"]["href"] = None
-    if content["script"]:
-        content["script"]["name"] = None
-    return hashlib.sha256(dump(content)).hexdigest()[:20]
+    return _identify(plain(document))
+
+
+def _identify(content: dict[str, Any]) -> str:
+    """The id of a document's JSON values, which stay as they are."""
+    parts = [
+        {
+            **part,
+            "bands": _hostless(part["bands"]),
+            "masks": _hostless(part["masks"]),
+            "check": part["check"] and {**part["check"], "look": _hostless(part["check"]["look"])},
+        }
+        for part in content["parts"]
+    ]
+    same = {
+        **content,
+        "parts": parts,
+        "source": {**content["source"], "href": None},
+        "script": content["script"] and {**content["script"], "name": None},
+    }
+    del same["id"]
+    return hashlib.sha256(dump(same)).hexdigest()[:20]
+
+
+def _hostless(readers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{**reader, "href": urlsplit(str(reader["href"])).path} for reader in readers]
 
 
 def seal(document: TaskDocument) -> TaskDocument:
@@ -303,21 +326,43 @@ def seal(document: TaskDocument) -> TaskDocument:
     Raises:
         DocumentError: if a value does not fit its field.
     """
-    typed: TaskDocument = build(TaskDocument, to_json(document), "document")
-    return dataclasses.replace(typed, id=identify(typed))
+    return seal_line(document)[0]
+
+
+def seal_line(document: TaskDocument) -> tuple[TaskDocument, bytes]:
+    """The sealed document and its `line`.
+
+    Raises:
+        DocumentError: if a value does not fit its field.
+    """
+    given = plain(document)
+    source = given["source"]
+    source |= {key: json.loads(dump(source[key])) for key in ("geometry", "properties")}
+    given["clip"] = json.loads(dump(given["clip"]))
+    typed: TaskDocument = build(TaskDocument, given, "document")
+    content = plain(typed)
+    content["id"] = _identify(content)
+    return dataclasses.replace(typed, id=content["id"]), dump(content)
 
 
 def dump(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
     """Canonical JSON: sorted keys, no spaces, UTF-8, no NaN."""
-    text = json.dumps(
-        value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
-    )
-    return text.encode()
+    return _CANONICAL.encode(value).encode()
+
+
+_CANONICAL = json.JSONEncoder(
+    sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
+)
+
+
+def line(document: TaskDocument) -> bytes:
+    """The document as canonical JSON: a line of a plan's file, and what `encode` packs."""
+    return dump(plain(document))
 
 
 def to_json(document: TaskDocument) -> dict[str, Any]:
     """The document as JSON values (tuples become lists)."""
-    return json.loads(dump(dataclasses.asdict(document)))
+    return json.loads(line(document))
 
 
 def from_json(value: Any) -> TaskDocument:  # noqa: ANN401 - any JSON value
@@ -332,9 +377,10 @@ def from_json(value: Any) -> TaskDocument:  # noqa: ANN401 - any JSON value
             f"document.version: {document.version}; this code reads version {VERSION}. "
             "Use the code that the run was made with."
         )
-    if document.id != identify(document):
+    # a line that `seal_line` wrote gives its id as it is, without being written out again
+    if document.id != _identify(value) and document.id != (given := identify(document)):
         raise DocumentError(
-            f"document.id: {document.id}, but its content gives {identify(document)}: "
+            f"document.id: {document.id}, but its content gives {given}: "
             "the document was changed after it was planned. Plan again."
         )
     for where, name in (("folder", document.folder), ("product", document.product)):
@@ -344,9 +390,23 @@ def from_json(value: Any) -> TaskDocument:  # noqa: ANN401 - any JSON value
     return document
 
 
+def trusted(value: Any) -> TaskDocument:  # noqa: ANN401 - any JSON value
+    """Reads a document that `from_json` or `seal` has checked already.
+
+    Raises:
+        DocumentError: if it has not the shape of one.
+    """
+    return build(TaskDocument, value, "document")
+
+
 def encode(document: TaskDocument) -> str:
     """The document as one line for an environment variable: base64 of zlib of canonical JSON."""
-    return base64.urlsafe_b64encode(zlib.compress(dump(to_json(document)), 9)).decode()
+    return encode_line(line(document))
+
+
+def encode_line(text: bytes) -> str:
+    """The same of a document's `line`, as a plan's file holds it."""
+    return base64.urlsafe_b64encode(zlib.compress(text, 9)).decode()
 
 
 def decode(text: str) -> TaskDocument:
@@ -408,20 +468,27 @@ def _check_output(output: Output, bands: set[str], script: Script | None) -> Non
     if script:
         raise DocumentError(f"{where}: it has a formula, and the document a script; one must go")
     try:
-        used = formula.names(formula.parse(output.formula))
+        used = _names_used(output.formula)
     except formula.FormulaError as error:
         raise DocumentError(f"{where}: {error}") from None
     if unknown := sorted(used - bands):
         raise DocumentError(f"{where}: uses band {unknown[0]!r}; there are {sorted(bands)}")
 
 
+@lru_cache(maxsize=256)  # a plan's documents share their formulas
+def _names_used(text: str) -> frozenset[str]:
+    return frozenset(formula.names(formula.parse(text)))
+
+
+_REASONS = frozenset(reason.name.lower() for reason in Reason)
+
+
 def _check_mask(mask: Mask) -> None:
     where = f"document.parts.masks.{mask.asset}"
     if mask.dilate < 0:
         raise DocumentError(f"{where}: dilate is {mask.dilate} m; it must be 0 or more")
-    reasons = {reason.name.lower() for reason in Reason}
     for rule in mask.rules:
-        if rule.reason not in reasons:
+        if rule.reason not in _REASONS:
             raise DocumentError(
-                f"{where}: {rule.value} has reason {rule.reason!r}; one of {sorted(reasons)}"
+                f"{where}: {rule.value} has reason {rule.reason!r}; one of {sorted(_REASONS)}"
             )

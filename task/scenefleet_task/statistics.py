@@ -1,4 +1,4 @@
-"""Statistics of a raster, gathered strip by strip: exact in whole numbers for int16."""
+"""Statistics of a raster, gathered tile by tile: exact in whole numbers for int16."""
 
 from __future__ import annotations
 
@@ -9,11 +9,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from scenefleet_task.outputs import TILE
+from scenefleet_task.spec import NODATA
+
+_AT_ONCE = 32_768
+"""Numbers, of which the float64 copy stays in the processor's cache."""
+
 
 @dataclass(slots=True)
 class Statistics:
     """Of the valid pixels' stored values."""
 
+    whole: bool
+    """Whether values are whole numbers: then sums are exact."""
     pixels: int = 0
     """All pixels, valid or not."""
     count: int = 0
@@ -21,20 +29,28 @@ class Statistics:
     low: float = 0
     high: float = 0
     total: float = 0
+    squares: int = 0
+    """Sum of whole numbers squared."""
+    spread: float = 0
+    """Of reals: sum of squared distances from the mean."""
 
-    def add(self, values: NDArray[Any], valid: NDArray[np.bool_]) -> None:
-        """Takes in a strip: `values` and `valid` have one shape."""
-        self.pixels += values.size
-        kept = values[valid]
-        if not kept.size:
+    def join(self, other: Statistics) -> None:
+        """Takes in those of another piece.
+
+        Reals by Chan, Golub and LeVeque (1983): the order of pieces decides the last digits.
+        """
+        self.pixels += other.pixels
+        if not other.count:
             return
-        low, high = kept.min().item(), kept.max().item()
-        self.low = min(self.low, low) if self.count else low
-        self.high = max(self.high, high) if self.count else high
-        self._gather(kept)
-
-    def _gather(self, kept: NDArray[Any]) -> None:
-        raise NotImplementedError
+        self.low = min(self.low, other.low) if self.count else other.low
+        self.high = max(self.high, other.high) if self.count else other.high
+        self.squares += other.squares
+        self.spread += other.spread
+        if self.count and not self.whole:
+            apart = other.mean - self.mean
+            self.spread += apart**2 * self.count * other.count / (self.count + other.count)
+        self.count += other.count
+        self.total += other.total
 
     @property
     def mean(self) -> float:
@@ -44,7 +60,10 @@ class Statistics:
     @property
     def deviation(self) -> float:
         """Standard deviation of the population, as GDAL's."""
-        raise NotImplementedError
+        if not self.whole:
+            return math.sqrt(self.spread / self.count)
+        variance = self.count * self.squares - int(self.total) ** 2
+        return math.sqrt(variance) / self.count
 
     @property
     def valid_percent(self) -> float:
@@ -78,49 +97,44 @@ class Statistics:
         }
 
 
-@dataclass(slots=True)
-class WholeStatistics(Statistics):
-    """Of int16; 1e9 pixels x 32767^2 is within 64 bits a strip."""
+def gather(values: NDArray[Any]) -> list[Statistics]:
+    """Statistics of an array: of reals tile by tile, so that they do not depend on what a block is.
 
-    squares: int = 0
-
-    def _gather(self, kept: NDArray[Any]) -> None:
-        whole = kept.astype(np.int64)
-        self.count += whole.size
-        self.total += int(whole.sum())
-        self.squares += int(np.dot(whole, whole))
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation of the population, as GDAL's."""
-        variance = self.count * self.squares - int(self.total) ** 2
-        return math.sqrt(variance) / self.count
+    Args:
+        values: int16 with `NODATA`, or float32 with NaN, where a pixel is invalid.
+    """
+    if values.dtype == np.int16:
+        return [_whole(values)]
+    return [_real(values[:, col : col + TILE]) for col in range(0, values.shape[1], TILE)]
 
 
-@dataclass(slots=True)
-class RealStatistics(Statistics):
-    """Of float32, in float64; strips are joined by Chan, Golub and LeVeque (1983)."""
-
-    spread: float = 0
-    """Sum of squared distances from the mean."""
-
-    def _gather(self, kept: NDArray[Any]) -> None:
-        real = kept.astype(np.float64)
-        total, mean = float(real.sum()), float(real.mean())
-        spread = float(np.square(real - mean).sum())
-        if self.count:
-            apart = mean - self.mean
-            spread += apart**2 * self.count * real.size / (self.count + real.size)
-        self.spread += spread
-        self.count += real.size
-        self.total += total
-
-    @property
-    def deviation(self) -> float:
-        """Standard deviation of the population, as GDAL's."""
-        return math.sqrt(self.spread / self.count)
+def _whole(values: NDArray[np.int16]) -> Statistics:
+    """Sums of squares of a few numbers are whole and below 2^53: float64 has them exactly."""
+    flat = values.reshape(-1)
+    found = Statistics(whole=True, pixels=flat.size)
+    low, high, missing = 0xFFFF, NODATA, 0
+    for start in range(0, flat.size, _AT_ONCE):
+        part = flat[start : start + _AT_ONCE]
+        missing += int(np.count_nonzero(part == NODATA))
+        # one less, as if unsigned: the lowest number, NODATA, becomes the highest
+        low = min(low, int((part.view(np.uint16) + np.uint16(0x7FFF)).min()))
+        high = max(high, int(part.max()))
+        real = part.astype(np.float64)
+        found.total += int(real.sum())
+        found.squares += int(np.dot(real, real))
+    found.count = flat.size - missing
+    if found.count:
+        found.low, found.high = low - 0x7FFF, high
+    found.total -= missing * NODATA
+    found.squares -= missing * NODATA**2
+    return found
 
 
-def statistics_of(dtype: str) -> Statistics:
-    """Empty statistics of an `int16` or `float32` raster."""
-    return WholeStatistics() if dtype == "int16" else RealStatistics()
+def _real(values: NDArray[np.float32]) -> Statistics:
+    real = values[~np.isnan(values)].astype(np.float64)
+    found = Statistics(whole=False, pixels=values.size)
+    if real.size:
+        found.count, found.low, found.high = real.size, float(real.min()), float(real.max())
+        found.total = float(real.sum())
+        found.spread = float(np.square(real - found.mean).sum())
+    return found

@@ -14,14 +14,14 @@ import resource
 import shutil
 import signal
 import string
-import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+import traceback
+from collections.abc import Callable, Generator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, NoReturn
 
 from scenefleet_task.attempt import Attempt, conclude, usage_of
 from scenefleet_task.failure import TaskError
@@ -61,27 +61,50 @@ def begin(document: TaskDocument | None, environment: Mapping[str, str]) -> Atte
     )
 
 
-def supervise(attempt: Attempt, arguments: Sequence[str], setting: Setting) -> Result:
-    """Runs the computing process, and gives its result or one that says how it died."""
-    command = [*_ourselves(), "compute", attempt.name, repr(attempt.started), *arguments]
-    with (
-        subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            stdin=subprocess.DEVNULL,
-            env=_child_environment(os.environ),
-        ) as child,
-        _forwarding(child),
-        attempt.log_file.open("wb") as log,
-    ):
-        assert child.stdout
-        _tee(child.stdout, log)
-        code = child.wait()
+def supervise(attempt: Attempt, compute: Callable[[], int], setting: Setting) -> Result:
+    """Runs the computing process, and gives its result or one that says how it died.
+
+    The process is a fork of this one, which has read the document already and is otherwise small:
+    no second start of Python. GDAL and numpy are loaded there only.
+
+    Args:
+        attempt: begun.
+        compute: what the process does; its value is the exit code.
+        setting: where logs go, and memory.
+    """
+    output, end_of_child = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(output)
+        _become(end_of_child, compute, setting)
+    os.close(end_of_child)
+    with _forwarding(child), os.fdopen(output, "rb") as said, attempt.log_file.open("wb") as log:
+        _tee(said, log)
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     result = _result_of(attempt, code)
     if not attempt.kept_mark.exists():
         keep_or_say(attempt, setting, attempt.log_file.read_bytes(), result)
     return result
+
+
+def _become(output: int, compute: Callable[[], int], setting: Setting) -> NoReturn:
+    """The computing process, from its beginning to its end."""
+    code = Exit.INTERNAL.value
+    try:
+        for stream in (1, 2):
+            os.dup2(output, stream)
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        # A read that blocks in GDAL would sit on Python's own handler until it is over.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        apply_settings(os.environ, setting.budget.memory)  # before rasterio and numpy are imported
+        code = compute()
+    except BaseException:  # noqa: BLE001 - nothing of the parent's may run here
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
+        os._exit(code)
 
 
 def fail(attempt: Attempt, error: TaskError, setting: Setting | None) -> Result:
@@ -123,24 +146,6 @@ def _result_of(attempt: Attempt, code: int) -> Result:
     return conclude(attempt, Exit.INTERNAL, text, usage)
 
 
-def _ourselves() -> list[str]:
-    """How to start this program again: the zipapp that it runs from, or the package."""
-    archive = Path(__file__).parent.parent
-    if archive.is_file():
-        return [sys.executable, str(archive)]
-    return [sys.executable, "-m", "scenefleet_task"]
-
-
-def _child_environment(environment: Mapping[str, str]) -> dict[str, str]:
-    child = dict(environment)
-    apply_settings(child)  # before rasterio and numpy are imported
-    package = Path(__file__).parent.parent
-    if not package.is_file():
-        paths = [str(package), *filter(None, [child.get("PYTHONPATH")])]
-        child["PYTHONPATH"] = os.pathsep.join(paths)
-    return child
-
-
 def _tee(source: IO[bytes], log: IO[bytes]) -> None:
     for line in source:
         clean = redact(line.decode(errors="replace"))
@@ -150,11 +155,11 @@ def _tee(source: IO[bytes], log: IO[bytes]) -> None:
 
 
 @contextlib.contextmanager
-def _forwarding(child: subprocess.Popen[bytes]) -> Generator[None]:
+def _forwarding(child: int) -> Generator[None]:
     """Passes SIGTERM and SIGINT on to the child, whose end then tells the rest."""
 
     def forward(number: int, _frame: FrameType | None) -> None:
-        child.send_signal(number)
+        os.kill(child, number)
 
     before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
     try:

@@ -4,17 +4,12 @@ from __future__ import annotations
 
 import struct
 import zlib
-from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
-from rasterio.enums import Resampling
 
-from scenefleet_task.spec import Output
-
-_rasterio = cast("Any", rasterio)  # rasterio has no types
+from scenefleet_task.spec import NODATA, Output
 
 SIDE = 512
 """Pixels of the longer side at most."""
@@ -31,25 +26,42 @@ RAMP = (
 _LAND = 0.9
 
 
-def write_picture(raster: Path, target: Path, output: Output, band: int = 1) -> None:
-    """Draws a band of a written raster; invalid pixels are transparent.
+def picture(stored: NDArray[Any], output: Output) -> bytes:
+    """A PNG of an output; invalid pixels are transparent.
 
     An index within -1 and 1 has the colours of `RAMP`; what goes beyond, a plain band, and what a
     script made are spread over the ramp's land colours, from the 2nd to the 98th percentile.
 
     Args:
-        raster: with all its tags.
-        target: the PNG.
-        output: what the band holds.
-        band: its number in the raster, from 1.
+        stored: shape (height, width), int16 with `NODATA` or float32 with NaN, as the raster has
+            it, perhaps in fewer pixels.
+        output: what it is.
     """
     index = output.formula is not None and not output.formula.isidentifier()
-    with _rasterio.open(raster) as dataset:
-        shrink = max(dataset.width, dataset.height, SIDE) / SIDE
-        shape = (max(1, round(dataset.height / shrink)), max(1, round(dataset.width / shrink)))
-        stored = dataset.read(band, out_shape=shape, resampling=Resampling.average, masked=True)
-        values = stored.astype(np.float64).filled(np.nan) * dataset.scales[band - 1]
-    target.write_bytes(png(colour(values, stretch=not index)))
+    whole = stored.dtype == np.int16
+    values = stored.astype(np.float64)
+    if whole:
+        values[stored == NODATA] = np.nan
+        values *= output.scale
+    return png(colour(shrunk(values), stretch=not index))
+
+
+def shrunk(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """In at most `SIDE` pixels a side: each is the mean of the valid ones that fall to it."""
+    shrink = max(1.0, max(values.shape) / SIDE)
+    if shrink == 1:
+        return values
+    height, width = (max(1, round(n / shrink)) for n in values.shape)
+    rows = np.arange(height) * values.shape[0] // height
+    cols = np.arange(width) * values.shape[1] // width
+    known = np.isfinite(values)
+
+    def sums(of: NDArray[Any]) -> NDArray[np.float64]:
+        return np.add.reduceat(np.add.reduceat(of.astype(np.float64), rows, 0), cols, 1)
+
+    counts = sums(known)
+    totals = sums(np.where(known, values, 0.0))
+    return np.where(counts > 0, totals / np.maximum(counts, 1), np.nan)
 
 
 def colour(values: NDArray[np.float64], *, stretch: bool = False) -> NDArray[np.uint8]:
@@ -74,7 +86,7 @@ def png(pixels: NDArray[np.uint8]) -> bytes:
     height, width, _ = pixels.shape
     rows = np.concatenate([np.zeros((height, 1), np.uint8), pixels.reshape(height, -1)], axis=1)
     header = struct.pack(">IIBBBBB", width, height, 8, 6, 0, 0, 0)
-    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 9)), (b"IEND", b""))
+    chunks = ((b"IHDR", header), (b"IDAT", zlib.compress(rows.tobytes(), 6)), (b"IEND", b""))
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(kind, data) for kind, data in chunks)
 
 

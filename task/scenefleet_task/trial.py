@@ -9,11 +9,15 @@ from __future__ import annotations
 import json
 import time
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
+from scenefleet_task.budget import Budget
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
 from scenefleet_task.spec import Exit, TaskDocument
+
+if TYPE_CHECKING:
+    from scenefleet_task.scene import Made
 
 SIDE = 512
 """Pixels along a side of the window that is tried where none is named: the middle of the scene."""
@@ -38,7 +42,11 @@ def parse_window(text: str) -> Window:
 
 
 def attempt(
-    document: TaskDocument, window: Window | None, folder: Path, script: Path | None
+    document: TaskDocument,
+    window: Window | None,
+    folder: Path,
+    script: Path | None,
+    budget: Budget | None = None,
 ) -> dict[str, Any]:
     """Computes a window and writes `<file>.tif` and `<output>.png`; gives what came out.
 
@@ -47,6 +55,7 @@ def attempt(
         window: of the outputs; None takes `SIDE` pixels in the middle.
         folder: where files go; made where it is missing.
         script: the processing script, where the document names one.
+        budget: memory and threads.
 
     Raises:
         TaskError: as `scene.process`.
@@ -54,16 +63,25 @@ def attempt(
     import rasterio
 
     from scenefleet_task.access import access_for
+    from scenefleet_task.put_folder import FolderTarget
+    from scenefleet_task.read import names_of, opened
     from scenefleet_task.scene import process
-    from scenefleet_task.thumbnail import write_picture
 
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
-    with cast("Any", rasterio).Env():
+    target = FolderTarget(folder)
+    access = access_for(document.access)
+    with cast("Any", rasterio).Env(), opened(names_of(document), access) as sources:
         rasters = process(
-            document, access_for(document.access), folder, script=script, only=window or SIDE
+            document,
+            sources,
+            access,
+            folder,
+            lambda name: target.begin(name, folder),
+            script=script,
+            only=window or SIDE,
+            budget=budget,
         )
-        outputs = [_output(made, folder, write_picture) for made in rasters.made]
     return {
         "task": document.id,
         "item": document.source.id,
@@ -72,18 +90,24 @@ def attempt(
         "transform": list(rasters.grid.transform),
         "valid_percent": rasters.valid_percent,
         "reasons": {r.name.lower(): count for r, count in rasters.reasons.items() if count},
-        "reason": str(rasters.reason),
-        "outputs": outputs,
+        "read": [
+            {"item": name.item, "asset": name.asset, "way": way.name, "why": way.why}
+            for name, way in rasters.read
+        ],
+        "reason": str(folder / "reason.tif"),
+        "outputs": [_output(made, folder) for made in rasters.made],
     }
 
 
-def _output(made: Any, folder: Path, write_picture: Any) -> dict[str, Any]:  # noqa: ANN401
-    picture = folder / f"{made.output.name}.png"
-    write_picture(made.file, picture, made.output, made.band)
+def _output(made: Made, folder: Path) -> dict[str, Any]:
+    from scenefleet_task.thumbnail import picture
+
+    drawn = folder / f"{made.output.name}.png"
+    drawn.write_bytes(picture(made.small, made.output))
     return {
         "name": made.output.name,
-        "file": str(made.file),
-        "picture": str(picture),
+        "file": str(folder / f"{made.file}.tif"),
+        "picture": str(drawn),
         "scale": made.output.scale,
         "saturated": made.saturated,
         **made.statistics.to_stac(),

@@ -8,7 +8,7 @@ from __future__ import annotations
 import resource
 import traceback
 from pathlib import Path
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet_task import spec
 from scenefleet_task.attempt import Attempt, Findings, conclude, usage_of
@@ -18,6 +18,12 @@ from scenefleet_task.log import log, start_log
 from scenefleet_task.result import Output, to_line
 from scenefleet_task.setting import Setting
 from scenefleet_task.spec import Exit, TaskDocument
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from scenefleet_task.access import Access
+    from scenefleet_task.read import Raster
 
 
 def work(document: TaskDocument, attempt: Attempt, setting: Setting) -> int:
@@ -59,33 +65,57 @@ def _do(document: TaskDocument, folder: Path, setting: Setting) -> Findings:
     import rasterio
 
     from scenefleet_task.access import access_for
+    from scenefleet_task.read import names_of, opened
+
+    access = access_for(document.access)
+    with (
+        cast("Any", rasterio).Env(),  # sends what GDAL complains of to the log, not to the screen
+        opened(names_of(document), access) as sources,
+    ):
+        return _compute(document, sources, access, folder, setting)
+
+
+def _compute(
+    document: TaskDocument,
+    sources: Sequence[Raster],
+    access: Access,
+    folder: Path,
+    setting: Setting,
+) -> Findings:
+    # Imported when the sources answer: who starts many tasks waits for less before the first read.
     from scenefleet_task.item import Put, make_item
-    from scenefleet_task.put import Target, target_for
+    from scenefleet_task.put import Digest, Upload, target_for
     from scenefleet_task.scene import process
-    from scenefleet_task.thumbnail import write_picture
+    from scenefleet_task.thumbnail import picture
 
     target = target_for(setting)
-    picture = folder / "thumbnail.png"
-    with cast("Any", rasterio).Env():  # sends what GDAL complains of to the log, not to the screen
-        rasters = process(document, access_for(document.access), folder, script=setting.script)
-        write_picture(rasters.made[0].file, picture, rasters.made[0].output)
     root = f"products/{document.product}/{document.folder}"
 
-    def put(name: str, file: Path, to: Target = target) -> Output:
-        path = f"{root}/{file.name}"
-        digest = to.put(file, path)
-        file.unlink()
+    def begin(name: str) -> Upload:
+        return target.begin(f"{root}/{name}", folder)
+
+    def output(name: str, file: str, digest: Digest) -> Output:
+        path = f"{root}/{file}"
         log.info("put %s, %.1f MB", path, digest.size / 1e6)
         return Output(name=name, path=path, size=digest.size, sha256=digest.sha256)
 
-    outputs = Put(
-        rasters={name: put(name, file) for name, file in rasters.files.items()},
-        reason=put("reason", rasters.reason),
-        thumbnail=put("thumbnail", picture),
+    budget = setting.budget.less(target.memory)
+    rasters = process(
+        document, sources, access, folder, begin, script=setting.script, budget=budget
     )
-    item = folder / f"{document.folder}.json"
-    item.write_bytes(spec.dump(make_item(document, rasters, outputs)))
-    put("item", item)  # last: an item that is there says that all the rest is
+    first = rasters.made[0]
+    thumbnail = target.put(picture(first.small, first.output), f"{root}/thumbnail.png")
+    put = {name: output(name, f"{name}.tif", digest) for name, digest in rasters.files.items()}
+    outputs = Put(
+        reason=put.pop("reason"),
+        rasters=put,
+        thumbnail=output("thumbnail", "thumbnail.png", thumbnail),
+    )
+    # last: an item that is there says that all the rest is
+    item = f"{document.folder}.json"
+    output(
+        "item", item, target.put(spec.dump(make_item(document, rasters, outputs)), f"{root}/{item}")
+    )
     return Findings(
         valid_percent=rasters.valid_percent,
         reasons={reason.name.lower(): count for reason, count in rasters.reasons.items()},

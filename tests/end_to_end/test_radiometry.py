@@ -25,8 +25,8 @@ from scenefleet.plan import Plan, plan
 from scenefleet.recipe import parse
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
-from scenefleet_task.scene import process
 from scenefleet_task.spec import Exit, TaskDocument
+from to_folder import process
 
 Need = Callable[[str], Path]
 Json = dict[str, Any]

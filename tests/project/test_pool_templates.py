@@ -10,6 +10,9 @@ import pytest
 import tree_sitter
 import tree_sitter_bicep
 
+from scenefleet.fleet.machine import vm_machine
+from scenefleet.fleet.slots import slots_of
+from scenefleet.recipe import Resources
 from scenefleet.settings import AzureSettings
 
 FOLDER = Path(__file__).resolve().parents[2] / "pool_templates"
@@ -86,7 +89,9 @@ def test_a_template_is_a_good_pool(path):
     assert machine["osDisk"]["ephemeralOSDiskSettings"] == {"placement": "CacheDisk"}
     assert re.fullmatch(r"STANDARD_[DE]\d+A?DS_V[56]", template["vmSize"]), "needs a cache disk"
     assert template["interNodeCommunication"] == "Disabled"
-    assert template["taskSlotsPerNode"] <= 16, "16 GB of memory, 900 MB a task at most"
+    node, most = vm_machine(template["vmSize"]), template["taskSlotsPerNode"]
+    assert node.memory, "the client could not tell how many tasks fit"
+    assert slots_of(node, Resources(), most=most).count == most
     assert "samplePercent < 70 ?" in formula
     assert "$NodeDeallocationOption = taskcompletion;" in formula
     assert scale["evaluationInterval"] == "PT5M"
@@ -132,6 +137,13 @@ def test_bicep_lowers_the_cap_that_the_templates_have():
     (line,) = re.findall(r"'(maxNodes = \d+;)'", main)
     for path in TEMPLATES:
         assert line in _template(path)["scaleSettings"]["autoScale"]["formula"].splitlines()
+
+
+def test_bicep_never_raises_the_tasks_on_a_node():
+    main = (FOLDER / "main.bicep").read_text(encoding="utf-8")
+    assert "taskSlotsPerNode: min(taskSlots, template.properties.taskSlotsPerNode)" in main
+    (given,) = re.findall(r"^param taskSlots int = (\d+)$", main, re.MULTILINE)
+    assert {_template(path)["taskSlotsPerNode"] for path in TEMPLATES} == {int(given)}
 
 
 def test_bicep_gives_pools_the_names_that_the_client_looks_for():

@@ -25,6 +25,7 @@ import range_server as servers
 from scenefleet_task.gdal_settings import SETTINGS
 from scenefleet_task.result import Result, from_line
 from scenefleet_task.spec import (
+    VERSION,
     Band,
     Mask,
     MaskRule,
@@ -113,8 +114,9 @@ class Kit:
         masks = (Mask(asset="SCL", href=str(mask), rules=rules, dilate=0.0),) if mask else ()
         part = Part(item=item, bands=bands, masks=masks, check=None)
         document = TaskDocument(
-            version=2, id="", product="ndvi-test", folder=safe_name(item), source=source,
+            version=VERSION, id="", product="ndvi-test", folder=safe_name(item), source=source,
             access="none", parts=(part,), outputs=(Kit.NDVI,), dtype="int16", stacked=False,
+            compression="deflate",
             script=None, grid=None, clip=None,
         )  # fmt: skip
         return seal(replace(document, **changes))
@@ -176,7 +178,7 @@ def kit() -> type[Kit]:
 @pytest.fixture(autouse=True)
 def gdal_settings(monkeypatch: pytest.MonkeyPatch) -> None:
     """GDAL as a node has it, but for impatience between retries."""
-    for name, value in {**SETTINGS, "GDAL_HTTP_RETRY_DELAY": "0.01"}.items():
+    for name, value in {**SETTINGS, "GDAL_CACHEMAX": "96", "GDAL_HTTP_RETRY_DELAY": "0.01"}.items():
         monkeypatch.setenv(name, value)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from scenefleet_task.access import Unsigned
-from scenefleet_task.scene import Rasters, process
 from scenefleet_task.spec import NODATA, Mask, MaskRule, Output, Part, Reason, TaskDocument
+from to_folder import InFolder, process
 
 QA_PIXEL = {
     1: "nodata", 2: "cloud", 4: "cloud", 8: "cloud", 16: "shadow", 32: "snow"
@@ -45,7 +45,7 @@ def planned(kit: Any, bands: tuple[Any, ...], mask: Mask, *formulas: str) -> Tas
     return kit.document(bands, parts=(part,), outputs=outputs)
 
 
-def done(kit: Any, document: TaskDocument, folder: Path) -> tuple[Rasters, list[Any], np.ndarray]:
+def done(kit: Any, document: TaskDocument, folder: Path) -> tuple[InFolder, list[Any], np.ndarray]:
     folder.mkdir(exist_ok=True)
     rasters = process(document, Unsigned(), folder)
     return rasters, [kit.read(made.file) for made in rasters.made], kit.read(rasters.reason)

@@ -16,8 +16,13 @@ LANDSAT = (2.75e-05, -0.2)
 NDVI = Program({"i": "(a - b) / (a + b)"})
 
 
-def pack(values: np.ndarray, valid: np.ndarray) -> compute.Packed:
-    return compute.pack(values, valid, "int16", 1e-4)
+def pack(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
+    return packed(values, valid)[0]
+
+
+def packed(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, int]:
+    out = np.empty(values.shape, np.int16)
+    return out, compute.pack(values, valid, 1e-4, out)
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -30,7 +35,7 @@ def index(a: Any, b: Any, rules: tuple[tuple[float, float], tuple[float, float]]
         for n, rule in zip((a, b), rules, strict=True)
     )
     value, undefined = difference(first, second)
-    return pack(value, ~undefined).values
+    return pack(value, ~undefined)
 
 
 def exact(a: Any, b: Any, rules: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
@@ -71,9 +76,9 @@ def test_values_beyond_int16_stop_at_its_ends_and_are_counted() -> None:
     numbers = np.array([[1301, 700, 2000]], np.uint16), np.array([[700, 1301, 1500]], np.uint16)
     a, b = (compute.lift(n, *S2_NEW) for n in numbers)
     value, undefined = difference(a, b)
-    packed = pack(value, ~undefined)
-    assert packed.values.tolist() == [[32767, -32767, 3333]]
-    assert packed.saturated == 2
+    values, saturated = packed(value, ~undefined)
+    assert values.tolist() == [[32767, -32767, 3333]]
+    assert saturated == 2
 
 
 def test_a_zero_denominator_has_no_value() -> None:
@@ -81,7 +86,7 @@ def test_a_zero_denominator_has_no_value() -> None:
     b = compute.lift(np.array([[1000, 1100, 1100]], np.uint16), *S2_NEW)
     value, undefined = difference(a, b)
     assert undefined.tolist() == [[True, True, False]]
-    assert pack(value, ~undefined).values.tolist() == [[-32768, -32768, 0]]
+    assert pack(value, ~undefined).tolist() == [[-32768, -32768, 0]]
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
@@ -89,7 +94,7 @@ def test_what_is_not_finite_never_reaches_the_cast(bad: float) -> None:
     a = np.array([[bad, 0.5]], np.float32)
     value, undefined = difference(a, np.array([[bad, 0.25]], np.float32))
     assert np.isfinite(value).all()
-    assert pack(value, ~undefined).values.tolist() == [[-32768, 3333]]
+    assert pack(value, ~undefined).tolist() == [[-32768, 3333]]
 
 
 def test_offset_in_digital_numbers_is_whole_where_it_should_be() -> None:

@@ -60,7 +60,8 @@ def value(node: Node) -> float:
     if node.function in PYTHON:
         return float(PYTHON[node.function](*operands))
     scope = {"a": operands[0], "b": operands[1]}
-    return float(eval(f"a {node.function} b", {}, scope))  # noqa: S307 - our own text
+    # a comparison's value stays a bool: its negative is a whole number, without -0, to both
+    return eval(f"a {node.function} b", {}, scope)  # noqa: S307 - our own text
 
 
 def shape(node: Node) -> object:

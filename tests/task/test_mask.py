@@ -18,8 +18,8 @@ from scenefleet_task import mask
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
-from scenefleet_task.scene import process
 from scenefleet_task.spec import Exit, Mask, MaskRule, Reason, TargetGrid, seal
+from to_folder import process
 
 
 def masking(*classes: tuple[int, str]) -> Mask:

@@ -15,8 +15,8 @@ from rio_cogeo import cog_validate
 from scenefleet_task.access import Unsigned
 from scenefleet_task.item import Put, make_item
 from scenefleet_task.result import Output as PutFile
-from scenefleet_task.scene import process
 from scenefleet_task.spec import Output, TaskDocument, from_json, to_json
+from to_folder import process
 
 FORMULAS = {
     "ndvi": "(nir - red) / (nir + red)",
@@ -65,7 +65,7 @@ def test_every_month_of_a_year_is_written_and_its_gaps_are_marked(
             check_statistics(made, reason == 0, month in EMPTY)
         put = PutFile(name="x", path="x.tif", size=1, sha256="0" * 64)
         files = dict.fromkeys(rasters.files, put)
-        item = make_item(document, rasters, Put(rasters=files, reason=put, thumbnail=put))
+        item = make_item(document, rasters.rasters, Put(rasters=files, reason=put, thumbnail=put))
         json.dumps(item, allow_nan=False)
         if month in EMPTY:
             assert rasters.valid_percent == 0

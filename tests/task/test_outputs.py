@@ -16,7 +16,6 @@ from rio_cogeo import cog_validate
 from scenefleet_task.access import Unsigned
 from scenefleet_task.item import Put, make_item
 from scenefleet_task.result import Output as PutFile
-from scenefleet_task.scene import Rasters, process
 from scenefleet_task.spec import (
     NODATA,
     RESERVED,
@@ -29,7 +28,8 @@ from scenefleet_task.spec import (
     seal,
     to_json,
 )
-from scenefleet_task.thumbnail import write_picture
+from scenefleet_task.thumbnail import picture
+from to_folder import InFolder, process
 
 SHAPE = (1100, 530)
 NDVI = Output(name="ndvi", title="NDVI", formula="(nir - red) / (nir + red)", scale=1e-4)
@@ -71,15 +71,15 @@ def document_of(kit: Any, bands: tuple[Any, ...], **changes: Any) -> TaskDocumen
     return kit.document(bands, **{"outputs": (NDVI, HEAT, RATIO), **changes})
 
 
-def done(document: TaskDocument, folder: Path) -> Rasters:
+def done(document: TaskDocument, folder: Path) -> InFolder:
     folder.mkdir(exist_ok=True)
     return process(document, Unsigned(), folder)
 
 
-def item_of(document: TaskDocument, rasters: Rasters) -> dict[str, Any]:
+def item_of(document: TaskDocument, rasters: InFolder) -> dict[str, Any]:
     put = PutFile(name="x", path="x.tif", size=1, sha256="0" * 64)
     files = dict.fromkeys(rasters.files, put)
-    item = make_item(document, rasters, Put(rasters=files, reason=put, thumbnail=put))
+    item = make_item(document, rasters.rasters, Put(rasters=files, reason=put, thumbnail=put))
     json.dumps(item, allow_nan=False)
     return item
 
@@ -213,7 +213,7 @@ def test_a_scene_without_one_valid_pixel(
         assert {k: v for k, v in tags.items() if k.startswith("STAT")} == {
             "STATISTICS_VALID_PERCENT": "0"
         }
-        write_picture(made.file, tmp_path / "picture.png", made.output, made.band)
+        picture(made.small, made.output)
     kit.validate(item_of(document, rasters))
     assert rasters.valid_percent == 0
 
@@ -244,7 +244,7 @@ def test_values_near_the_end_of_float32_and_beyond(kit: Any, tmp_path: Path, dty
             np.std(np.array([1e38, 2e38, 3e38])), rel=1e-6
         )
     item_of(document, rasters)
-    write_picture(rasters.made[0].file, tmp_path / "picture.png", rasters.made[0].output)
+    picture(rasters.made[0].small, rasters.made[0].output)
 
 
 def test_a_float_output_keeps_what_int16_would_round(kit: Any, tmp_path: Path) -> None:

@@ -16,7 +16,6 @@ from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
 from scenefleet_task.item import Put, make_item
 from scenefleet_task.result import Output as PutFile
-from scenefleet_task.scene import Rasters, process
 from scenefleet_task.spec import (
     NODATA,
     Exit,
@@ -26,6 +25,7 @@ from scenefleet_task.spec import (
     TargetGrid,
     TaskDocument,
 )
+from to_folder import InFolder, process
 
 SHAPE = (600, 40)  # two strips
 
@@ -78,7 +78,7 @@ def united(kit: Any, *parts: Part, **changes: Any) -> TaskDocument:
     return kit.document(parts[0].bands, parts=parts, **changes)
 
 
-def done(document: TaskDocument, folder: Path, **more: Any) -> tuple[Rasters, Any, Any]:
+def done(document: TaskDocument, folder: Path, **more: Any) -> tuple[InFolder, Any, Any]:
     folder.mkdir(exist_ok=True)
     rasters = process(document, Unsigned(), folder, **more)
     with rasterio.open(rasters.made[0].file) as index, rasterio.open(rasters.reason) as reason:
@@ -176,7 +176,8 @@ def test_each_part_is_looked_at_by_itself(kit: Any, tmp_path: Path, ground: Grou
     valid = reason == 0
     assert np.abs(index - index_of(ground.red, ground.nir))[valid].max() <= 1
     file = PutFile(name="x", path="x.tif", size=1, sha256="0" * 64)
-    item = make_item(document, rasters, Put(rasters={"ndvi": file}, reason=file, thumbnail=file))
+    put = Put(rasters={"ndvi": file}, reason=file, thumbnail=file)
+    item = make_item(document, rasters.rasters, put)
     told = item["properties"]["scenefleet:radiometry"]
     assert [one["item"] for one in told] == ["item-west", "item-east"]
     assert [one["check"]["settled_by"] for one in told] == ["both", "pixels"]

@@ -24,7 +24,6 @@ from rasterio.warp import transform_geom
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
-from scenefleet_task.scene import Rasters, process
 from scenefleet_task.spec import (
     NODATA,
     Band,
@@ -37,6 +36,7 @@ from scenefleet_task.spec import (
     TargetGrid,
     TaskDocument,
 )
+from to_folder import InFolder, process
 
 PHASES = (Phase.explicit, Phase.reuse, Phase.generate)
 """Without shrinking: an example costs a dozen files, and most of it is a seed."""
@@ -305,6 +305,7 @@ def written(kit: Any, case: Case, folder: Path) -> TaskDocument:
         ),
         dtype=case.dtype,
         stacked=case.stacked,
+        compression="deflate",
         grid=TargetGrid(crs=kit.UTM, resolution=10, align=(0, 0), resampling="nearest")
         if case.common
         else None,
@@ -316,7 +317,7 @@ def written(kit: Any, case: Case, folder: Path) -> TaskDocument:
 class Done:
     """Pixels that were written."""
 
-    rasters: Rasters
+    rasters: InFolder
     values: list[np.ndarray]
     reasons: np.ndarray
 

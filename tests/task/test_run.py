@@ -236,9 +236,10 @@ def test_a_store_without_permission(document: Any, kit: Any, tmp_path: Path) -> 
 
 
 def test_a_full_disk(kit: Any, tmp_path: Path) -> None:
-    values = np.random.default_rng(0).integers(1, 9000, (600, 600)).astype(np.uint16)
+    rng = np.random.default_rng(0)
     bands = tuple(
-        kit.band(name, kit.write(tmp_path / f"{name}.tif", values)) for name in ("red", "nir")
+        kit.band(name, kit.write(tmp_path / f"{name}.tif", values.astype(np.uint16)))
+        for name, values in zip(("red", "nir"), rng.integers(1, 9000, (2, 600, 600)), strict=True)
     )
     (tmp_path / "work").mkdir()
 

@@ -16,8 +16,8 @@ from rio_cogeo import cog_validate
 
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
-from scenefleet_task.scene import Rasters, process
 from scenefleet_task.spec import NODATA, Exit, Reason, TargetGrid, seal
+from to_folder import InFolder, process
 
 
 def oracle(scene: Any, scl_classes: Any) -> tuple[np.ndarray, np.ndarray]:
@@ -35,7 +35,7 @@ def oracle(scene: Any, scl_classes: Any) -> tuple[np.ndarray, np.ndarray]:
     return index, reasons
 
 
-def done(document: Any, folder: Path) -> tuple[Rasters, np.ndarray, np.ndarray]:
+def done(document: Any, folder: Path) -> tuple[InFolder, np.ndarray, np.ndarray]:
     folder.mkdir(exist_ok=True)
     rasters = process(document, Unsigned(), folder)
     with rasterio.open(rasters.made[0].file) as index, rasterio.open(rasters.reason) as reason:

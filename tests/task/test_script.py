@@ -12,8 +12,8 @@ import rasterio
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
-from scenefleet_task.scene import process
 from scenefleet_task.spec import NODATA, Exit, Reason, Script, seal
+from to_folder import process
 
 TEXTURE = '''
 import numpy as np

@@ -12,8 +12,8 @@ from scenefleet_task.access import PlanetaryComputer, Unsigned, container_of
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
 from scenefleet_task.read import Name, Raster
-from scenefleet_task.scene import process
 from scenefleet_task.spec import Exit, OffsetCheck, Output, Part
+from to_folder import process
 
 SIZE = 1024
 BLOCK = "account/container/red.tif"

@@ -1,13 +1,12 @@
 import warnings
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import rasterio
 
-from scenefleet_task.thumbnail import SIDE, colour, png, write_picture
+from scenefleet_task.thumbnail import SIDE, colour, picture, png, shrunk
 
 
 def decoded(data: bytes) -> np.ndarray:
@@ -30,16 +29,25 @@ def test_invalid_is_transparent_and_green_is_green() -> None:
     assert pixels[0, 3].tolist() == [20, 50, 110, 255]
 
 
-def test_a_thumbnail_is_small_and_keeps_its_shape(kit: Any, tmp_path: Path) -> None:
+def test_a_thumbnail_is_small_and_keeps_its_shape(kit: Any) -> None:
     values = np.full((700, 1400), 0.6, np.float32)
     values[:350] = np.nan
-    raster = kit.write(tmp_path / "ndvi.tif", values, nodata=np.nan, tile=512)
-    write_picture(raster, tmp_path / "thumbnail.png", kit.NDVI)
-    data = (tmp_path / "thumbnail.png").read_bytes()
-    pixels = decoded(data)
+    pixels = decoded(picture(values, kit.NDVI))
     assert pixels.shape == (SIDE // 2, SIDE, 4)
     assert (pixels[:120, :, 3] == 0).all()
     assert (pixels[140:] == [80, 150, 50, 255]).all()
+
+
+def test_a_shrunk_pixel_is_the_mean_of_its_valid_ones() -> None:
+    values = np.random.default_rng(3).random((2 * SIDE, 3 * SIDE))
+    values[values < 0.3] = np.nan
+    values[:6, :9] = np.nan
+    small = shrunk(values)
+    assert small.shape == (round(2 * SIDE / 3), SIDE)
+    assert np.isnan(small[0, 0])
+    rows = np.arange(len(small)) * values.shape[0] // len(small)
+    wanted = np.nanmean(values[rows[100] : rows[101], 3 * 50 : 3 * 51])
+    assert small[100, 50] == pytest.approx(wanted)
 
 
 def test_what_goes_beyond_an_index_is_stretched() -> None:
@@ -49,19 +57,16 @@ def test_what_goes_beyond_an_index_is_stretched() -> None:
     assert pixels[0, -1].tolist()[:3] == [5, 70, 20]
 
 
-def test_a_scaled_raster_is_drawn_by_its_values(kit: Any, tmp_path: Path) -> None:
-    whole = kit.write(tmp_path / "a.tif", np.array([[9000, -10000]], np.int16), nodata=-32768)
-    with rasterio.open(whole, "r+", IGNORE_COG_LAYOUT_BREAK="YES") as dataset:
-        dataset.scales = (1e-4,)
-    write_picture(whole, tmp_path / "a.png", kit.NDVI)
-    assert decoded((tmp_path / "a.png").read_bytes())[0, 0].tolist() == [5, 70, 20, 255]
+def test_a_scaled_raster_is_drawn_by_its_values(kit: Any) -> None:
+    stored = np.array([[9000, -10000, -32768]], np.int16)
+    pixels = decoded(picture(stored, kit.NDVI))
+    assert pixels[0, 0].tolist() == [5, 70, 20, 255]
+    assert pixels[0, 2].tolist() == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("formula", [None, "red"])
-def test_what_is_no_index_is_stretched(kit: Any, tmp_path: Path, formula: str | None) -> None:
+def test_what_is_no_index_is_stretched(kit: Any, formula: str | None) -> None:
     values = np.linspace(0.02, 0.06, 100, dtype=np.float32).reshape(10, 10)
-    raster = kit.write(tmp_path / "red.tif", values)
-    write_picture(raster, tmp_path / "a.png", replace(kit.NDVI, formula=formula))
-    shown = decoded((tmp_path / "a.png").read_bytes())
+    shown = decoded(picture(values, replace(kit.NDVI, formula=formula)))
     assert shown[0, 0].tolist() == [200, 190, 180, 255]
     assert shown[-1, -1].tolist() == [5, 70, 20, 255]

@@ -8,6 +8,8 @@ with it a secret would be written into the run's files.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterable
 from typing import Any, Literal, cast
 from urllib.parse import parse_qsl, urlsplit, urlunsplit
 
@@ -18,6 +20,10 @@ _PC_HOST = "planetarycomputer.microsoft.com"
 _BLOB = ".blob.core.windows.net"
 _SIGNATURES = frozenset(("sig", "signature", "x-amz-signature", "x-goog-signature"))
 _SECRETS = _SIGNATURES | {"access_token", "token", "api_key", "apikey", "subscription-key"}
+_SECRET_KEY = re.compile(
+    rf"[?&](?:(?:{'|'.join(map(re.escape, sorted(_SECRETS)))})(?:[=&#]|$)|[^=&#]*%)"
+)
+"""Where a secret's key may stand in an address, or one that is written with escapes."""
 
 
 def plain(url: str) -> str:
@@ -34,18 +40,26 @@ def shown(place: str) -> str:
 def of_planetary_computer(item: Json) -> bool:
     """Whether the item was served by Planetary Computer: its links say so."""
     links = cast("list[Json]", item.get("links") or [])
-    return any(urlsplit(str(link.get("href"))).hostname == _PC_HOST for link in links)
+    return any(_host(str(link.get("href")), _PC_HOST) == _PC_HOST for link in links)
+
+
+def _host(url: str, wanted: str) -> str:
+    """The host of an address that holds the text `wanted`; empty where it cannot be in the host."""
+    # most addresses have not got it anywhere, and taking them apart costs more than planning them
+    return urlsplit(url).hostname or "" if wanted in url.lower() else ""
 
 
 def access(scene: Scene) -> Literal["none", "planetary-computer"]:
     """How a node must sign the scene's hrefs before it reads them."""
-    hosts = {urlsplit(asset.href).hostname or "" for asset in scene.assets.values()}
+    hosts = (_host(asset.href, _BLOB) for asset in scene.assets.values())
     blobs = any(host.endswith(_BLOB) for host in hosts)
     return "planetary-computer" if blobs and of_planetary_computer(scene.document) else "none"
 
 
 def unsigned(value: Any, *, item: str, pc: bool) -> Any:  # noqa: ANN401 - any JSON value
     """The JSON value with no signed address left in any of its texts.
+
+    A value that holds none comes back as it is, not as a copy.
 
     Args:
         value: an item, or any part of one.
@@ -55,14 +69,37 @@ def unsigned(value: Any, *, item: str, pc: bool) -> Any:  # noqa: ANN401 - any J
     Raises:
         CatalogError: for a signed address that is not Planetary Computer's.
     """
+    if not _suspicious(value):
+        return value
     if isinstance(value, dict):
         entries = cast("Json", value).items()
         return {key: unsigned(part, item=item, pc=pc) for key, part in entries}
     if isinstance(value, list):
         return [unsigned(part, item=item, pc=pc) for part in cast("list[Any]", value)]
-    if isinstance(value, str) and "://" in value:
-        return _unsigned_url(value, item=item, pc=pc)
-    return value
+    return _unsigned_url(value, item=item, pc=pc)
+
+
+def _suspicious(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether a text in the value could be a signed address: nothing without `?` or `@` is."""
+    waiting: list[Iterable[Any]] = [[value]]
+    while waiting:
+        for part in waiting.pop():
+            kind = cast("type[Any]", type(part))
+            if kind is str:
+                if "://" in part and ("?" in part or "@" in part) and not _harmless(part):
+                    return True
+            elif kind is dict:
+                waiting.append(part.values())
+            elif kind is list:
+                waiting.append(part)
+    return False
+
+
+def _harmless(url: str) -> bool:
+    """Whether no key of the query could be a secret's, told without taking the address apart."""
+    if "@" in url or not url.isprintable():  # `urlsplit` takes line ends out
+        return False
+    return _SECRET_KEY.search(url.lower()) is None
 
 
 def _unsigned_url(url: str, *, item: str, pc: bool) -> str:

@@ -6,9 +6,10 @@ Loads pystac-client; import it inside functions only.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import json
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
@@ -20,6 +21,7 @@ from pystac_client.warnings import PystacClientWarning
 from scenefleet.catalog import cql2
 from scenefleet.catalog.access import plain
 from scenefleet.catalog.model import Json
+from scenefleet.catalog.packed import Packed
 from scenefleet.catalog.web import Reader, understood
 from scenefleet.errors import CatalogError
 
@@ -33,8 +35,8 @@ Filtering = Literal["cql2-json", "query", "none"]
 class Answer:
     """All pages of one search."""
 
-    items: tuple[Any, ...]
-    """STAC item JSON, as served and in that order."""
+    items: Iterable[Any]
+    """STAC item JSON, as served and in that order; each is read anew when it is asked for."""
     matched: int | None
     filtering: Filtering
     """How the server was asked to filter."""
@@ -114,7 +116,7 @@ class Api:
             )
             items, matched = self._collect(search.pages_as_dicts())
         _check_complete(self.url, items, matched)
-        return Answer(items=tuple(items), matched=matched, filtering=filtering)
+        return Answer(items=items, matched=matched, filtering=filtering)
 
     def _posts(self) -> bool:
         links = [link for link in self._client.links if link.rel == "search"]
@@ -122,22 +124,45 @@ class Api:
         # servers of STAC API before 1.0 name no method and take both
         return "POST" in methods or not methods
 
-    def _collect(self, pages: Iterator[Json]) -> tuple[list[Any], int | None]:
-        items: list[Any] = []
+    def _collect(self, pages: Iterator[Json]) -> tuple[_Items, int | None]:
+        items = _Items()
         matched: int | None = None
-        fingerprint = ""
+        before: list[bytes] | None = None
         for page in pages:
             features = cast("list[Any]", page.get("features") or [])
-            same = json.dumps(features, sort_keys=True)
-            if same == fingerprint:
+            texts = [json.dumps(one, sort_keys=True).encode() for one in features]
+            if texts == before:
                 raise CatalogError(
                     f"{plain(self.url)} gave the same page twice: its paging is broken after "
                     f"{len(items)} items. Search fewer dates at once."
                 )
-            fingerprint = same
-            items.extend(features)
+            before = texts
+            for text in texts:
+                items.add(text)
             matched = _matched(page) if matched is None else matched
         return items, matched
+
+
+class _Items:
+    """Items of all pages, packed; how many differ is counted as they come."""
+
+    def __init__(self) -> None:
+        self._packed = Packed()
+        self._seen: set[bytes] = set()
+
+    def add(self, text: bytes) -> None:
+        self._packed.add(text)
+        self._seen.add(hashlib.sha256(text).digest())
+
+    @property
+    def different(self) -> int:
+        return len(self._seen)
+
+    def __len__(self) -> int:
+        return len(self._packed)
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(json.loads, self._packed)
 
 
 def _matched(page: Json) -> int | None:
@@ -148,9 +173,9 @@ def _matched(page: Json) -> int | None:
     return value if isinstance(value, int) else None
 
 
-def _check_complete(url: str, items: list[Any], matched: int | None) -> None:
+def _check_complete(url: str, items: _Items, matched: int | None) -> None:
     """An item met twice through shifting pages hides one that never came, so copies count once."""
-    came = len({json.dumps(item, sort_keys=True) for item in items})
+    came = items.different
     if matched is not None and came < matched:
         raise CatalogError(
             f"{plain(url)} says {matched} items match, but only {came} came: the search is not "

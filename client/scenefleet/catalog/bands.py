@@ -7,7 +7,6 @@ B07 and B8A all `rededge`, and the narrow B05 of HLS L30 `nir`); then the item's
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from scenefleet.catalog.model import Asset, Scene
@@ -96,22 +95,19 @@ def _described(scene: Scene, name: str, asset: str) -> str:
 
 
 def _candidates(scene: Scene, name: str) -> list[str]:
-    assets = {key: asset for key, asset in scene.assets.items() if _is_band(asset)}
+    assets = scene.assets
     sensor = sensor_of(scene)
     if sensor and name in sensor.bands:
-        known = [key for key in assets if sensor.names(key, name)]
+        known = [key for key in assets if sensor.names(key, name) and _is_band(assets[key])]
         if known:
             return known
-    exact = [key for key in assets if key == name]
-    return exact or list(_by_common_name(scene, assets, name))
-
-
-def _by_common_name(scene: Scene, assets: Iterable[str], name: str) -> Iterable[str]:
-    return (key for key in assets if common_name(scene, key) == name)
+    if name in assets and _is_band(assets[name]):
+        return [name]
+    return [key for key in assets if common_name(scene, key) == name]
 
 
 def _is_band(asset: Asset) -> bool:
     """Whether the asset may hold one band: no picture of several, no metadata."""
     kind = (asset.media_type or "image/tiff").lower()
     raster = kind.startswith(("image/tiff", "image/jp2", "image/vnd.stac.geotiff"))
-    return raster and asset.bands <= 1 and not _NOT_DATA & set(asset.roles)
+    return raster and asset.bands <= 1 and _NOT_DATA.isdisjoint(asset.roles)

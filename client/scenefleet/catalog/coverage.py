@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from typing import Any, cast
 
 from scenefleet.catalog.globe import footprint
@@ -33,9 +34,9 @@ def covered(area: Json, scenes: Iterable[Scene]) -> float:
 
     wanted: Any = shape(area)
     rest: Any = wanted
-    prints = [footprint(part) for scene in scenes for part in scene.parts]
-    for start in range(0, len(prints), _AT_ONCE):
-        joined: Any = shapely.union_all(polygons(prints[start : start + _AT_ONCE]))
+    prints: Iterator[Any] = (footprint(part) for scene in scenes for part in scene.parts)
+    while some := list(islice(prints, _AT_ONCE)):
+        joined: Any = shapely.union_all(polygons(some))
         rest = cast("Any", shapely.difference(rest, joined))
         if rest.is_empty:
             return 1.0

@@ -31,10 +31,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from hashlib import blake2b
+from sys import intern
 from urllib.parse import urlsplit
 
 from scenefleet.catalog.model import Dropped, Scene, United
+from scenefleet.catalog.scenes import Scenes, Shelf, Ticket
 
 _BASELINE = re.compile(r"_N\d\d\.\d\d$")
 _STRIP_START = re.compile(r"_(S\d{8}T\d{6})")
@@ -49,91 +52,129 @@ Key = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Acquisitions:
-    """Each acquisition once, in the order in which it was first met, and what was dropped."""
+class _Item:
+    """An item on the shelf, with what tells which others are the same.
 
-    scenes: tuple[Scene, ...]
-    dropped: tuple[Dropped, ...]
+    That is digests of keys, since a search may meet a hundred thousand items.
+    """
+
+    ticket: Ticket
+    product: bytes
+    """Of what items share that differ in their processing only; else of what none shares."""
+    acquisition: bytes
+    """Of what items of one acquisition share."""
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
-    """A scene, and how many of its name with other pixels came before it."""
+class Acquisitions:
+    """Each acquisition once, in the order in which it was first met, and what was dropped."""
 
-    scene: Scene
-    copy: int
+    shelf: Shelf
+    groups: tuple[tuple[Ticket, ...], ...]
+    """A scene each: its own item, then those that fill it."""
+    dropped: tuple[Dropped, ...]
+
+    @property
+    def scenes(self) -> Scenes:
+        """The scenes."""
+        return scenes_of(self.shelf, self.groups)
+
+
+def scenes_of(shelf: Shelf, groups: Iterable[tuple[Ticket, ...]]) -> Scenes:
+    """The scenes of some groups of a shelf's items."""
+    return Scenes(shelf, [tuple(ticket.place for ticket in group) for group in groups])
 
 
 def acquisitions(scenes: Iterable[Scene]) -> Acquisitions:
-    """The scenes with each acquisition once, by the rules above."""
+    """The scenes with each acquisition once, by the rules above; `scenes` is read once."""
     dropped: list[Dropped] = []
-    newest = _newest(_distinct(scenes, dropped), dropped)
-    return Acquisitions(tuple(_unite(newest)), tuple(dropped))
+    shelf = Shelf()
+    newest = _newest(_distinct(scenes, shelf, dropped), shelf, dropped)
+    return Acquisitions(shelf, tuple(_unite(newest, shelf)), tuple(dropped))
 
 
 def united(scenes: Iterable[Scene]) -> tuple[United, ...]:
     """The items that are further parts of the scenes, by which rule."""
+    several = scenes.of_several_items() if isinstance(scenes, Scenes) else scenes
     return tuple(
-        United(part.id, scene.id, "two-stations") for scene in scenes for part in scene.also
+        United(part.id, scene.id, "two-stations") for scene in several for part in scene.also
     )
 
 
-def _distinct(scenes: Iterable[Scene], dropped: list[Dropped]) -> list[_Item]:
+def _item(scene: Scene, shelf: Shelf, copy: int) -> _Item:
+    """Puts the scene's item on the shelf; `copy` of its name with other pixels came before it."""
+    acquisition = _acquisition(scene)
+    product = _product(scene, acquisition, copy)
+    return _Item(shelf.put(scene), _digest(product), _digest(acquisition))
+
+
+def _digest(key: Key) -> bytes:
+    return blake2b(repr(key).encode(), digest_size=16).digest()
+
+
+def _distinct(scenes: Iterable[Scene], shelf: Shelf, dropped: list[Dropped]) -> list[_Item]:
     """Of items that share id and pixels one: `same-item`, or `newest-processing`."""
-    kept: dict[Key, list[Scene]] = {}
+    kept: dict[tuple[str, str], tuple[_Item, ...]] = {}
     for scene in scenes:
-        copies = kept.setdefault((scene.collection, scene.id), [])
-        number = next((n for n, other in enumerate(copies) if _same_pixels(scene, other)), None)
+        name = (intern(scene.collection), scene.id)
+        copies = kept.get(name, ())
+        others = [shelf.scene(copy.ticket.place) for copy in copies]
+        number = next((n for n, other in enumerate(others) if _same_pixels(scene, other)), None)
         if number is None:
-            copies.append(scene)
+            kept[name] = (*copies, _item(scene, shelf, len(copies)))
             continue
-        other = copies[number]
+        other = others[number]
         if other.document == scene.document:
             reason = "duplicate: the item came twice (rule same-item)"
         else:
-            copies[number] = max(other, scene, key=_made)
+            if max(other, scene, key=_made) is scene:
+                newer = _item(scene, shelf, number)
+                kept[name] = (*copies[:number], newer, *copies[number + 1 :])
             reason = (
                 "duplicate: the item came twice with different metadata; the newer is kept "
                 "(rule newest-processing)"
             )
         dropped.append(Dropped(scene.id, reason))
-    return [_Item(scene, n) for copies in kept.values() for n, scene in enumerate(copies)]
+    return [item for copies in kept.values() for item in copies]
 
 
-def _newest(items: Iterable[_Item], dropped: list[Dropped]) -> list[Scene]:
-    kept: dict[Key, Scene] = {}
+def _newest(items: Iterable[_Item], shelf: Shelf, dropped: list[Dropped]) -> list[_Item]:
+    kept: dict[bytes, _Item] = {}
     for item in items:
-        key = _product(item)
-        other = kept.setdefault(key, item.scene)
-        if other is item.scene:
+        other = kept.setdefault(item.product, item)
+        if other is item:
             continue
-        newer = max(other, item.scene, key=_made)
-        older = other if newer is item.scene else item.scene
-        kept[key] = newer
-        reason = f"duplicate: {newer.id} is the same, processed later (rule newest-processing)"
-        dropped.append(Dropped(older.id, reason))
+        newer = max(other, item, key=lambda one: _made(shelf.scene(one.ticket.place)))
+        older = other if newer is item else item
+        kept[item.product] = newer
+        name = newer.ticket.id
+        reason = f"duplicate: {name} is the same, processed later (rule newest-processing)"
+        dropped.append(Dropped(older.ticket.id, reason))
     return list(kept.values())
 
 
-def _unite(scenes: Iterable[Scene]) -> list[Scene]:
-    groups: dict[Key, list[Scene]] = {}
-    for scene in scenes:
-        groups.setdefault(_acquisition(scene), []).append(scene)
-    sorted_groups = (sorted(group, key=_fullest) for group in groups.values())
-    return [replace(first, also=tuple(others)) for first, *others in sorted_groups]
+def _unite(items: Iterable[_Item], shelf: Shelf) -> list[tuple[Ticket, ...]]:
+    groups: dict[bytes, tuple[Ticket, ...]] = {}
+    for item in items:
+        groups[item.acquisition] = (*groups.get(item.acquisition, ()), item.ticket)
+
+    def fullest(ticket: Ticket) -> tuple[float, str, str]:
+        return _fullest(shelf.scene(ticket.place))
+
+    return [
+        tuple(sorted(group, key=fullest)) if len(group) > 1 else group for group in groups.values()
+    ]
 
 
-def _product(item: _Item) -> Key:
+def _product(scene: Scene, acquisition: Key, copy: int) -> Key:
     """What items share that differ in their processing only; else what none shares."""
-    scene = item.scene
     if found := _LANDSAT.fullmatch(scene.id):
         same = found.group("sensor", "level", "place", "date", "collection", "part")
         return (scene.collection, *same)
-    acquisition = _acquisition(scene)
     if acquisition == (scene.collection, scene.id):
-        return (*acquisition, item.copy)
+        return (*acquisition, copy)
     # without a datastrip nothing tells two stations apart but that one name has two pixels
-    return (*acquisition, _strip(scene) or (scene.datetime, item.copy))
+    return (*acquisition, _strip(scene) or (scene.datetime, copy))
 
 
 def _acquisition(scene: Scene) -> Key:

@@ -1,4 +1,4 @@
-"""Items out of files: an ItemCollection, or a static catalogue that is walked link by link."""
+"""Items out of files: an ItemCollection, an item a line, or a static catalogue that is walked."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from scenefleet.catalog.access import shown
 from scenefleet.catalog.item import absolute
 from scenefleet.catalog.model import Json
-from scenefleet.catalog.source import Source, read
+from scenefleet.catalog.source import Source, read, read_lines
 from scenefleet.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ def items(source: Source, reader: Reader) -> Iterator[tuple[Any, str]]:
     elif source.kind == "items":
         for item in cast("list[Any]", source.document.get("features") or []):
             yield item, source.href
+    elif source.kind == "lines":
+        yield from ((item, source.href) for item in read_lines(source.href))
     else:
         yield from _walk(source, reader)
 

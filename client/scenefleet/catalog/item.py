@@ -30,6 +30,8 @@ def is_url(text: str) -> bool:
 
 def absolute(href: str, base: str) -> str:
     """`href` as seen from the document at `base`, each a URL or a path of a file."""
+    if href.startswith(("https://", "http://")):
+        return href
     if urlsplit(href).scheme == "file":
         return unquote(urlsplit(href).path)
     if "://" in href:
@@ -64,17 +66,22 @@ def tidy(item: Any, base: str, *, pc: bool = False) -> Tidy:  # noqa: ANN401 - a
 
 
 def _absolute_item(item: Json, base: str) -> Json:
+    """The item with absolute hrefs; what has them already is shared with it, not copied."""
     links = [link for link in cast("list[Any]", item.get("links") or []) if _has_href(link)]
     assets = cast("dict[str, Json]", item.get("assets") or {})
     changed = dict(item)
     if "links" in item:
-        changed["links"] = [{**link, "href": absolute(str(link["href"]), base)} for link in links]
+        changed["links"] = [_absolute_href(link, base) for link in links]
     changed["assets"] = {
-        key: {**asset, "href": absolute(str(asset["href"]), base)}
-        for key, asset in assets.items()
-        if _has_href(asset)
+        key: _absolute_href(asset, base) for key, asset in assets.items() if _has_href(asset)
     }
     return changed
+
+
+def _absolute_href(part: Json, base: str) -> Json:
+    href = part["href"]
+    there = absolute(str(href), base)
+    return part if href is there else {**part, "href": there}
 
 
 def _has_href(value: Any) -> bool:  # noqa: ANN401 - any JSON value

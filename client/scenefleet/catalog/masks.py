@@ -14,6 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from scenefleet.catalog.bands import rank
@@ -123,5 +124,10 @@ def find_masks(scene: Scene) -> list[tuple[str, MaskRaster]]:
 
 
 def _find(scene: Scene, raster: MaskRaster) -> str | None:
-    keys = [key for key in scene.assets if re.fullmatch(raster.key, key, re.IGNORECASE)]
+    keys = [key for key in scene.assets if _is_named(raster.key, key)]
     return min(keys, key=lambda key: (rank(scene.assets[key]), key), default=None)
+
+
+@lru_cache(maxsize=4096)  # a collection's items share their keys
+def _is_named(pattern: str, key: str) -> bool:
+    return bool(re.fullmatch(pattern, key, re.IGNORECASE))

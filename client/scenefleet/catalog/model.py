@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -100,8 +100,9 @@ class United:
 class SearchResult:
     """What a search found."""
 
-    items: tuple[Scene, ...]
-    """Sorted by datetime, collection and id."""
+    items: Sequence[Scene]
+    """Sorted by datetime, collection and id. Each is read anew when it is asked for: go through
+    them in order, and keep what is needed of one rather than the scene."""
     matched: int | None
     """How many the server said match what it was asked, or None where it did not say."""
     dropped: tuple[Dropped, ...] = ()
@@ -123,10 +124,15 @@ def from_json(item: Json) -> Scene:
     if not isinstance(name, str) or not name:
         raise CatalogError("The catalogue gave an item without an id; STAC requires one.")
     try:
-        return _scene(name, item)
+        return _scene(name, item, _all_assets)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         detail = f"{type(error).__name__}: {error}"
         raise CatalogError(f"Item {name!r} is no valid STAC item ({detail}).") from error
+
+
+def from_checked(item: Json) -> Scene:
+    """The scene of an item that `from_json` took before; its assets are read when asked for."""
+    return _scene(str(item["id"]), item, _Assets)
 
 
 def moment(item: Json) -> datetime:
@@ -155,9 +161,40 @@ def instant(text: str, item: Json) -> datetime:
     return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
 
 
-def _scene(name: str, item: Json) -> Scene:
+class _Assets(Mapping[str, Asset]):
+    """Assets by key, each read when it is asked for: a task needs few of those there are."""
+
+    __slots__ = ("_properties", "_read", "_told")
+
+    def __init__(self, told: Json, properties: Json) -> None:
+        self._told = told
+        self._properties = properties
+        self._read: dict[str, Asset] = {}
+
+    def __getitem__(self, key: str) -> Asset:
+        if (asset := self._read.get(key)) is None:
+            asset = self._read[key] = _asset(self._told[key], self._properties)
+        return asset
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._told
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._told)
+
+    def __len__(self) -> int:
+        return len(self._told)
+
+
+def _all_assets(told: Json, properties: Json) -> Mapping[str, Asset]:
+    return {key: _asset(asset, properties) for key, asset in told.items()}
+
+
+def _scene(
+    name: str, item: Json, read_assets: Callable[[Json, Json], Mapping[str, Asset]]
+) -> Scene:
     properties = cast("Json", item.get("properties") or {})
-    assets = cast("dict[str, Json]", item.get("assets") or {})
+    assets = cast("Json", item.get("assets") or {})
     bbox = tuple(float(number) for number in item["bbox"])
     links = cast("list[Json]", item.get("links") or [])
     return Scene(
@@ -168,7 +205,7 @@ def _scene(name: str, item: Json) -> Scene:
         bbox=bbox if len(bbox) == 4 else (bbox[0], bbox[1], bbox[3], bbox[4]),
         geometry=item["geometry"],
         properties=properties,
-        assets={key: _asset(value, properties) for key, value in assets.items()},
+        assets=read_assets(assets, properties),
         href=next((str(link["href"]) for link in links if link.get("rel") == "self"), None),
         document=item,
     )
@@ -176,25 +213,35 @@ def _scene(name: str, item: Json) -> Scene:
 
 def _asset(asset: Json, properties: Json) -> Asset:
     bands = _bands(asset)
-    first = [bands[0] if bands else {}, asset]
-    names = (band.get("common_name") or band.get("eo:common_name") for band in bands)
+    first = bands[0] if bands else {}
+    names = [band.get("common_name") or band.get("eo:common_name") for band in bands]
     shape = asset.get("proj:shape") or properties.get("proj:shape")
     transform = asset.get("proj:transform") or properties.get("proj:transform")
-    data_type = _first(first, "data_type", "raster:data_type")
+    told = not (_TOLD.isdisjoint(first) and _TOLD.isdisjoint(asset))  # of most assets nothing is
+    data_type = _first(first, asset, _DATA_TYPE) if told else None
+    gsd = _first(first, asset, _GSD)
     return Asset(
         href=str(asset["href"]),
         media_type=asset.get("type"),
         roles=tuple(asset.get("roles") or ()),
-        common_names=tuple(str(text) for text in names if text),
+        common_names=tuple([str(text) for text in names if text]),
         bands=len(bands),
-        gsd=_number(_first([*first, properties], "gsd", "spatial_resolution", "eo:gsd")),
-        scale=_number(_first(first, "scale", "raster:scale")),
-        offset=_number(_first(first, "offset", "raster:offset")),
-        nodata=_number(_first(first, "nodata", "raster:nodata")),
+        gsd=_number(_first(properties, {}, _GSD) if gsd is None else gsd),
+        scale=_number(_first(first, asset, _SCALE)) if told else None,
+        offset=_number(_first(first, asset, _OFFSET)) if told else None,
+        nodata=_number(_first(first, asset, _NODATA)) if told else None,
         data_type=str(data_type) if data_type else None,
         shape=(int(shape[0]), int(shape[1])) if shape else None,
-        transform=tuple(float(number) for number in transform) if transform else None,
+        transform=tuple(map(float, transform)) if transform else None,
     )
+
+
+_GSD = ("gsd", "spatial_resolution", "eo:gsd")
+_SCALE = ("scale", "raster:scale")
+_OFFSET = ("offset", "raster:offset")
+_NODATA = ("nodata", "raster:nodata")
+_DATA_TYPE = ("data_type", "raster:data_type")
+_TOLD = frozenset((*_SCALE, *_OFFSET, *_NODATA, *_DATA_TYPE))
 
 
 def _bands(asset: Json) -> list[Json]:
@@ -203,7 +250,9 @@ def _bands(asset: Json) -> list[Json]:
     An item that says it twice may contradict itself, so none hides another's keys.
     """
     keys = ("eo:bands", "raster:bands", "bands")
-    sources = [cast("list[Json]", asset.get(key) or []) for key in keys]
+    sources = [cast("list[Json]", told) for key in keys if (told := asset.get(key))]
+    if not sources:
+        return []
     count = max(len(source) for source in sources)
     merged: list[Json] = [{} for _ in range(count)]
     for source in sources:
@@ -212,9 +261,15 @@ def _bands(asset: Json) -> list[Json]:
     return merged
 
 
-def _first(places: Iterable[Json], *names: str) -> Any:  # noqa: ANN401 - any JSON value
-    values = (place.get(name) for place in places for name in names)
-    return next((value for value in values if value is not None), None)
+def _first(place: Json, other: Json, names: tuple[str, ...]) -> Any:  # noqa: ANN401 - any JSON value
+    """The first value that is there, of one place before the other."""
+    for name in names:
+        if (value := place.get(name)) is not None:
+            return value
+    for name in names:
+        if (value := other.get(name)) is not None:
+            return value
+    return None
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401 - any JSON value

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -22,12 +22,22 @@ if TYPE_CHECKING:
     from scenefleet.recipe import Search
 
 
-@dataclass(frozen=True, slots=True)
 class _Batch:
-    """Scenes as they came, before selection, and how many of them lacked a box."""
+    """Scenes as they come, before selection; counts them on their way."""
 
-    scenes: tuple[Scene, ...]
-    boxed: int
+    def __init__(self, items: Iterable[tuple[Any, str]], *, pc: bool) -> None:
+        self._items = items
+        self._pc = pc
+        self.came = 0
+        self.boxed = 0
+        """How many of them lacked a box."""
+
+    def __iter__(self) -> Iterator[Scene]:
+        for item, base in self._items:
+            one = tidy(item, base, pc=self._pc)
+            self.came += 1
+            self.boxed += one.boxed
+            yield one.scene
 
 
 def search(query: Search, *, base: Path, patience: Patience | None = None) -> SearchResult:
@@ -60,8 +70,8 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
 def _search_files(source: Source, query: Search, reader: Reader) -> SearchResult:
     from scenefleet.catalog.files import items
 
-    batch = _tidy_all(items(source, reader), pc=False)
-    selection = select(batch.scenes, query)
+    batch = _Batch(items(source, reader), pc=False)
+    selection = select(batch, query)
     return _result(batch, selection, query, matched=None, notes=[])
 
 
@@ -78,7 +88,7 @@ def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
         notes.append(_trust(filtering))
     answer = api.search(query, filtering)
     batch = _tidy_answer(answer, url)
-    selection = select(batch.scenes, query, filtered=here)
+    selection = select(batch, query, filtered=here)
     notes += _filter_notes(answer, selection, query)
     if not selection.kept and here and _server_filters(query, filtering):
         again = _without_filter(api, query, url)
@@ -103,7 +113,7 @@ def _without_filter(api: Api, query: Search, url: str) -> _Again:
     """
     answer = api.search(query, "none")
     batch = _tidy_answer(answer, url)
-    selection = select(batch.scenes, query)
+    selection = select(batch, query)
     passed = len(selection.kept)
     note = f"The server found nothing for the filter, though {passed} scenes pass; filtered here."
     return _Again(answer, batch, selection, (note,) if passed else ())
@@ -150,7 +160,7 @@ def _filter_notes(answer: Answer, selection: Selection, query: Search) -> list[s
 
 def _tidy_answer(answer: Answer, url: str) -> _Batch:
     pc = urlsplit(url).hostname == urlsplit(WELL_KNOWN["planetary-computer"]).hostname
-    return _tidy_all(((item, _own_address(item, url)) for item in answer.items), pc=pc)
+    return _Batch(((item, _own_address(item, url)) for item in answer.items), pc=pc)
 
 
 def _own_address(item: Any, url: str) -> str:  # noqa: ANN401 - any JSON value
@@ -158,11 +168,6 @@ def _own_address(item: Any, url: str) -> str:  # noqa: ANN401 - any JSON value
     links = cast("list[Json]", item.get("links") or []) if isinstance(item, dict) else []  # pyright: ignore[reportUnknownMemberType]
     own = next((str(link.get("href")) for link in links if link.get("rel") == "self"), url)
     return absolute(own, url)
-
-
-def _tidy_all(items: Iterable[tuple[Any, str]], *, pc: bool) -> _Batch:
-    tidied = [tidy(item, base, pc=pc) for item, base in items]
-    return _Batch(tuple(one.scene for one in tidied), sum(one.boxed for one in tidied))
 
 
 def _result(
@@ -201,7 +206,6 @@ def _was_cut(selection: Selection) -> bool:
 
 def _nothing(batch: _Batch, selection: Selection, query: Search) -> str:
     names = ", ".join(query.collections)
-    if not batch.scenes:
+    if not batch.came:
         return f"No scene of {names} matches area and dates."
-    count = len(batch.scenes)
-    return f"No scene is left: {count} came, {summary(selection.dropped, query)}."
+    return f"No scene is left: {batch.came} came, {summary(selection.dropped, query)}."

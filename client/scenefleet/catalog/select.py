@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet.catalog import cql2
-from scenefleet.catalog.duplicates import acquisitions
+from scenefleet.catalog.duplicates import acquisitions, scenes_of
 from scenefleet.catalog.model import Dropped, Json, Scene, instant, moment
+from scenefleet.catalog.scenes import Scenes
 
 if TYPE_CHECKING:
     from scenefleet.recipe import Search
@@ -23,7 +24,7 @@ Rule = Callable[[Scene], str | None]
 class Selection:
     """Scenes kept, sorted by datetime, collection and id; and the others, each with its reason."""
 
-    kept: tuple[Scene, ...]
+    kept: Scenes
     dropped: tuple[Dropped, ...]
 
 
@@ -39,25 +40,24 @@ def select(scenes: Iterable[Scene], query: Search, *, filtered: bool = True) -> 
         CatalogError: if the filter cannot be applied.
     """
     rules = _rules(query, filtered=filtered)
-    kept: list[Scene] = []
     dropped: list[Dropped] = []
+    found = acquisitions(_passing(scenes, rules, dropped))
+    unique = sorted(found.groups, key=lambda group: group[0].order)
+    end = query.limit or len(unique)
+    cut = [part for group in unique[end:] for part in group]
+    beyond = [Dropped(item.id, f"limit: beyond the first {end}") for item in cut]
+    kept = scenes_of(found.shelf, unique[:end])
+    return Selection(kept, (*dropped, *found.dropped, *beyond))
+
+
+def _passing(scenes: Iterable[Scene], rules: list[Rule], dropped: list[Dropped]) -> Iterator[Scene]:
+    """The scenes that no rule drops; the others are told in `dropped`."""
     for scene in scenes:
         reason = next((text for text in (rule(scene) for rule in rules) if text), None)
         if reason:
             dropped.append(Dropped(scene.id, reason))
         else:
-            kept.append(scene)
-    found = acquisitions(kept)
-    unique = sorted(found.scenes, key=order)
-    end = query.limit or len(unique)
-    cut = [part for scene in unique[end:] for part in scene.parts]
-    beyond = [Dropped(scene.id, f"limit: beyond the first {end}") for scene in cut]
-    return Selection(tuple(unique[:end]), (*dropped, *found.dropped, *beyond))
-
-
-def order(scene: Scene) -> tuple[datetime, str, str]:
-    """What scenes are sorted by."""
-    return (moment(scene.document), scene.collection, scene.id)
+            yield scene
 
 
 def summary(dropped: Iterable[Dropped], query: Search) -> str:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from scenefleet.catalog.model import Scene
@@ -37,8 +38,13 @@ class Sensor:
 
     def names(self, key: str, name: str) -> bool:
         """Whether an asset's key is the band's: `B04`, `b04`, `B04_10m`, `red`, `red-jp2`."""
-        own = re.escape(self.bands[name])
-        return bool(re.fullmatch(rf"({own}(_\d+m)?|{name})(-jp2)?", key, re.IGNORECASE))
+        return _is_named(self.bands[name], name, key)
+
+
+@lru_cache(maxsize=4096)  # a collection's items share their keys
+def _is_named(band: str, name: str, key: str) -> bool:
+    own = re.escape(band)
+    return bool(re.fullmatch(rf"({own}(_\d+m)?|{name})(-jp2)?", key, re.IGNORECASE))
 
 
 SENTINEL_2 = Sensor(
@@ -88,38 +94,50 @@ def sensor_of(scene: Scene) -> Sensor | None:
 
     HLS is told first: its items name the Sentinel-2 or Landsat that saw the scene as platform.
     """
-    if (kind := _hls(scene)) is not None:
+    told = scene.properties
+    return _sensor(
+        scene.collection.lower(),
+        scene.id[:8] if scene.id.startswith("HLS.") else "",
+        str(told.get("constellation") or ""),
+        str(told.get("platform") or ""),
+        "s2:processing_baseline" in told,
+        str(told.get("landsat:correction") or ""),
+        str(told.get("landsat:collection_number") or ""),
+    )
+
+
+@lru_cache(maxsize=256)  # a collection's items say the same of themselves
+def _sensor(
+    collection: str,
+    product: str,
+    constellation: str,
+    platform: str,
+    baseline: bool,
+    level: str,
+    number: str,
+) -> Sensor | None:
+    if (kind := _hls(collection, product)) is not None:
         return kind
-    if _sentinel2(scene):
+    names = (collection, constellation, platform)
+    named = any(name.lower().replace(" ", "-").startswith("sentinel-2") for name in names)
+    if named or baseline:
         return SENTINEL_2
-    return LANDSAT if _landsat(scene) else None
+    return LANDSAT if _is_landsat(collection, level, number) else None
 
 
-def _hls(scene: Scene) -> Sensor | None:
+def _hls(collection: str, product: str) -> Sensor | None:
     """By `hls2-s30`, `HLSL30.v2.0` or `HLSS30_2.0`, else by the item's id (`HLS.S30.T10...`)."""
-    collection = scene.collection.lower()
-    product = re.match(r"HLS\.([SL])30\.", scene.id)
-    if product is None and not collection.startswith("hls"):
+    by_id = re.match(r"HLS\.([SL])30\.", product)
+    if by_id is None and not collection.startswith("hls"):
         return None
-    told = re.match(r"hls.*?([sl])30", collection) or product
+    told = re.match(r"hls.*?([sl])30", collection) or by_id
     if told is None:
         return HLS
     return HLS_S30 if told.group(1).lower() == "s" else HLS_L30
 
 
-def _sentinel2(scene: Scene) -> bool:
-    told = (scene.properties.get("constellation"), scene.properties.get("platform"))
-    names = [scene.collection, *(str(name) for name in told if name)]
-    named = any(name.lower().replace(" ", "-").startswith("sentinel-2") for name in names)
-    return named or "s2:processing_baseline" in scene.properties
-
-
-def _landsat(scene: Scene) -> bool:
+def _is_landsat(collection: str, level: str, number: str) -> bool:
     """Collection 2, Level 2: `landsat-c2-l2`, or USGS's own `landsat-c2l2-sr` and `-st`."""
-    if re.match(r"landsat-c2-?l2", scene.collection.lower()):
+    if re.match(r"landsat-c2-?l2", collection):
         return True
-    level = str(scene.properties.get("landsat:correction") or "")
-    second = "landsat-c2" in scene.collection.lower() or (
-        str(scene.properties.get("landsat:collection_number") or "") == "02"
-    )
-    return second and level.startswith("L2")
+    return level.startswith("L2") and ("landsat-c2" in collection or number == "02")

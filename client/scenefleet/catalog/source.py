@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, cast
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from scenefleet.catalog.access import plain, shown
 from scenefleet.catalog.item import is_url
@@ -20,7 +22,9 @@ WELL_KNOWN = {
     "planetary-computer": "https://planetarycomputer.microsoft.com/api/stac/v1",
     "earth-search": "https://earth-search.aws.element84.com/v1",
 }
-Kind = Literal["api", "items", "item", "static"]
+Kind = Literal["api", "items", "item", "lines", "static"]
+_LINES = (".jsonl", ".ndjson")
+"""Names of files with an item a line end so: those are read a line at a time, however long."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +67,21 @@ def read(href: str, reader: Reader) -> Json:
     """
     if is_url(href):
         return reader.read_json(href)
-    path = Path(href)
+    with _readable(href):
+        text = Path(href).read_bytes()
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = json.loads(text.decode("utf-8"))
+    except ValueError as error:
+        raise CatalogError(f"{href} is no JSON: {error}.") from None
+    if not isinstance(value, dict):
+        raise CatalogError(f"{href} holds no STAC object, but {type(value).__name__}.")
+    return cast("Json", value)
+
+
+@contextmanager
+def _readable(href: str) -> Generator[None]:
+    try:
+        yield
     except FileNotFoundError:
         known = ", ".join(WELL_KNOWN)
         raise CatalogError(
@@ -74,11 +90,6 @@ def read(href: str, reader: Reader) -> Json:
         ) from None
     except OSError as error:
         raise CatalogError(f"{href} cannot be read: {error.strerror}.") from None
-    except ValueError as error:
-        raise CatalogError(f"{href} is no JSON: {error}.") from None
-    if not isinstance(value, dict):
-        raise CatalogError(f"{href} holds no STAC object, but {type(value).__name__}.")
-    return cast("Json", value)
 
 
 def examine(href: str, reader: Reader) -> Source:
@@ -87,8 +98,27 @@ def examine(href: str, reader: Reader) -> Source:
     Raises:
         CatalogError: if it cannot be read, or is nothing that can be searched.
     """
+    if href.endswith(_LINES) and not is_url(href):
+        return Source(href, "lines", {})
     document = read(href, reader)
     return Source(href, _kind(href, document), document)
+
+
+def read_lines(href: str) -> Iterator[Any]:
+    """The JSON values of a local file that has one a line; empty lines are passed over.
+
+    Raises:
+        CatalogError: if it cannot be read, or a line is no JSON.
+    """
+    with _readable(href), Path(href).open("rb") as file:
+        for number, line in enumerate(file, 1):
+            if not line.strip():
+                continue
+            try:
+                value = json.loads(line)
+            except ValueError as error:
+                raise CatalogError(f"{href} is no JSON in line {number}: {error}.") from None
+            yield value
 
 
 def _kind(href: str, document: Json) -> Kind:

@@ -14,6 +14,7 @@ from typing import Literal
 
 from scenefleet import __version__
 from scenefleet.cli.options import desk_of, read_settings
+from scenefleet.cli.show import count
 from scenefleet.errors import ScenefleetError
 from scenefleet.recipe import RecipeFile, read_recipe
 from scenefleet.settings import Settings
@@ -53,7 +54,9 @@ def _of_recipe(path: Path, settings: Settings) -> list[Check]:
     source = read[0]
     checks.append(_try("catalogue", lambda: _catalogue(source)))
     checks.append(_try("store", lambda: _store(source, settings)))
-    if source.recipe.compute.backend == "azure":
+    if source.recipe.compute.backend == "local":
+        checks.append(_try("tasks", lambda: _tasks(source, settings)))
+    else:
         checks.append(_try("batch", lambda: _batch(source, settings)))
     return checks
 
@@ -124,12 +127,35 @@ def _store(source: RecipeFile, settings: Settings) -> str:
     return f"{store.address} can be written"
 
 
-def _batch(source: RecipeFile, settings: Settings) -> str:
+def _tasks(source: RecipeFile, settings: Settings) -> Check:
+    from scenefleet.fleet import choose_pool
+
+    choice = choose_pool(source, settings)
+    text = f"{choice.slots} at once here, {_each(source)}"
+    return _noted("tasks", text, choice.note)
+
+
+def _each(source: RecipeFile) -> str:
+    given = source.recipe.resources
+    return f"{given.memory} and {count(given.threads, 'thread')} each"
+
+
+def _noted(name: str, text: str, note: str | None) -> Check:
+    return Check(name, "note" if note else "ok", f"{text}; {note}" if note else text, 0)
+
+
+def _batch(source: RecipeFile, settings: Settings) -> Check:
     from scenefleet.fleet import choose_pool, join_fleet
 
     choice = choose_pool(source, settings)
     with join_fleet("azure", settings, key="") as fleet:
         assert fleet is not None
-        there = fleet.has_pool(choice.id)
+        there = fleet.pool_slots(choice.id)
         fleet.check_image(choice)
-    return f"the account answers; pool {choice.id} {'exists' if there else 'will be made'}"
+    text = (
+        f"the account answers; pool {choice.id} {'will be made' if there is None else 'exists'}, "
+        f"{count(there or choice.slots, 'task')} at once on a node, {_each(source)}"
+    )
+    if there is not None and there > choice.slots:
+        text += f", of which {choice.slots} have room: a run will be refused"
+    return _noted("batch", text, choice.note)

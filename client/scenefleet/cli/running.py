@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 
@@ -14,7 +14,7 @@ from scenefleet.cli.ending import conclude, publish, summary
 from scenefleet.cli.follow import follow
 from scenefleet.cli.options import Desk, desk_of
 from scenefleet.cli.reach import reach
-from scenefleet.cli.selection import prepare, say_estimate
+from scenefleet.cli.selection import prepare, say_estimate, say_slots
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.errors import BudgetError, FleetError, UsageError
 from scenefleet.fleet import (
@@ -91,6 +91,7 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
         left = remaining(desk.store, run, plan, failed=True)
         if not left:
             return finish(desk, run, plan, as_json=as_json)
+        say_slots(source, desk.settings)
         ask(source, len(left), yes=yes)
         say(f"{run.id}: {count(len(left), 'scene')} to redo")
         return go(desk, run, plan, left, source=source, detach=False, as_json=as_json)
@@ -151,7 +152,7 @@ def go(
     desk: Desk,
     run: Run,
     plan: Plan,
-    left: list[TaskDocument],
+    left: Sequence[TaskDocument],
     *,
     source: RecipeFile,
     detach: bool,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import os
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,8 +12,8 @@ from scenefleet.catalog.cql2 import both
 from scenefleet.catalog.select import interval
 from scenefleet.cli.show import count, hours, say, size
 from scenefleet.errors import CatalogError, UsageError
-from scenefleet.fleet import choose_pool
-from scenefleet.plan import Estimate, Plan, estimate, plan, vm_cores
+from scenefleet.fleet import PoolChoice, choose_pool
+from scenefleet.plan import Estimate, Plan, estimate, plan
 from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
 from scenefleet_task.spec import TaskDocument
@@ -139,15 +138,17 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
         say(f"left out: {left.reason}")
     if len(planned.left_out) > 5:
         say(f"left out: {count(len(planned.left_out) - 5, 'more scene')}; `plan` lists them all")
-    guess = estimate(planned, found.items, source.recipe, cores=node_cores(source, settings))
+    choice = say_slots(source, settings)
+    guess = estimate(planned, found.items, source.recipe, slots=choice.slots, cores=choice.cores)
     return Prepared(source, found, planned, guess)
 
 
-def node_cores(source: RecipeFile, settings: Settings) -> int:
-    """Cores of one node, which is also how many tasks it runs at once in our templates."""
-    if source.recipe.compute.backend == "local":
-        return source.recipe.compute.slots or os.cpu_count() or 1
-    return vm_cores(str(choose_pool(source, settings).body["vmSize"]))
+def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
+    """The recipe's pool; says why fewer tasks run on it at once than was asked for, if so."""
+    choice = choose_pool(source, settings)
+    if choice.note:
+        say(f"note: {choice.note}")
+    return choice
 
 
 def say_estimate(prepared: Prepared) -> None:

@@ -9,6 +9,9 @@ from typing import Any
 
 import click
 
+WAYS = {"tiles": "by tiles", "gdal": "through GDAL"}
+"""How pixels are read, in words."""
+
 
 def say(text: str) -> None:
     """A line for the person, on standard error."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
 import sys
@@ -17,8 +16,10 @@ from urllib.parse import urlsplit
 from scenefleet.errors import FleetError
 from scenefleet.fleet import lease, local, progress, submit
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
+from scenefleet.fleet.machine import this_machine, vm_machine
 from scenefleet.fleet.pool import check_image, ensure_pool, find_pool
-from scenefleet.fleet.template import load_template, to_data_plane
+from scenefleet.fleet.slots import Slots, asked_slots, slots_of
+from scenefleet.fleet.template import load_template, task_slots, to_data_plane
 from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
 from scenefleet.store import NodeAccess, NodeFile
@@ -45,6 +46,12 @@ class PoolChoice:
     """The container image of its tasks; None where tasks run on the node itself."""
     identity: str | None
     """Resource id of the managed identity of its nodes, which must have been deployed."""
+    slots: int
+    """Tasks at once on one node; on this machine for a local run."""
+    cores: int
+    """Of one node, or of this machine."""
+    note: str | None
+    """Why slots are not what the template or the recipe says, if they are not; for the user."""
 
     @property
     def id(self) -> str:
@@ -60,7 +67,15 @@ def choose_pool(source: RecipeFile, settings: Settings) -> PoolChoice:
     """
     compute = source.recipe.compute
     if compute.backend == "local":
-        return PoolChoice(body=local.local_pool(local_slots(source)), image=None, identity=None)
+        slots = local_slots(source)
+        return PoolChoice(
+            body=local.local_pool(slots.count),
+            image=None,
+            identity=None,
+            slots=slots.count,
+            cores=this_machine().cores,
+            note=slots.note,
+        )
     name = compute.pool
     template = load_template(source.base / name if name.endswith(".json") else name)
     if not _POOL_NAME.fullmatch(template.name):
@@ -75,14 +90,24 @@ def choose_pool(source: RecipeFile, settings: Settings) -> PoolChoice:
             "recipe or under [azure] in the settings. docker/README.md says how to build it."
         )
     identity = settings.azure.identity_resource_id
+    machine = vm_machine(str(template.properties["vmSize"]))
+    slots = slots_of(machine, source.recipe.resources, most=task_slots(template))
     body = to_data_plane(
         template,
         pool_id=f"scenefleet-{template.name}",
         image=image,
         registry_identity=identity,
         max_nodes=compute.max_nodes,
+        slots=slots.count,
     )
-    return PoolChoice(body=body, image=image, identity=identity)
+    return PoolChoice(
+        body=body,
+        image=image,
+        identity=identity,
+        slots=slots.count,
+        cores=machine.cores,
+        note=slots.note,
+    )
 
 
 def check_azure(source: RecipeFile, settings: Settings) -> None:
@@ -123,9 +148,13 @@ def check_addresses(documents: Sequence[spec.TaskDocument], settings: Settings) 
                 )
 
 
-def local_slots(source: RecipeFile) -> int:
-    """Tasks at once on this machine."""
-    return source.recipe.compute.slots or os.cpu_count() or 1
+def local_slots(source: RecipeFile) -> Slots:
+    """Tasks at once on this machine: as the recipe says, or as its cores and memory allow."""
+    machine, recipe = this_machine(), source.recipe
+    if recipe.compute.slots is not None:
+        return asked_slots(machine, recipe.resources, recipe.compute.slots)
+    most = max(1, machine.cores // recipe.resources.threads)
+    return slots_of(machine, recipe.resources, most=most)
 
 
 class Fleet:
@@ -142,11 +171,17 @@ class Fleet:
 
     def ensure_pool(self, choice: PoolChoice) -> bool:
         """Makes the pool, or reuses it if it is equal; True if it was made."""
-        return ensure_pool(self._client, choice.body, needs_identity=choice.identity is not None)
+        return ensure_pool(
+            self._client,
+            choice.body,
+            needs_identity=choice.identity is not None,
+            note=choice.note,
+        )
 
-    def has_pool(self, pool: str) -> bool:
-        """Whether a pool of that id is there."""
-        return find_pool(self._client, pool) is not None
+    def pool_slots(self, pool: str) -> int | None:
+        """Tasks at once on a node of the pool, or None where there is none of that id."""
+        found = find_pool(self._client, pool)
+        return None if found is None else int(found.get("taskSlotsPerNode") or 1)
 
     def check_image(self, choice: PoolChoice) -> None:
         """Checks that the service supports the pool's operating system image, and will for a while.
@@ -191,6 +226,7 @@ class Fleet:
             command=f"{python} {code_name} run",
             files=files,
             access=access,
+            resources=source.recipe.resources.environment,
             image=choice.image,
             retries=compute.retries,
             task_minutes=compute.task_minutes,
@@ -261,7 +297,7 @@ def open_fleet(source: RecipeFile, settings: Settings, *, key: str) -> Generator
         with _closing(azure_connection(settings), here=False) as fleet:
             yield fleet
         return
-    with local.emulator(slots=local_slots(source)) as connection:
+    with local.emulator(slots=local_slots(source).count) as connection:
         lease.announce(key, connection)
         with _closing(connection, here=True) as fleet:
             yield fleet

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from azure.batch import BatchClient
 
 
-def ensure_pool(client: BatchClient, body: dict[str, Any], *, needs_identity: bool) -> bool:
+def ensure_pool(
+    client: BatchClient, body: dict[str, Any], *, needs_identity: bool, note: str | None = None
+) -> bool:
     """Makes the pool unless it is there and equal.
 
     Args:
@@ -21,6 +23,7 @@ def ensure_pool(client: BatchClient, body: dict[str, Any], *, needs_identity: bo
         body: the pool as the data plane takes it.
         needs_identity: whether the template names a managed identity, which only a deployment of
             `main.bicep` can give a pool: such a pool is never made here.
+        note: why the body is not what the template alone would make, for the message of a conflict.
 
     Returns:
         True if the pool was made, False if it was there.
@@ -33,7 +36,7 @@ def ensure_pool(client: BatchClient, body: dict[str, Any], *, needs_identity: bo
     pool = str(body["id"])
     existing = find_pool(client, pool)
     if existing is not None:
-        _check(body, existing)
+        _check(body, existing, note)
         return False
     if needs_identity:
         raise FleetError(
@@ -86,14 +89,14 @@ def check_image(client: BatchClient, body: dict[str, Any]) -> None:
     )
 
 
-def _check(body: dict[str, Any], existing: dict[str, Any]) -> None:
+def _check(body: dict[str, Any], existing: dict[str, Any], note: str | None) -> None:
     if existing.get("state") == "deleting":
         raise FleetError(f"pool {body['id']} is being deleted; give the command again in a minute")
     if found := differences(body, existing):
         raise FleetError(
             f"pool {body['id']} exists, but is not what the recipe asks for:\n  "
-            + "\n  ".join(found)
-            + "\nSet the recipe's `compute` to what the pool has, or copy the template to a file "
-            f"of another name and name that as `compute.pool`, or delete the pool "
-            f"(az batch pool delete --pool-id {body['id']})."
+            + "\n  ".join([*found, *([note] if note else [])])
+            + "\nSet the recipe's `compute` and `resources` to what the pool has, or copy the "
+            "template to a file of another name and name that as `compute.pool`, or delete the "
+            f"pool (az batch pool delete --pool-id {body['id']})."
         )

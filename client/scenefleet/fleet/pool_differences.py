@@ -28,7 +28,8 @@ def differences(wanted: Mapping[str, Any], existing: Mapping[str, Any]) -> list[
     """What differs, a line each; empty where the pool will do.
 
     What the service fills in or reports on top (state, counts, defaults, exact image version) is
-    passed over. Values of a start task are not repeated: they may hold secrets.
+    passed over; so are fewer tasks at once on a node, which who deployed the pool may have chosen.
+    Values of a start task are not repeated: they may hold secrets.
 
     Args:
         wanted: A body by `to_data_plane`.
@@ -54,13 +55,19 @@ def _in_value(wanted: Any, existing: Any, path: str) -> list[str]:  # noqa: ANN4
         return _in_object(cast("Mapping[str, Any]", wanted), mapped, path)
     if isinstance(wanted, list) and isinstance(existing, list):
         return _in_list(cast("list[object]", wanted), cast("list[object]", existing), path)
-    same = _same(cast("object", wanted), existing, path)
+    if path == "taskSlotsPerNode":
+        # the service means 1 where it answers none
+        same = (cast("int | None", existing) or 1) <= cast("int", wanted)
+    else:
+        same = _same(cast("object", wanted), existing, path)
     return [] if same else [_told(wanted, existing, path)]
 
 
 def _told(wanted: Any, existing: Any, path: str) -> str:  # noqa: ANN401 - any JSON value
     if path.startswith("startTask"):
         return f"{path}: not the same (values of a start task are not shown)"
+    if path == "taskSlotsPerNode":
+        return f"{path}: the pool has {existing}, and here {wanted} is the most"
     if existing is None:
         return f"{path}: the pool has none, the template says {_shown(wanted)}"
     if path == "autoScaleFormula":

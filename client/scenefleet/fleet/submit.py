@@ -1,20 +1,24 @@
 """A job and its tasks, sent in chunks of 100 with a deadline of our own.
 
-The SDK's `create_tasks` retries some errors for ever; this sends the same calls and gives up.
+The SDK's `create_tasks` retries some errors for ever; this sends the same calls and gives up. Nor
+does it hold all tasks at once: what all have in common is written out by the SDK's models once, and
+each task adds its own few texts to it, on its way.
 """
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet.errors import FleetError
 from scenefleet.fleet.connection import error_code, told, unsigned
+from scenefleet.plan import document_lines
 from scenefleet.store import NodeAccess, NodeFile
 from scenefleet_task import spec
 
@@ -25,6 +29,9 @@ CHUNK = 100
 """Tasks a call: the service's limit."""
 _CALLS = 8
 """Calls at once: with 100 ms a call, 8 send 4,400 tasks a second, and 32 only twice that."""
+
+
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +46,8 @@ class JobSpec:
     files: Mapping[str, NodeFile]
     """What every task's working folder gets, by file name: the code, and a script."""
     access: NodeAccess
+    resources: Mapping[str, str] = field(default_factory=dict[str, str])
+    """What a task may take, as the variables that tell it."""
     image: str | None = None
     """Container image, if and only if the pool runs containers."""
     retries: int
@@ -68,7 +77,7 @@ def create_job(client: BatchClient, wanted: JobSpec) -> None:
     from azure.batch import models
     from azure.core.exceptions import HttpResponseError
 
-    settings = {**wanted.access.environment, spec.ENV_RUN: wanted.run}
+    settings = {**wanted.access.environment, **wanted.resources, spec.ENV_RUN: wanted.run}
     options = models.BatchJobCreateOptions(
         id=wanted.job,
         pool_info=models.BatchPoolInfo(pool_id=wanted.pool),
@@ -116,7 +125,7 @@ def add_tasks(
     Args:
         client: the SDK's client.
         wanted: what is the same for every task.
-        documents: one a task, in the plan's order.
+        documents: one a task, in the plan's order; gone through once, and not kept.
         deadline: when to give up, by `clock`.
         clock: seconds, rising.
 
@@ -126,31 +135,46 @@ def add_tasks(
     sent = Sent()
     with ThreadPoolExecutor(_CALLS, thread_name_prefix="submit") as pool:
         running: set[Future[Sent]] = set()
-        for chunk in _chunks(documents):
+        for tasks in _chunks(_tasks(wanted, documents)):
             if len(running) >= _CALLS:
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
                 sent = sum((future.result() for future in finished), sent)
-            tasks = [_task(wanted, document) for document in chunk]
             running.add(pool.submit(_send, client, wanted.job, tasks, deadline, clock))
         return sum((future.result() for future in running), sent)
 
 
-def _chunks(documents: Iterable[spec.TaskDocument]) -> Iterator[list[spec.TaskDocument]]:
-    rest = iter(documents)
+def _chunks(tasks: Iterable[Json]) -> Iterator[list[Json]]:
+    rest = iter(tasks)
     while chunk := list(islice(rest, CHUNK)):
         yield chunk
 
 
-def _task(wanted: JobSpec, document: spec.TaskDocument) -> Any:  # noqa: ANN401 - the SDK's model
+def _tasks(wanted: JobSpec, documents: Iterable[spec.TaskDocument]) -> Iterator[Json]:
+    """Each task as the wire has it."""
+    common = _common(wanted)
+    for line in document_lines(documents):
+        document = cast("Json", json.loads(line))
+        settings = {spec.ENV_TASK: spec.encode_line(line)}
+        if script := document["script"]:
+            settings[spec.ENV_SCRIPT] = spec.Script(**script).file_name
+        yield {
+            **common,
+            "id": document["id"],
+            "displayName": document["source"]["id"][:1024],
+            "environmentSettings": [{"name": n, "value": value} for n, value in settings.items()],
+        }
+
+
+def _common(wanted: JobSpec) -> Json:
+    """What all tasks of the job have in common, as the SDK writes it."""
     from azure.batch import models
 
-    def identity(resource: str | None) -> Any:  # noqa: ANN401 - as above
+    def identity(resource: str | None) -> Any:  # noqa: ANN401 - the SDK's model
         return models.BatchNodeIdentityReference(resource_id=resource) if resource else None
 
     container = models.BatchTaskContainerSettings(image_name=wanted.image) if wanted.image else None
-    return models.BatchTaskCreateOptions(
-        id=document.id,
-        display_name=document.source.id[:1024],
+    options: Any = models.BatchTaskCreateOptions(
+        id="",
         command_line=wanted.command,
         container_settings=container,
         resource_files=[
@@ -159,50 +183,40 @@ def _task(wanted: JobSpec, document: spec.TaskDocument) -> Any:  # noqa: ANN401 
             )
             for name, file in wanted.files.items()
         ],
-        environment_settings=[
-            models.EnvironmentSetting(name=name, value=value)
-            for name, value in _environment(document).items()
-        ],
         constraints=models.BatchTaskConstraints(
             max_wall_clock_time=timedelta(minutes=wanted.task_minutes),
             max_task_retry_count=wanted.retries,
             retention_time=timedelta(days=7),
         ),
     )
-
-
-def _environment(document: spec.TaskDocument) -> dict[str, str]:
-    """What a task gets beside what all tasks of its job do."""
-    task = {spec.ENV_TASK: spec.encode(document)}
-    return {**task, spec.ENV_SCRIPT: document.script.file_name} if document.script else task
+    return options.as_dict(exclude_readonly=True)
 
 
 def _send(
     client: BatchClient,
     job: str,
-    tasks: Sequence[Any],
+    tasks: Sequence[Json],
     deadline: float,
     clock: Callable[[], float],
 ) -> Sent:
     """One chunk: halved when it is too large, its throttled tasks sent again until the deadline."""
-    from azure.batch import models
     from azure.core.exceptions import HttpResponseError
 
-    sent, rest, pause = Sent(), list[Any](tasks), 0.5
+    sent, rest, pause = Sent(), list(tasks), 0.5
     with told(f"adding tasks to job {job}"):
         while True:
             try:
-                group = models.BatchTaskGroup(task_values=rest)
-                answer = client.create_task_collection(job, group)
+                answer = client.create_task_collection(job, cast("Any", {"value": rest}))
             except HttpResponseError as error:
                 if error_code(error) != "RequestBodyTooLarge" or len(rest) == 1:
                     raise
                 half = len(rest) // 2
                 parts = (rest[:half], rest[half:])
                 return sum((_send(client, job, part, deadline, clock) for part in parts), sent)
-            verdicts = {r.task_id: _verdict(job, r) for r in answer.result_values or []}
+            results = cast("list[Json]", cast("Any", answer).get("value") or [])
+            verdicts = {str(one.get("taskId")): _verdict(job, one) for one in results}
             sent += sum((v for v in verdicts.values() if v is not None), Sent())
-            rest = [task for task in rest if verdicts.get(task.id) is None]
+            rest = [task for task in rest if verdicts.get(task["id"]) is None]
             if not rest:
                 return sent
             if clock() + pause > deadline:
@@ -215,16 +229,16 @@ def _send(
             pause = min(pause * 2, 30)
 
 
-def _verdict(job: str, result: Any) -> Sent | None:  # noqa: ANN401 - the SDK's model
-    """What became of one task; None if it is to be sent again."""
-    status = str(getattr(result.status, "value", result.status)).lower()
+def _verdict(job: str, result: Json) -> Sent | None:
+    """What became of one task, by the service's own words; None if it is to be sent again."""
+    status = str(result.get("status")).lower()
     if status == "success":
         return Sent(new=1)
-    code = result.error.code if result.error else None
-    if code == "TaskExists":
+    error = cast("Json", result.get("error") or {})
+    if error.get("code") == "TaskExists":
         return Sent(there=1)
     if status == "servererror":
         return None
-    text = getattr(getattr(result.error, "message", None), "value", "")
-    reason = unsigned(f"{code} {text}")
-    raise FleetError(f"job {job}: task {result.task_id} was refused: {reason}")
+    text = cast("Json", error.get("message") or {}).get("value", "")
+    reason = unsigned(f"{error.get('code')} {text}")
+    raise FleetError(f"job {job}: task {result.get('taskId')} was refused: {reason}")

@@ -25,7 +25,7 @@ from scenefleet.fleet.pool_keys import (
     translate,
 )
 
-__all__ = ["PoolTemplate", "differences", "load_template", "to_data_plane"]
+__all__ = ["PoolTemplate", "differences", "load_template", "task_slots", "to_data_plane"]
 
 PACKAGED = ("dedicated", "spot")
 SUFFIX = ".pool.json"
@@ -71,6 +71,21 @@ def load_template(name_or_path: str | Path) -> PoolTemplate:
     return _parse(content, name=path.name.removesuffix(SUFFIX), source=text)
 
 
+def task_slots(template: PoolTemplate) -> int:
+    """The most tasks at once on a node, by the template; 1 where it says none, as in Azure Batch.
+
+    Raises:
+        FleetError: It is no whole number from 1.
+    """
+    given: object = template.properties.get("taskSlotsPerNode", 1)
+    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
+        raise FleetError(
+            f"pool template {template.source}: taskSlotsPerNode is {given!r}; it must be a whole "
+            "number from 1 to four times the cores of the vmSize, 256 at most"
+        )
+    return given
+
+
 def to_data_plane(
     template: PoolTemplate,
     *,
@@ -78,6 +93,7 @@ def to_data_plane(
     image: str | None = None,
     registry_identity: str | None = None,
     max_nodes: int | None = None,
+    slots: int | None = None,
 ) -> dict[str, Any]:
     """The REST body with which the data plane creates this pool (Batch 2025-06-01).
 
@@ -89,11 +105,14 @@ def to_data_plane(
         registry_identity: Resource id of the managed identity that pulls the image. Only a pool
             deployed by Bicep can hold that identity, so the body is for comparing with one.
         max_nodes: Lowers the template's greatest number of nodes; never raises it.
+        slots: Lowers the template's tasks at once on a node; never raises them.
 
     Raises:
         FleetError: The template holds something that the data plane cannot express.
     """
     properties = dict(template.properties)
+    if slots is not None:
+        properties["taskSlotsPerNode"] = min(slots, task_slots(template))
     deployment = as_object(
         properties.pop("deploymentConfiguration", None), "deploymentConfiguration"
     )

@@ -6,14 +6,14 @@ import json
 from collections.abc import Sequence
 from typing import Any, cast
 
-from scenefleet.catalog import Scene, access, decide, find_band
+from scenefleet.catalog import Scene, access
 from scenefleet.catalog.globe import footprint
 from scenefleet.errors import CatalogError
 from scenefleet.plan.common import common_pixels
-from scenefleet.plan.model import LeftOut, Plan
-from scenefleet.plan.outputs import bands_of, outputs
-from scenefleet.plan.parts import make_part
-from scenefleet.recipe import CollectionPart, Recipe
+from scenefleet.plan.model import Documents, LeftOut, Plan
+from scenefleet.plan.outputs import AlikeOutputs, bands_of
+from scenefleet.plan.parts import SceneBands, make_part
+from scenefleet.recipe import Recipe
 from scenefleet.recipe.area import polygons
 from scenefleet.recipe.script import ScriptPart
 from scenefleet_task import spec
@@ -47,6 +47,9 @@ _CLIP_MARGIN = 0.02
 _ENCODED_LIMIT = 24_000
 """Bytes of a document in the environment: 100 of them are one call of at most 1 MB, halved once or
 twice where documents come near this."""
+_SURELY_SENT = _ENCODED_LIMIT * 3 // 4 - 100
+"""A line that is no longer stays within the limit even if it cannot be compressed: base64 makes
+four bytes of three, and zlib adds a few."""
 
 
 def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
@@ -62,32 +65,39 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
     Raises:
         CatalogError: if not one scene can be computed, with the reasons.
     """
-    documents: list[spec.TaskDocument] = []
+    documents = Documents()
     left_out: list[LeftOut] = []
     folders: set[str] = set()
+    alike = AlikeOutputs(recipe)
     for scene in scenes:
         try:
-            document = _document(recipe, scene, folders)
+            document, line = _document(recipe, scene, folders, alike)
         except CatalogError as error:
             left_out.append(LeftOut(scene.id, str(error)))
             continue
         folders.add(document.folder)
-        documents.append(document)
+        documents.add(document, line)
     if scenes and not documents:
         reasons = list(dict.fromkeys(left.reason for left in left_out))
         more = f"\n... and {len(reasons) - 3} more reasons" if len(reasons) > 3 else ""
         raise CatalogError(
             f"None of the {len(scenes)} scenes can be computed:\n" + "\n".join(reasons[:3]) + more
         )
-    return Plan(name=recipe.name, documents=tuple(documents), left_out=tuple(left_out))
+    return Plan(name=recipe.name, documents=documents, left_out=tuple(left_out))
 
 
-def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocument:
+def _document(
+    recipe: Recipe, scene: Scene, folders: set[str], alike: AlikeOutputs
+) -> tuple[spec.TaskDocument, bytes]:
+    """The scene's task, and its line."""
     described = recipe.collections.get(scene.collection)
-    wanted = _outputs(recipe, scene, described)
+    bands = SceneBands(scene, described)
+    wanted = _outputs(recipe, scene, bands, alike)
     script = _script(recipe.process.script)
     names = script.bands if script else bands_of(wanted)
-    document = spec.seal(
+    first = make_part(recipe, scene, names, described, bands)
+    others = (make_part(recipe, one, names, described) for one in scene.also)
+    document, line = spec.seal_line(
         spec.TaskDocument(
             version=spec.VERSION,
             id="",
@@ -95,10 +105,11 @@ def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocum
             folder=_folder(scene, folders),
             source=_source(scene),
             access=access(scene),
-            parts=tuple(make_part(recipe, one, names, described) for one in scene.parts),
+            parts=(first, *others),
             outputs=wanted,
             dtype=recipe.output.dtype,
             stacked=recipe.output.stacked,
+            compression=recipe.output.compression,
             script=script,
             grid=_grid(recipe),
             clip=_clip(recipe, scene),
@@ -110,28 +121,28 @@ def _document(recipe: Recipe, scene: Scene, folders: set[str]) -> spec.TaskDocum
             f"pixels; at most {spec.MOST_PIXELS:.0e} are made. Write a coarser `resolution` "
             "(in units of the CRS), or clip to a smaller area."
         )
-    size = len(spec.encode(document))
+    _check_size(scene, line)
+    return document, line
+
+
+def _check_size(scene: Scene, line: bytes) -> None:
+    size = 0 if len(line) <= _SURELY_SENT else len(spec.encode_line(line))
     if size > _ENCODED_LIMIT:
         raise CatalogError(
             f"Item {scene.id!r}: its task takes {size} bytes of at most {_ENCODED_LIMIT}, because "
             "of the area's or the footprint's many vertices. Simplify the area's outline."
         )
-    return document
 
 
 def _outputs(
-    recipe: Recipe, scene: Scene, described: CollectionPart | None
+    recipe: Recipe, scene: Scene, bands: SceneBands, alike: AlikeOutputs
 ) -> tuple[spec.Output, ...]:
     if script := recipe.process.script:
         return tuple(
             spec.Output(name=name, title=name, formula=None, scale=spec.SCALE)
             for name in script.header.outputs
         )
-
-    def unit(name: str) -> str:
-        return decide(scene, find_band(scene, name, described), described).unit
-
-    return outputs(recipe, scene, unit)
+    return alike.of(scene, lambda name: bands.radiometry(name).unit)
 
 
 def _script(script: ScriptPart | None) -> spec.Script | None:

@@ -8,13 +8,13 @@ machine's speed moves the hours by a factor of two either way.
 from __future__ import annotations
 
 import math
-import re
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scenefleet.catalog import Scene
 from scenefleet.plan.common import common_pixels
 from scenefleet.plan.model import Plan
+from scenefleet.plan.pairs import pairs
 from scenefleet.recipe import Recipe
 
 _TILE = (10980, 10980)
@@ -32,7 +32,6 @@ _CPU_TASK = 2.5
 """CPU seconds of a task beside its pixels: start, imports, upload."""
 _BOOT_HOURS = 0.1
 """Node hours paid for a node's start and its idle end."""
-_CORES = re.compile(r"_[A-Z]+?(\d+)", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,6 +44,8 @@ class Estimate:
     bytes_out: int
     core_hours: float
     nodes: int
+    slots: int
+    """Tasks at once on one node, or on this machine."""
     hours: float
     """Wall time with all nodes at work."""
     node_hours: float
@@ -52,19 +53,20 @@ class Estimate:
     """In the currency of `budget.node_price`; None where the recipe gives no price."""
 
 
-def estimate(plan: Plan, scenes: Sequence[Scene], recipe: Recipe, *, cores: int) -> Estimate:
+def estimate(
+    plan: Plan, scenes: Iterable[Scene], recipe: Recipe, *, slots: int, cores: int
+) -> Estimate:
     """The estimate of a plan.
 
     Args:
         plan: the tasks.
-        scenes: the scenes they were made of, for the rasters' sizes.
-        recipe: for the number of nodes and the price.
-        cores: cores (and task slots) of one node; of this machine for a local run.
+        scenes: the scenes they were made of, in order, for the rasters' sizes.
+        recipe: for the number of nodes and the price, and the threads of a task.
+        slots: tasks at once on one node; on this machine for a local run.
+        cores: cores of the same.
     """
-    by_id = {(scene.collection, scene.id): scene for scene in scenes}
     bytes_in = bytes_out = cpu = 0.0
-    for document in plan.documents:
-        scene = by_id[document.source.collection, document.source.id]
+    for document, scene in pairs(plan, scenes):
         sizes = [_pixels(scene, band.asset) for band in document.parts[0].bands]
         largest = common_pixels(document) if document.grid else max(sizes)
         masks = len(document.parts[0].masks)
@@ -75,8 +77,9 @@ def estimate(plan: Plan, scenes: Sequence[Scene], recipe: Recipe, *, cores: int)
         cpu += _CPU_TASK + sum(sizes) * _CPU_BAND + largest * _CPU_INDEX * len(document.outputs)
     local = recipe.compute.backend == "local"
     tasks = len(plan.documents)
-    nodes = 1 if local else max(1, min(recipe.compute.max_nodes, math.ceil(tasks / cores)))
-    hours = cpu / 3600 / max(1, min(cores * nodes, tasks))
+    nodes = 1 if local else max(1, min(recipe.compute.max_nodes, math.ceil(tasks / slots)))
+    at_work = min(slots * nodes, tasks) * recipe.resources.threads
+    hours = cpu / 3600 / max(1, min(at_work, cores * nodes))
     node_hours = 0.0 if local else nodes * (hours + _BOOT_HOURS)
     price = recipe.budget.node_price
     return Estimate(
@@ -85,20 +88,11 @@ def estimate(plan: Plan, scenes: Sequence[Scene], recipe: Recipe, *, cores: int)
         bytes_out=round(bytes_out),
         core_hours=cpu / 3600,
         nodes=nodes,
+        slots=slots,
         hours=hours,
         node_hours=node_hours,
         cost=None if price is None else node_hours * price,
     )
-
-
-def vm_cores(size: str) -> int:
-    """Cores of an Azure VM size, which its name holds: `Standard_D4ds_v5` has 4.
-
-    Source: https://learn.microsoft.com/azure/virtual-machines/vm-naming-conventions; 1 where the
-    name has no number.
-    """
-    match = _CORES.search(size)
-    return max(1, int(match.group(1))) if match else 1
 
 
 def _pixels(scene: Scene, asset: str) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 
 from scenefleet.catalog import Scene
 from scenefleet.errors import CatalogError
@@ -36,10 +37,42 @@ def outputs(recipe: Recipe, scene: Scene, units: Callable[[str], str]) -> tuple[
     return (*wished, *(_band(name, units(name)) for name in process.bands))
 
 
+class AlikeOutputs:
+    """The outputs of a recipe's scenes, worked out once for those that are alike.
+
+    They follow from the scene's platform and the units of the bands that formulas use.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self._recipe = recipe
+        self._known: dict[str, tuple[dict[str, str], tuple[spec.Output, ...]]] = {}
+
+    def of(self, scene: Scene, units: Callable[[str], str]) -> tuple[spec.Output, ...]:
+        """As `outputs` gives them."""
+        platform = str(scene.properties.get("platform"))
+        known = self._known.get(platform)
+        if known and all(units(name) == unit for name, unit in known[0].items()):
+            return known[1]
+        asked: dict[str, str] = {}
+
+        def noted(name: str) -> str:
+            asked[name] = units(name)
+            return asked[name]
+
+        made = outputs(self._recipe, scene, noted)
+        self._known[platform] = asked, made
+        return made
+
+
 def bands_of(outputs: Iterable[spec.Output]) -> tuple[str, ...]:
     """The bands that formulas use, in order of first use."""
-    formulas = [formula.parse(output.formula) for output in outputs if output.formula is not None]
-    return tuple(dict.fromkeys(n.name for node in formulas for n in formula.each_name(node)))
+    formulas = [output.formula for output in outputs if output.formula is not None]
+    return tuple(dict.fromkeys(name for text in formulas for name in _names(text)))
+
+
+@lru_cache(maxsize=256)  # a plan's scenes share their formulas
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.name for name in formula.each_name(formula.parse(text)))
 
 
 def _index(

@@ -15,8 +15,36 @@ _LOOK = ("red", "nir")
 """The bands by which pixels tell whether they carry an offset."""
 
 
+class SceneBands:
+    """The bands of one item by common name, each found and decided once."""
+
+    def __init__(self, scene: Scene, described: CollectionPart | None) -> None:
+        """Takes what the recipe says of the item's collection."""
+        self._scene = scene
+        self._described = described
+        self._keys: dict[str, str] = {}
+        self._decided: dict[str, Radiometry] = {}
+
+    def key(self, name: str) -> str:
+        """The key of the band's asset; raises as `find_band` does."""
+        if name not in self._keys:
+            self._keys[name] = find_band(self._scene, name, self._described)
+        return self._keys[name]
+
+    def radiometry(self, name: str) -> Radiometry:
+        """What the band's numbers mean; raises as `decide` does, too."""
+        key = self.key(name)
+        if key not in self._decided:
+            self._decided[key] = decide(self._scene, key, self._described)
+        return self._decided[key]
+
+
 def make_part(
-    recipe: Recipe, scene: Scene, names: Iterable[str], described: CollectionPart | None
+    recipe: Recipe,
+    scene: Scene,
+    names: Iterable[str],
+    described: CollectionPart | None,
+    bands_of: SceneBands | None = None,
 ) -> spec.Part:
     """The files of one item that a task reads.
 
@@ -25,12 +53,14 @@ def make_part(
         scene: one item; its `also` are parts of their own.
         names: the bands by common name.
         described: what the recipe says of the item's collection.
+        bands_of: the item's bands, where some are known already.
 
     Raises:
         CatalogError: if a band or mask is missing, its numbers have no known meaning, or it lies
             where tasks cannot read it.
     """
-    found = {name: _band(scene, name, described) for name in names}
+    there = bands_of or SceneBands(scene, described)
+    found = {name: _band(scene, name, there) for name in names}
     mode = recipe.process.radiometry
     check = check_of([one for _, one in found.values()], scene, mode)
     if check:
@@ -40,7 +70,7 @@ def make_part(
     if check and mode == "trust":
         bands = _one_guess(bands, check)
     elif check:
-        check = _with_look(check, scene, described)
+        check = _with_look(check, scene, there)
     return spec.Part(
         item=scene.id,
         bands=bands,
@@ -49,12 +79,10 @@ def make_part(
     )
 
 
-def _band(
-    scene: Scene, name: str, described: CollectionPart | None
-) -> tuple[spec.Band, Radiometry]:
-    key = find_band(scene, name, described)
+def _band(scene: Scene, name: str, there: SceneBands) -> tuple[spec.Band, Radiometry]:
+    key = there.key(name)
     _check_address(scene, key)
-    radiometry = decide(scene, key, described)
+    radiometry = there.radiometry(name)
     band = spec.Band(
         name=name,
         asset=key,
@@ -87,16 +115,14 @@ def _masks(recipe: Recipe, scene: Scene, described: CollectionPart | None) -> tu
     return found
 
 
-def _with_look(
-    check: spec.OffsetCheck, scene: Scene, described: CollectionPart | None
-) -> spec.OffsetCheck:
+def _with_look(check: spec.OffsetCheck, scene: Scene, there: SceneBands) -> spec.OffsetCheck:
     """The check with the bands it looks at; as it is for an undisputed item that lacks them.
 
     Raises:
         CatalogError: if the item's metadata is disputed, and it has not the bands that could tell.
     """
     try:
-        look = tuple(_band(scene, name, described)[0] for name in _LOOK)
+        look = tuple(_band(scene, name, there)[0] for name in _LOOK)
     except CatalogError as error:
         if check.said != "disputed":
             return check

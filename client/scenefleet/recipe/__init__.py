@@ -12,6 +12,7 @@ from scenefleet.recipe.read import (
     resolved,
     with_compute,
 )
+from scenefleet.recipe.resources import Resources
 from scenefleet.recipe.search import Search
 
 __all__ = [
@@ -25,6 +26,7 @@ __all__ = [
     "NamedIndex",
     "Recipe",
     "RecipeFile",
+    "Resources",
     "Search",
     "find_index",
     "json_schema",

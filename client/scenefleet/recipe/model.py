@@ -10,6 +10,7 @@ from scenefleet.recipe import check
 from scenefleet.recipe.collections import CollectionPart
 from scenefleet.recipe.part import Part, refuse
 from scenefleet.recipe.process import Process
+from scenefleet.recipe.resources import Resources
 from scenefleet.recipe.search import Search
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
@@ -26,6 +27,9 @@ class OutputPart(Part):
     kelvin from -655 to 655 in steps of 0.02; float32 holds any."""
     stacked: bool = False
     """One file with a band for each output, in place of one file an output."""
+    compression: Literal["zstd", "deflate"] = "zstd"
+    """Of the outputs' tiles. zstd costs a fourth of deflate to write, and is read by GDAL since 2.3
+    (2018) and all that is built on it; deflate is read by everything."""
 
     @field_validator("store")
     @classmethod
@@ -53,7 +57,8 @@ class Compute(Part):
     max_nodes: Annotated[int, Field(ge=1, le=10_000)] = 20
     """The pool grows to so many nodes at most."""
     slots: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Tasks at once on this machine for local runs; default: its cores."""
+    """Tasks at once on this machine for local runs; default: its cores by `resources.threads`, as
+    far as its memory goes."""
     retries: Annotated[int, Field(ge=0, le=10)] = 1
     """Further tries of a task that failed."""
     task_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
@@ -91,6 +96,7 @@ class Recipe(Part):
     collections: dict[str, CollectionPart] = Field(default={})
     """Describes collections that scenefleet does not know, by their id."""
     compute: Compute = Compute()
+    resources: Resources = Resources()
     budget: Budget = Budget()
 
     @model_validator(mode="after")

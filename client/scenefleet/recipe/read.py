@@ -29,9 +29,16 @@ class RecipeFile:
 
 
 def with_compute(source: RecipeFile, other: RecipeFile) -> RecipeFile:
-    """A recipe with another's `compute` and `budget`, whose relative paths start where it lies."""
+    """A recipe with all of another's that no pixel depends on: on what, with what, for how much.
+
+    Relative paths then start where the other lies.
+    """
     given = other.recipe
-    changes = {"compute": given.compute, "budget": given.budget}
+    changes = {
+        "compute": given.compute,
+        "resources": given.resources,
+        "budget": given.budget,
+    }
     return RecipeFile(source.recipe.model_copy(update=changes), other.path, source.text)
 
 

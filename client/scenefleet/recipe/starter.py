@@ -39,15 +39,19 @@ process:
 _LOCAL = """\
 output:
   store: ./results                  # a folder, or az://account/container/prefix
+  # compression: deflate            # read by all programs; zstd, the default, costs less
 
 compute:
   backend: local                    # this machine, by the Batch emulator; or azure
-  # slots: 2                        # scenes at once; default: all cores
+  # slots: 2                        # scenes at once; default: as cores and memory allow
   retries: 1                        # further tries of a scene that failed
+
+# resources: {memory: 500MB, threads: 1}   # what one scene may take; pixels do not depend on it
 """
 _AZURE = """\
 output:
   store: az://youraccount/scenefleet/zeeland
+  # compression: deflate            # read by all programs; zstd, the default, costs less
 
 compute:
   backend: azure                    # who you are there: [azure] in the settings file
@@ -55,6 +59,8 @@ compute:
   max_nodes: 20
   retries: 1                        # further tries of a scene that failed
   task_minutes: 60                  # a scene that takes longer is ended
+
+# resources: {memory: 500MB, threads: 1}   # what one scene may take; a node's tasks at once follow
 
 budget:
   node_price: 0.05                  # what one node of the pool costs an hour, in your currency

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -46,11 +47,12 @@ def find_finished(
         deep: hash files whose checksum the store does not know; else sizes alone are compared,
             which is enough for files that a task has just verified.
     """
-    wanted = list(documents)
-    if not wanted:
+    wanted = iter(documents)
+    first = next(wanted, None)
+    if first is None:
         return {}
-    files = {entry.path: entry for entry in store.list(f"products/{wanted[0].product}")}
-    there = [d for d in wanted if item_path(d) in files]
+    files = {entry.path: entry for entry in store.list(f"products/{first.product}")}
+    there = [d for d in chain([first], wanted) if item_path(d) in files]
     with ThreadPoolExecutor(_READERS, thread_name_prefix="finished") as pool:
         found = pool.map(partial(_check, store, files, deep), there)
         return {d.id: one for d, one in zip(there, found, strict=True) if one is not None}

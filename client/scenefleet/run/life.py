@@ -6,9 +6,11 @@ by the outputs what is left to do.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from scenefleet.errors import FleetError
 from scenefleet.fleet import CANCELLED, Fleet, TaskRecord, choose_pool
-from scenefleet.plan import Plan
+from scenefleet.plan import Plan, document_ids, documents_of
 from scenefleet.recipe import RecipeFile
 from scenefleet.run import outcomes as folding
 from scenefleet.run.attempts import failed_last, read_attempts, write_attempt
@@ -26,7 +28,7 @@ _SLACK_HOURS = 1.0
 """The nodes' permission outlives the job by so much, for the last log to be written."""
 
 
-def remaining(store: Store, run: Run, plan: Plan, *, failed: bool) -> list[spec.TaskDocument]:
+def remaining(store: Store, run: Run, plan: Plan, *, failed: bool) -> Sequence[spec.TaskDocument]:
     """The tasks that a submission would send, in the plan's order.
 
     Args:
@@ -36,18 +38,17 @@ def remaining(store: Store, run: Run, plan: Plan, *, failed: bool) -> list[spec.
         failed: whether tasks whose last attempt failed are sent again, as `retry` does.
     """
     finished = find_finished(store, plan.documents, deep=True)
-    left = [document for document in plan.documents if document.id not in finished]
-    if failed or not left:
-        return left
-    again = failed_last(read_attempts(store, run.id), (document.id for document in left))
-    return [document for document in left if document.id not in again]
+    left = {task for task in document_ids(plan.documents) if task not in finished}
+    if left and not failed:
+        left -= set(failed_last(read_attempts(store, run.id), left))
+    return documents_of(plan.documents, left)
 
 
 def submit(
     store: Store,
     fleet: Fleet,
     run: Run,
-    documents: list[spec.TaskDocument],
+    documents: Sequence[spec.TaskDocument],
     *,
     source: RecipeFile,
     settings: Settings,
@@ -129,9 +130,10 @@ def settle(
     finished = find_finished(store, plan.documents, deep=False)
     status = fleet.job(run.jobs[-1]) if fleet and run.jobs else None
     cancelled = bool(status and status.reason == CANCELLED)
-    items = {document.id: document.source.id for document in plan.documents}
+    mute = {r.id for r in records.values() if r.succeeded is False and r.id not in finished}
+    items = {document.id: document.source.id for document in documents_of(plan.documents, mute)}
     for record in records.values():
-        if record.succeeded is False and record.id not in finished and not cancelled:
+        if record.id in mute and not cancelled:
             result = _of_service(record, items.get(record.id, record.id))
             known = attempts.setdefault(record.id, [])
             if result is not None and all(r.attempt != result.attempt for r in known):

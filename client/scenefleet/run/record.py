@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from pydantic import ValidationError
 
 from scenefleet import __version__
 from scenefleet.catalog import Scene
+from scenefleet.catalog.scenes import item_lines
 from scenefleet.errors import NotInStoreError, StoreError, UsageError
-from scenefleet.plan import LeftOut, Plan
+from scenefleet.plan import Documents, LeftOut, Plan, document_lines
 from scenefleet.recipe import RecipeFile, parse, resolved
 from scenefleet.run.model import Run, RunState
 from scenefleet.store import Store
@@ -35,14 +36,13 @@ def create(store: Store, source: RecipeFile, plan: Plan, scenes: Sequence[Scene]
     if (known := find(store, plan.id)) is not None:
         return known
     folder = f"runs/{plan.id}"
-    items = (part.to_json() for scene in scenes for part in scene.parts)
     if script := source.recipe.process.script:
         store.write(f"code/{script.sha256}.py", script.text.encode())
     store.write(f"{folder}/recipe.yaml", resolved(source.recipe).encode())
-    store.write(f"{folder}/items.jsonl", _lines(items))
-    store.write(f"{folder}/plan.jsonl", _lines(spec.to_json(d) for d in plan.documents))
-    left_out = [{"item": left.item, "reason": left.reason} for left in plan.left_out]
-    store.write(f"{folder}/left_out.jsonl", _lines(left_out))
+    store.write_lines(f"{folder}/items.jsonl", item_lines(scenes))
+    store.write_lines(f"{folder}/plan.jsonl", document_lines(plan.documents))
+    left_out = ({"item": left.item, "reason": left.reason} for left in plan.left_out)
+    store.write_lines(f"{folder}/left_out.jsonl", map(spec.dump, left_out))
     moment = now()
     run = Run(
         id=plan.id,
@@ -130,21 +130,17 @@ def load_plan(store: Store, run: Run) -> Plan:
     """
     path = f"runs/{run.id}/plan.jsonl"
     try:
-        documents = [spec.from_json(json.loads(line)) for line in store.read(path).splitlines()]
-        left = [
-            json.loads(line) for line in store.read(f"runs/{run.id}/left_out.jsonl").splitlines()
-        ]
+        documents = Documents()
+        for line in store.lines(path):
+            documents.add(spec.from_json(json.loads(line)), line)
+        left = [json.loads(line) for line in store.lines(f"runs/{run.id}/left_out.jsonl")]
     except ValueError as error:
         raise StoreError(f"{store.address}/{path} is damaged: {error}") from None
     left_out = tuple(LeftOut(str(entry["item"]), str(entry["reason"])) for entry in left)
-    return Plan(name=run.name, documents=tuple(documents), left_out=left_out)
+    return Plan(name=run.name, documents=documents, left_out=left_out)
 
 
 def load_recipe(store: Store, run: Run) -> RecipeFile:
     """The recipe as it was frozen with the run; paths in it start from the current folder."""
     text = store.read(f"runs/{run.id}/recipe.yaml").decode()
     return RecipeFile(parse(text, Path("recipe.yaml")), Path("recipe.yaml"), text)
-
-
-def _lines(values: Iterable[object]) -> bytes:
-    return b"".join(spec.dump(value) + b"\n" for value in values)

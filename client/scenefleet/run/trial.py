@@ -13,11 +13,13 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from scenefleet.errors import ScenefleetError
+from scenefleet.recipe import Resources
 from scenefleet.recipe.script import ScriptPart
 from scenefleet.run.code import build_code
 from scenefleet_task import spec
@@ -54,6 +56,19 @@ class TrialOutput:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceRead:
+    """How one source's pixels were read."""
+
+    asset: str
+    """The asset's key in its item."""
+    item: str
+    """The item's id: a scene that stations share has several."""
+    way: Literal["tiles", "gdal"]
+    """By its tiles, which is fast, or through GDAL."""
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Trial:
     """What came out of a window."""
 
@@ -69,6 +84,8 @@ class Trial:
     reason: Path
     """The raster of reasons."""
     outputs: tuple[TrialOutput, ...]
+    read: tuple[SourceRead, ...]
+    """A source each; none where the task does not tell."""
 
 
 def try_window(
@@ -78,6 +95,7 @@ def try_window(
     script: ScriptPart | None = None,
     window: Window | None = None,
     limit: float = 3600,
+    resources: Resources | None = None,
 ) -> Trial:
     """Computes a window of a task; its log goes to standard error as it comes.
 
@@ -89,6 +107,7 @@ def try_window(
         script: the recipe's script, where the document names one.
         window: None takes the middle.
         limit: seconds that it may take in all.
+        resources: what the task may take; None takes a recipe's defaults.
 
     Raises:
         TrialError: says why the window could not be computed.
@@ -98,7 +117,7 @@ def try_window(
     # beside its target, so that files are moved and not copied; nothing half done is seen there
     with tempfile.TemporaryDirectory(prefix=".try-", dir=folder) as scratch:
         place = Path(scratch).resolve()
-        found = _compute(document, place, script, window, limit)
+        found = _compute(document, place, script, window, limit, resources or Resources())
         return _kept(found, document, place / "out", folder)
 
 
@@ -108,6 +127,7 @@ def _compute(
     script: ScriptPart | None,
     window: Window | None,
     limit: float,
+    resources: Resources,
 ) -> dict[str, Any]:
     code = build_code()
     (place / code.name).write_bytes(code.data)
@@ -116,7 +136,7 @@ def _compute(
     if window is not None:
         command += ["--window", ",".join(map(str, window))]
     environment = {k: v for k, v in os.environ.items() if not k.startswith(_KEYS)}
-    environment[spec.ENV_TASK] = spec.encode(document)
+    environment |= {spec.ENV_TASK: spec.encode(document), **resources.environment}
     if script is not None and document.script is not None:
         file = place / document.script.file_name
         file.write_bytes(script.text.encode())
@@ -193,6 +213,15 @@ def _kept(found: dict[str, Any], document: spec.TaskDocument, made: Path, folder
         reasons={name: round(100 * count / pixels, 4) for name, count in found["reasons"].items()},
         reason=folder / Path(found["reason"]).name,
         outputs=tuple(_output(one, folder, whole=whole) for one in found["outputs"]),
+        read=sources_read(found),
+    )
+
+
+def sources_read(found: Mapping[str, Any]) -> tuple[SourceRead, ...]:
+    """How the task read each source, by what it said last; empty where it did not tell."""
+    return tuple(
+        SourceRead(asset=one["asset"], item=one["item"], way=one["way"], why=one["why"])
+        for one in found.get("read", ())
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -58,6 +58,14 @@ class Store(Protocol):
 
     def write(self, path: str, data: bytes) -> None:
         """Writes the file whole or not at all, replacing one that is there."""
+        ...
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """The file's lines without their ends, read bit by bit; raises as `read` does."""
+        ...
+
+    def write_lines(self, path: str, lines: Iterable[bytes]) -> None:
+        """Writes the lines, each with an end, whole or not at all; holds few of them at a time."""
         ...
 
     def fetch(self, path: str, target: Path) -> None:

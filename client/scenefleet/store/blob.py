@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Generator, Iterator
+import tempfile
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
@@ -69,6 +70,36 @@ class BlobStore:
                 validate_content=True,
                 metadata={"sha256": sha256(data)},
             )
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """The blob's lines without their ends."""
+        with _say(f"{self.address}/{path}"):
+            chunks = self._client().download_blob(self._name(path)).chunks()
+            rest = b""
+            for chunk in chunks:
+                *whole, rest = (rest + chunk).split(b"\n")
+                yield from whole
+            if rest:
+                yield rest
+
+    def write_lines(self, path: str, lines: Iterable[bytes]) -> None:
+        """Uploads the lines by way of a temporary file, since their digest goes before them."""
+        digest = hashlib.sha256()
+        with tempfile.TemporaryFile() as file:
+            for line in lines:
+                file.write(line)
+                file.write(b"\n")
+                digest.update(line)
+                digest.update(b"\n")
+            file.seek(0)
+            with _say(f"{self.address}/{path}"):
+                self._client().upload_blob(
+                    self._name(path),
+                    file,
+                    overwrite=True,
+                    validate_content=True,
+                    metadata={"sha256": digest.hexdigest()},
+                )
 
     def fetch(self, path: str, target: Path) -> None:
         """Downloads the blob beside the target, then renames."""

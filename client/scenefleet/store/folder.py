@@ -8,7 +8,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 
@@ -46,6 +46,22 @@ class FolderStore:
             target.parent.mkdir(parents=True, exist_ok=True)
             with _whole(target) as part:
                 part.write_bytes(data)
+
+    def lines(self, path: str) -> Iterator[bytes]:
+        """The file's lines without their ends."""
+        with _say(self._at(path), "read"), self._at(path).open("rb") as file:
+            for line in file:
+                yield line.rstrip(b"\r\n")
+
+    def write_lines(self, path: str, lines: Iterable[bytes]) -> None:
+        """Writes beside the target, then renames, so that no reader meets half a file."""
+        target = self._at(path)
+        with _say(target, "written"):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            with _whole(target) as part, part.open("wb") as file:
+                for line in lines:
+                    file.write(line)
+                    file.write(b"\n")
 
     def fetch(self, path: str, target: Path) -> None:
         """Copies the file to a local path."""

@@ -86,6 +86,23 @@ def test_the_first_scene_in_a_table(cli: Cli, write: Write, tmp_path: Path, ids:
     assert not (tmp_path / "results").exists()
 
 
+def test_explain_lists_how_sources_were_read(cli: Cli, write: Write) -> None:
+    write()
+    done = cli("try", "--explain", "--json")
+    assert done.returncode == 0, done.stderr
+    read = json.loads(done.stdout)["read"]
+    done = cli("try", "--explain")
+    assert done.returncode == 0, done.stderr
+    if not read:
+        assert "the task did not say" in done.stderr
+        return
+    _, table = done.stdout.split("\n\n")
+    head, *rows = table.splitlines()
+    assert head.split() == ["asset", "read", "why", "item"]
+    assert [row.split()[0] for row in rows] == [one["asset"] for one in read]
+    assert {one["way"] for one in read} <= {"tiles", "gdal"}
+
+
 @pytest.mark.parametrize("served", [False, True], ids=["file", "api"])
 def test_a_named_item_is_the_very_task_of_a_run(
     cli: Cli, write: Write, archive: Path, ids: list[str], tmp_path: Path, *, served: bool

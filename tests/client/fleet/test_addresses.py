@@ -8,6 +8,7 @@ import pytest
 from scenefleet.errors import FleetError
 from scenefleet.fleet import check_addresses
 from scenefleet.settings import Settings, read_settings
+from scenefleet_task import spec
 from scenefleet_task.spec import Band, Mask, OffsetCheck, Output, Part, Source, TaskDocument
 
 WEB = "https://store.example.org/{}.tif"
@@ -29,12 +30,12 @@ def document(**changes: Any) -> TaskDocument:
     mask = Mask(asset="SCL", href=WEB.format("scl"), rules=(), dilate=0)
     part = Part(item="s", bands=(band(WEB.format("b04")),), masks=(mask,), check=None)
     return TaskDocument(
-        version=2, id="x", product="p", folder="s", access="none",
+        version=spec.VERSION, id="x", product="p", folder="s", access="none",
         parts=(replace(part, **changes),),
         source=Source(id="s", collection="c", href=None, datetime="2024-01-01T00:00:00Z",
                       bbox=(0, 0, 1, 1), geometry={}, properties={}),
         outputs=(Output(name="red", title="", formula="red", scale=1e-4),),
-        dtype="int16", stacked=False, script=None, grid=None, clip=None,
+        dtype="int16", stacked=False, compression="deflate", script=None, grid=None, clip=None,
     )  # fmt: skip
 
 

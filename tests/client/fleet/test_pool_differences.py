@@ -43,7 +43,7 @@ def test_the_pool_as_the_service_answers_it_does_not_differ():
             "standard_d8ds_v5",
             "vmSize: the pool has standard_d8ds_v5, the template says STANDARD_D4DS_V5",
         ),
-        ("taskSlotsPerNode", 1, "taskSlotsPerNode: the pool has 1, the template says 4"),
+        ("taskSlotsPerNode", 5, "taskSlotsPerNode: the pool has 5, and here 4 is the most"),
         ("enableAutoScale", False, "enableAutoScale: the pool has False, the template says True"),
         (
             "autoScaleEvaluationInterval",
@@ -78,6 +78,13 @@ def test_a_difference_is_told(path, value, expected):
         place = place[step]
     place[last] = value
     assert expected in differences(WANTED, pool)
+
+
+@pytest.mark.parametrize("slots", [1, 3, None])
+def test_fewer_tasks_on_a_node_will_do(slots):
+    pool = _answered(WANTED)
+    pool["taskSlotsPerNode"] = slots
+    assert differences(WANTED, pool) == []
 
 
 def test_of_a_formula_only_the_lines_that_differ_are_told():

@@ -8,11 +8,13 @@ import threading
 from base64 import b64encode
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from random import Random
 from typing import Any
 
 import pytest
+from azure.batch import models
 
 from batch_emulator.process import start
 from scenefleet.errors import FleetError, NotAuthorisedError
@@ -20,7 +22,8 @@ from scenefleet.fleet import progress
 from scenefleet.fleet.connection import Connection, connect
 from scenefleet.fleet.local import local_pool
 from scenefleet.fleet.pool import check_image, ensure_pool
-from scenefleet.fleet.submit import JobSpec, Sent, add_tasks, close_job, create_job
+from scenefleet.fleet.submit import CHUNK, JobSpec, Sent, add_tasks, close_job, create_job
+from scenefleet.recipe import Resources
 from scenefleet.store import NodeAccess, NodeFile
 from scenefleet_task import spec
 
@@ -86,6 +89,7 @@ def documents(count: int, *, padding: int = 0) -> list[spec.TaskDocument]:
                 outputs=(spec.Output(name="red", title="red", formula="red", scale=0.0001),),
                 dtype="int16",
                 stacked=False,
+                compression="deflate",
                 script=None,
                 grid=None,
                 clip=None,
@@ -121,6 +125,19 @@ def test_a_task_carries_what_the_node_needs(client: Any) -> None:
     assert spec.ENV_SCRIPT not in settings
     assert task.constraints.max_task_retry_count == 1
     assert "secret" not in repr(wanted)
+
+
+def test_the_job_tells_its_tasks_what_they_may_take(client: Any) -> None:
+    told = Resources(memory="256MB", threads=2).environment
+    create_job(client, job("told", resources=told))
+    settings = client.get_job("told").common_environment_settings
+    assert {setting.name: setting.value for setting in settings} == {
+        "SCENEFLEET_MEMORY": "256000000",
+        "SCENEFLEET_THREADS": "2",
+        "SCENEFLEET_RUN": "run-1",
+        "SCENEFLEET_STORE": "/x",
+        "SCENEFLEET_STORE_SAS": "sig=secret",
+    }
 
 
 def test_a_task_with_a_script_gets_its_file_and_its_name(client: Any) -> None:
@@ -180,6 +197,20 @@ def test_a_pool_is_reused_if_equal_and_a_conflict_if_not(client: Any) -> None:
         ensure_pool(client, body | {"id": "other"}, needs_identity=True)
 
 
+def test_a_pool_with_more_tasks_on_a_node_than_memory_allows_is_told(client: Any) -> None:
+    body = local_pool(0) | {"id": "slots", "taskSlotsPerNode": 3}
+    assert ensure_pool(client, body, needs_identity=False)
+    assert not ensure_pool(client, body | {"taskSlotsPerNode": 4}, needs_identity=False)
+    lowered = body | {"taskSlotsPerNode": 2}
+    with pytest.raises(FleetError) as caught:
+        ensure_pool(client, lowered, needs_identity=False, note="2 at once and not 4: memory")
+    lines = str(caught.value).splitlines()
+    assert lines[1:3] == [
+        "  taskSlotsPerNode: the pool has 3, and here 2 is the most",
+        "  2 at once and not 4: memory",
+    ]
+
+
 def test_an_image_that_the_service_does_not_know(client: Any) -> None:
     check_image(client, local_pool(1))
     body = local_pool(1)
@@ -226,6 +257,87 @@ def service(answer: Callable[[dict[str, Any]], dict[str, Any]]) -> Iterator[Any]
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.mark.parametrize("scripted", [False, True])
+def test_tasks_are_on_the_wire_as_the_sdk_writes_them(scripted: bool) -> None:
+    script = spec.Script(name="x.py", sha256="ab" * 32, bands=("red",), overlap=0, seconds=60.0)
+    wanted = job(
+        "wire",
+        files={
+            "code.pyz": NodeFile("https://example.org/code.pyz?sig=x"),
+            "other": NodeFile("https://example.org/o", "/subscriptions/1/identity"),
+        },
+        image="example.org/image:1",
+    )
+    (document,) = documents(1)
+    if scripted:
+        outputs = (dataclasses.replace(document.outputs[0], formula=None),)
+        document = spec.seal(dataclasses.replace(document, script=script, outputs=outputs))
+    settings = {spec.ENV_TASK: spec.encode(document)}
+    if scripted:
+        settings[spec.ENV_SCRIPT] = script.file_name
+    theirs = models.BatchTaskCreateOptions(
+        id=document.id,
+        display_name=document.source.id,
+        command_line=wanted.command,
+        container_settings=models.BatchTaskContainerSettings(image_name="example.org/image:1"),
+        resource_files=[
+            models.ResourceFile(
+                http_url="https://example.org/code.pyz?sig=x", file_path="code.pyz"
+            ),
+            models.ResourceFile(
+                http_url="https://example.org/o",
+                file_path="other",
+                identity_reference=models.BatchNodeIdentityReference(
+                    resource_id="/subscriptions/1/identity"
+                ),
+            ),
+        ],
+        environment_settings=[
+            models.EnvironmentSetting(name=name, value=value) for name, value in settings.items()
+        ],
+        constraints=models.BatchTaskConstraints(
+            max_wall_clock_time=timedelta(minutes=60),
+            max_task_retry_count=1,
+            retention_time=timedelta(days=7),
+        ),
+    )
+    came: list[dict[str, Any]] = []
+
+    def keep(task: dict[str, Any]) -> dict[str, Any]:
+        came.append(task)
+        return {"taskId": task["id"], "status": "success"}
+
+    with service(keep) as client:
+        assert add_tasks(client, wanted, [document], deadline=far()) == Sent(new=1)
+        client.create_tasks("wire", [theirs])
+    assert came[0] == came[1]
+
+
+def test_documents_are_taken_as_they_come() -> None:
+    """Few more than the calls under way are taken at a time, so that few are in memory."""
+    taken = answered = most = 0
+    lock = threading.Lock()
+
+    def lazily() -> Iterator[spec.TaskDocument]:
+        nonlocal taken, most
+        for document in many:
+            with lock:
+                taken += 1
+                most = max(most, taken - answered)
+            yield document
+
+    def answer(task: dict[str, Any]) -> dict[str, Any]:
+        nonlocal answered
+        with lock:
+            answered += 1
+        return {"taskId": task["id"], "status": "success"}
+
+    many = documents(3000)
+    with service(answer) as client:
+        assert add_tasks(client, job("lazy"), lazily(), deadline=far()) == Sent(new=3000)
+    assert most <= 10 * CHUNK
 
 
 def test_a_task_that_must_come_later_is_sent_again() -> None:

@@ -232,7 +232,7 @@ def test_the_estimate_knows_a_common_grid(
     asked = recipe(GRID % (clip, crs, resolution), BOX)
     made = plan(asked, [scene()])
     assert common_pixels(made.documents[0]) == pytest.approx(pixels, rel=0.02)
-    guess = estimate(made, [scene()], asked, cores=2)
+    guess = estimate(made, [scene()], asked, slots=2, cores=2)
     assert guess.bytes_out == pytest.approx(1.55 * pixels, rel=0.02)
 
 

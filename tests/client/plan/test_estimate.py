@@ -1,19 +1,75 @@
-"""The estimate is arithmetic over what the items say."""
+"""The estimate is arithmetic over what the items say, and over what runs at once."""
+
+from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
-from scenefleet.plan import vm_cores
+from scenefleet.catalog import Scene, from_json
+from scenefleet.plan import Estimate, estimate, plan
+from scenefleet.recipe import parse
+
+RECIPE = """
+version: 1
+name: a
+search: {}
+process: {mask: none, radiometry: trust}
+compute: {backend: azure, max_nodes: 5}
+"""
+BOX = [5.0, 51.0, 6.0, 52.0]
+ITEM = MappingProxyType(
+    {
+        "type": "Feature",
+        "stac_version": "1.0.0",
+        "collection": "sentinel-2-l2a",
+        "bbox": BOX,
+        "geometry": {
+            "type": "Polygon",
+            "coordinates": [[[5, 51], [6, 51], [6, 52], [5, 52], [5, 51]]],
+        },
+        "links": [],
+        "properties": {
+            "datetime": "2023-06-01T10:00:00Z",
+            "platform": "sentinel-2a",
+            "s2:processing_baseline": "05.09",
+        },
+        "assets": {
+            key: {"href": f"https://example.org/{key}.tif", "eo:bands": [{"common_name": name}]}
+            for key, name in (("B04", "red"), ("B08", "nir"))
+        },
+    }
+)
+
+
+def scenes(count: int) -> list[Scene]:
+    return [from_json({**ITEM, "id": f"s{n}"}) for n in range(count)]
+
+
+def guess(count: int, more: str = "", *, slots: int, cores: int) -> Estimate:
+    recipe = parse(RECIPE + more, Path("recipe.yaml"))
+    found = scenes(count)
+    return estimate(plan(recipe, found), found, recipe, slots=slots, cores=cores)
 
 
 @pytest.mark.parametrize(
-    ("size", "cores"),
+    ("count", "slots", "cores", "threads", "nodes", "busy"),
     [
-        ("STANDARD_D4DS_V5", 4),
-        ("Standard_D16s_v5", 16),
-        ("Standard_F2", 2),
-        ("Basic_A0", 1),
-        ("x", 1),
+        (8, 4, 4, 1, 2, 8),  # cores at work
+        (8, 2, 4, 1, 4, 8),  # memory for two on a node: twice the nodes
+        (9, 4, 4, 1, 3, 9),
+        (100, 4, 4, 1, 5, 20),
+        (100, 2, 4, 1, 5, 10),  # half of the cores are idle
+        (100, 2, 4, 2, 5, 20),  # but for threads
+        (100, 8, 4, 1, 5, 20),  # more tasks than cores are no faster
+        (1, 4, 4, 1, 1, 1),
+        (1, 1, 4, 4, 1, 4),
     ],
 )
-def test_cores_are_in_a_sizes_name(size: str, cores: int) -> None:
-    assert vm_cores(size) == cores
+def test_time_and_nodes_follow_from_what_runs_at_once(
+    count: int, slots: int, cores: int, threads: int, nodes: int, busy: int
+) -> None:
+    found = guess(count, f"resources: {{threads: {threads}}}", slots=slots, cores=cores)
+    assert (found.tasks, found.nodes, found.slots) == (count, nodes, slots)
+    assert found.hours == pytest.approx(found.core_hours / busy)
+    assert found.node_hours == pytest.approx(nodes * (found.hours + 0.1))
+    assert found.core_hours == pytest.approx(count * guess(1, slots=1, cores=1).core_hours)

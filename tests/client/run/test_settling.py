@@ -68,6 +68,7 @@ def document(name: str) -> spec.TaskDocument:
             outputs=(spec.Output(name="red", title="red", formula="red", scale=0.0001),),
             dtype="int16",
             stacked=False,
+            compression="deflate",
             script=None,
             grid=None,
             clip=None,

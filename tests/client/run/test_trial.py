@@ -17,8 +17,8 @@ from scenefleet.catalog import search
 from scenefleet.demo.acquisitions import ACQUISITIONS
 from scenefleet.demo.archive import make_archive
 from scenefleet.plan import plan
-from scenefleet.recipe import parse
-from scenefleet.run.trial import Trial, TrialError, try_window
+from scenefleet.recipe import Resources, parse
+from scenefleet.run.trial import SourceRead, Trial, TrialError, sources_read, try_window
 
 EXAMPLE = (Path(__file__).resolve().parents[3] / "examples/texture.py").read_text()
 HEAD = 'BANDS = ("nir",)\nOUTPUTS = ("a",)\nSECONDS = {seconds}\ndef process(scene):\n'
@@ -189,6 +189,30 @@ def test_a_script_sees_no_key_and_its_words_are_in_the_log(
     said = capfd.readouterr()
     assert "keys: []" in said.err
     assert not said.out
+
+
+def test_the_task_is_told_what_it_may_take(
+    author: Author, capfd: pytest.CaptureFixture[str]
+) -> None:
+    body = """    import os
+    print("told:", os.environ.get("SCENEFLEET_MEMORY"), os.environ.get("SCENEFLEET_THREADS"))
+    return {"a": scene["nir"]}
+"""
+    author.tries(HEAD.format(seconds=60) + body)
+    assert "told: 500000000 1" in capfd.readouterr().err
+    resources = Resources(memory="300MB", threads=2)
+    author.tries(HEAD.format(seconds=60) + body, resources=resources)
+    assert "told: 300000000 2" in capfd.readouterr().err
+
+
+def test_how_sources_were_read_is_what_the_task_said() -> None:
+    one = {"asset": "B04", "item": "s1", "way": "tiles", "why": "tiles of 512 x 512, deflate"}
+    two = {"asset": "SCL", "item": "s1", "way": "gdal", "why": "it is not tiled"}
+    assert sources_read({"task": "t", "read": [one, two]}) == (
+        SourceRead(asset="B04", item="s1", way="tiles", why="tiles of 512 x 512, deflate"),
+        SourceRead(asset="SCL", item="s1", way="gdal", why="it is not tiled"),
+    )
+    assert sources_read({"task": "t"}) == ()
 
 
 def test_a_folder_that_cannot_be_made(author: Author) -> None:

@@ -1,5 +1,6 @@
 """A Blob store against Azurite: what a folder does, and SAS that allow no more than they should."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -42,6 +43,22 @@ def test_what_is_written_is_read_and_listed(store: BlobStore, tmp_path: Path) ->
     assert store.folders("products") == []
     store.fetch("runs/a/run.json", tmp_path / "copy" / "run.json")
     assert (tmp_path / "copy" / "run.json").read_bytes() == b"{ }"
+
+
+def test_lines_are_written_and_read_one_by_one(store: BlobStore) -> None:
+    lines = [str(n).encode() * 20 for n in range(1000)]
+    store.write_lines("runs/a/x.jsonl", iter(lines))
+    data = b"".join(line + b"\n" for line in lines)
+    assert store.read("runs/a/x.jsonl") == data
+    assert store.digest("runs/a/x.jsonl") == hashlib.sha256(data).hexdigest()
+    assert list(store.lines("runs/a/x.jsonl")) == lines
+    long = [b"x" * 3_000_000, b"y" * 3_000_000, b"z"]  # more than a chunk of the service's
+    store.write_lines("runs/a/long.jsonl", long)
+    assert list(store.lines("runs/a/long.jsonl")) == long
+    store.write_lines("runs/a/none.jsonl", ())
+    assert list(store.lines("runs/a/none.jsonl")) == []
+    with pytest.raises(NotInStoreError):
+        list(store.lines("runs/a/never.jsonl"))
 
 
 def test_a_missing_blob_is_named(store: BlobStore) -> None:

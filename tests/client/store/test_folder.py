@@ -30,6 +30,25 @@ def test_what_is_written_is_read_and_listed(store: FolderStore, tmp_path: Path) 
     assert (tmp_path / "copy" / "run.json").read_bytes() == b"{ }"
 
 
+def test_lines_are_written_and_read_one_by_one(store: FolderStore, tmp_path: Path) -> None:
+    store.write_lines("runs/a/x.jsonl", (str(n).encode() for n in range(3)))
+    assert store.read("runs/a/x.jsonl") == b"0\n1\n2\n"
+    assert list(store.lines("runs/a/x.jsonl")) == [b"0", b"1", b"2"]
+    store.write("runs/a/y.jsonl", b"a\r\n\nb")
+    assert list(store.lines("runs/a/y.jsonl")) == [b"a", b"", b"b"]
+    with pytest.raises(NotInStoreError, match=r"none\.jsonl"):
+        next(store.lines("runs/a/none.jsonl"))
+
+    def broken() -> Iterator[bytes]:
+        yield b"new"
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        store.write_lines("runs/a/x.jsonl", broken())
+    assert store.read("runs/a/x.jsonl") == b"0\n1\n2\n"
+    assert len(list((tmp_path / "results/runs/a").iterdir())) == 2
+
+
 def test_a_missing_file_is_named(store: FolderStore) -> None:
     with pytest.raises(NotInStoreError, match=r"runs/none\.json"):
         store.read("runs/none.json")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,9 +16,10 @@ from scenefleet.cli.options import (
     recipe_argument,
     settings_option,
 )
-from scenefleet.cli.show import put_json, put_table, say
+from scenefleet.cli.show import WAYS, count, put_json, put_table, say
 
 if TYPE_CHECKING:
+    from scenefleet.plan import Alike
     from scenefleet_task.spec import TaskDocument
 
 
@@ -25,9 +27,15 @@ if TYPE_CHECKING:
 @recipe_argument
 @settings_option
 @radiometry_option
+@click.option("--explain", is_flag=True, help="Say how each task will read its pixels, and why.")
 @json_option
 def command(
-    recipe: Path, settings_path: Path | None, *, radiometry: str | None, as_json: bool
+    recipe: Path,
+    settings_path: Path | None,
+    *,
+    radiometry: str | None,
+    explain: bool,
+    as_json: bool,
 ) -> None:
     """Show the tasks, what they will take, and every default that applies.
 
@@ -35,12 +43,14 @@ def command(
     recipe with its defaults.
     """
     from scenefleet.cli.selection import prepare, say_estimate, with_radiometry
+    from scenefleet.plan import explain as explained
     from scenefleet.recipe import read_recipe, resolved
     from scenefleet_task import spec
 
     source = with_radiometry(read_recipe(recipe), radiometry)
     prepared = prepare(source, read_settings(settings_path))
     plan = prepared.plan
+    alike = explained(plan, prepared.found.items) if explain else ()
     if as_json:
         put_json(
             {
@@ -49,6 +59,7 @@ def command(
                 "estimate": dataclasses.asdict(prepared.estimate),
                 "tasks": [spec.to_json(document) for document in plan.documents],
                 "left_out": [dataclasses.asdict(left) for left in plan.left_out],
+                **({"read": [dataclasses.asdict(one) for one in alike]} if explain else {}),
             }
         )
         return
@@ -61,8 +72,25 @@ def command(
     put_table(("task", "date", "radiometry", "scene"), rows)
     for left in plan.left_out[5:]:
         say(f"left out: {left.reason}")
+    if explain:
+        _say_reading(alike)
     say(f"\nrun {plan.id}")
     say_estimate(prepared)
+
+
+def _say_reading(alike: Sequence[Alike]) -> None:
+    """How pixels will be read: a line for all sources of all tasks that are alike in it."""
+    from scenefleet.plan.explain import RULE
+
+    say("")
+    for group in alike:
+        lines: dict[tuple[str, str], list[str]] = {}
+        for one in group.sources:
+            lines.setdefault((one.way, one.why), []).append(one.asset)
+        for (way, why), assets in lines.items():
+            say(f"{count(group.tasks, 'task')}: {', '.join(assets)} {WAYS[way]}: {why}")
+    if any(one.way == "tiles" for group in alike for one in group.sources):
+        say(RULE)
 
 
 def _rules(document: TaskDocument) -> set[str]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scenefleet.cli.options import json_option, radiometry_option, recipe_argument
-from scenefleet.cli.show import put_json, put_table, say
+from scenefleet.cli.show import WAYS, put_json, put_table, say
 
 if TYPE_CHECKING:
     from scenefleet.run.trial import Trial, TrialOutput, Window
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Where rasters and pictures go; those of the same names are replaced.",
 )
+@click.option("--explain", is_flag=True, help="List how each source's pixels were read, and why.")
 @radiometry_option
 @json_option
 def command(
@@ -38,6 +39,7 @@ def command(
     window: str | None,
     out: Path,
     *,
+    explain: bool,
     radiometry: str | None,
     as_json: bool,
 ) -> None:
@@ -59,11 +61,14 @@ def command(
         script=source.recipe.process.script,
         window=pixels,
         limit=60.0 * source.recipe.compute.task_minutes,
+        resources=source.recipe.resources,
     )
     if as_json:
         put_json(_plain(dataclasses.asdict(trial)))
     else:
         _show(trial)
+        if explain:
+            _explain(trial)
 
 
 def _window(text: str) -> Window:
@@ -89,6 +94,15 @@ def _show(trial: Trial) -> None:
     rows, cols = trial.shape
     shares = ", ".join(f"{share:.1f} % {name}" for name, share in trial.reasons.items())
     say(f"{rows} x {cols} pixels in {trial.seconds:.1f} s: {shares} ({trial.reason})")
+
+
+def _explain(trial: Trial) -> None:
+    if not trial.read:
+        say("how its sources were read, the task did not say")
+        return
+    click.echo()
+    rows = [(one.asset, WAYS[one.way], one.why, one.item) for one in trial.read]
+    put_table(("asset", "read", "why", "item"), rows)
 
 
 def _row(output: TrialOutput) -> tuple[object, ...]:
