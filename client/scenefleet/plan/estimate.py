@@ -1,8 +1,9 @@
 """What a plan will read, write, take and cost. Pure arithmetic over what the items say.
 
-The constants were measured by `benchmarks/full_scene.py`: one full Sentinel-2 scene with one index
-and its mask takes the task 16 CPU seconds on the machine of 2026 that it was tried on. Another
-machine's speed moves the hours by a factor of two either way.
+The constants were measured by `benchmarks/full_scene.py` and `scene_bench.py`: one full Sentinel-2
+scene with one index and its mask, read over HTTP and put to Blob storage, takes the task 10 CPU
+seconds on the machine of 2026 that it was tried on. Another machine's speed moves the hours by a
+factor of two either way.
 """
 
 from __future__ import annotations
@@ -23,12 +24,12 @@ _BAND_BYTES = 2 / 1.48
 """Bytes a pixel of a stored 16-bit band: real bands compress 1.48 times."""
 _MASK_BYTES = 0.06
 _OUT_BYTES = 1.55
-"""Bytes a pixel of an int16 index with its overviews, deflated."""
-_CPU_INDEX = 0.085e-6
-"""CPU seconds a pixel of output for one index: read, compute, encode."""
-_CPU_BAND = 0.012e-6
+"""Bytes a pixel of an int16 index with its overviews, compressed."""
+_CPU_INDEX = 0.034e-6
+"""CPU seconds a pixel of output for one index: compute, encode, write."""
+_CPU_BAND = 0.019e-6
 """CPU seconds a pixel of a band that is read."""
-_CPU_TASK = 2.5
+_CPU_TASK = 1.5
 """CPU seconds of a task beside its pixels: start, imports, upload."""
 _BOOT_HOURS = 0.1
 """Node hours paid for a node's start and its idle end."""
