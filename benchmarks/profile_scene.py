@@ -114,7 +114,7 @@ def profiled(folder: Path) -> dict[str, float]:
 
 def drawn(spent: dict[str, float]) -> str:
     """An SVG: a bar a part, longest at its own place, labelled with its share."""
-    total, width, left, step = sum(spent.values()), 760, 330, 30
+    total, width, left, step = sum(spent.values()), 820, 390, 30
     scale = (width - left - 70) / max(spent.values())
     rows: list[str] = []
     for n, (name, colour) in enumerate(zip(PARTS, COLOURS, strict=True)):
