@@ -108,7 +108,7 @@ def profiled(folder: Path) -> dict[str, float]:
         with opened(names_of(task), Unsigned()) as rasters:
             process(task, rasters, Unsigned(), Path(place), lambda n: target.begin(n, Path(place)))
         profile.disable()
-    spent = shares(pstats.Stats(profile).stats)  # type: ignore[attr-defined]
+    spent = shares(pstats.Stats(profile).stats)  # type: ignore[attr-defined] - typeshed lacks it
     return {**spent, "start": float(started.stdout)}
 
 

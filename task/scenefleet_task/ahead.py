@@ -9,10 +9,9 @@ Only tiles that a block needs are fetched: those that an area does not touch sta
 from __future__ import annotations
 
 import threading
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,75 +19,24 @@ from numpy.typing import NDArray
 
 from scenefleet_task.codec import CorruptError, decode
 from scenefleet_task.failure import TaskError
-from scenefleet_task.fetch import Bytes, FetchError
+from scenefleet_task.fetch import FetchError
 from scenefleet_task.grid import Window
 from scenefleet_task.layout import Layout
 from scenefleet_task.spec import Exit
+from scenefleet_task.tile_rows import (
+    Cols,
+    Need,
+    TiledSource,
+    TileRow,
+    cols_of,
+    cut_from,
+    gaps,
+    ranges_of,
+    span,
+)
 
 AT_ONCE = 8
 """Ranges under way: more gain nothing at 30 ms and 60 MB/s a connection."""
-_GAP = 16_384
-"""Bytes between two tiles that are fetched along rather than by a request of its own."""
-
-Cols = tuple[int, int]
-"""The first tile column, and the one after the last."""
-
-
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What a block needs of a source."""
-
-    window: Window
-    """Of the source's own pixels."""
-    touched: NDArray[np.bool_] | None = None
-    """By tile row and column of the window, or by column alone: whether any of it is wanted;
-    None wants all."""
-
-
-@dataclass(frozen=True, slots=True)
-class TiledSource:
-    """A source that is read by its tiles."""
-
-    name: object
-    """What messages call it."""
-    layout: Layout
-    bytes: Bytes
-
-
-@dataclass(slots=True, eq=False)
-class _Row:
-    """Tiles side by side of one source, from when they are planned until nobody needs them.
-
-    A tile is in one of these only, so blocks that share a tile share it.
-    """
-
-    source: TiledSource
-    row: int
-    cols: Cols
-    wanted: NDArray[np.bool_]
-    """By tile column from `cols[0]`."""
-    uses: int = 0
-    """Blocks that still need it."""
-    taken: bool = False
-    """Whether someone decodes it, or has: then it is not asked for ahead any more."""
-    ranges: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
-    """Start and size of what is fetched."""
-    coming: list[Future[Any]] = field(default_factory=list[Future[Any]])
-    values: NDArray[Any] | None = None
-    lock: threading.Lock = field(default_factory=threading.Lock)
-
-    @property
-    def length(self) -> int:
-        return sum(size for _, size in self.ranges)
-
-    def meets(self, cols: Cols) -> bool:
-        return self.cols[0] < cols[1] and cols[0] < self.cols[1]
-
-    def want(self, cols: Cols, wanted: NDArray[np.bool_]) -> None:
-        """Adds what a block wants of `cols`."""
-        first, last = max(self.cols[0], cols[0]), min(self.cols[1], cols[1])
-        own = self.wanted[first - self.cols[0] : last - self.cols[0]]
-        own |= wanted[first - cols[0] : last - cols[0]]
 
 
 class Ahead:
@@ -111,18 +59,18 @@ class Ahead:
         self._sources = sources
         self._most = most
         self._lock = threading.Lock()
-        self._rows: dict[tuple[int, int], list[_Row]] = {}
+        self._rows: dict[tuple[int, int], list[TileRow]] = {}
         """By the source's number and the tile row."""
-        self._planned: list[_Row] = []
-        self._of_block: list[list[_Row]] = []
+        self._planned: list[TileRow] = []
+        self._of_block: list[list[TileRow]] = []
         self._spare: dict[tuple[Any, ...], list[NDArray[Any]]] = {}
         self._fetchers = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch")
         self._local = threading.local()
         for block in needs:
             rows = [r for n, need in enumerate(block) if need for r in self._plan(n, sources, need)]
             self._of_block.append(rows)
-        self._waiting: Iterator[_Row] = iter(self._in_order())
-        self._next: _Row | None = next(self._waiting, None)
+        self._waiting: Iterator[TileRow] = iter(self._in_order())
+        self._next: TileRow | None = next(self._waiting, None)
         self._held = 0
         with self._lock:
             self._advance()
@@ -142,9 +90,9 @@ class Ahead:
         """
         layout = source.layout
         rows = range(window.row // layout.tile_height, window.bottom // layout.tile_height + 1)
-        cols = _cols(layout, window)
+        cols = cols_of(layout, window)
         found = (self._find(number, source, n, cols) for n in rows)
-        return _joined([_joined([_cut(row, window) for row in n], 1) for n in found], 0)
+        return _joined([_joined([cut_from(row, window) for row in n], 1) for n in found], 0)
 
     def done(self, block: int) -> None:
         """Lets go of what only blocks up to this one needed."""
@@ -164,20 +112,20 @@ class Ahead:
                 source.bytes.close()
         self._fetchers.shutdown(wait=True, cancel_futures=True)
 
-    def _plan(self, number: int, sources: Sequence[TiledSource], need: Need) -> list[_Row]:
+    def _plan(self, number: int, sources: Sequence[TiledSource], need: Need) -> list[TileRow]:
         source, window = sources[number], need.window
         layout = source.layout
-        cols = _cols(layout, window)
+        cols = cols_of(layout, window)
         numbers = range(window.row // layout.tile_height, window.bottom // layout.tile_height + 1)
         touched = True if need.touched is None else need.touched
         wanted = np.broadcast_to(touched, (len(numbers), cols[1] - cols[0]))
         if not wanted.any():
             return []
-        rows: list[_Row] = []
+        rows: list[TileRow] = []
         for n, of_row in zip(numbers, wanted, strict=True):
             planned = self._rows.setdefault((number, n), [])
-            new = [_Row(source, n, gap, np.zeros(gap[1] - gap[0], np.bool_))
-                   for gap in _gaps(cols, planned)]  # fmt: skip
+            new = [TileRow(source, n, gap, np.zeros(gap[1] - gap[0], np.bool_))
+                   for gap in gaps(cols, planned)]  # fmt: skip
             self._planned += new
             planned += new
             needed = [row for row in planned if row.meets(cols)]
@@ -187,10 +135,10 @@ class Ahead:
             rows += needed
         return rows
 
-    def _in_order(self) -> list[_Row]:
+    def _in_order(self) -> list[TileRow]:
         """Rows that are worth fetching ahead, in the order of their first use."""
         for row in self._planned:
-            row.ranges = _ranges(row)
+            row.ranges = ranges_of(row)
         return [row for row in self._planned if row.ranges and not row.source.bytes.near]
 
     def _advance(self) -> None:
@@ -203,21 +151,21 @@ class Ahead:
                 row.coming = [self._fetchers.submit(fetch, *r) for r in row.ranges]
             self._next = next(self._waiting, None)
 
-    def _find(self, number: int, source: TiledSource, row: int, cols: Cols) -> list[_Row]:
+    def _find(self, number: int, source: TiledSource, row: int, cols: Cols) -> list[TileRow]:
         """What holds the tiles of `cols`, from the left, decoded."""
         planned = self._rows.get((number, row), [])
         found = sorted((r for r in planned if r.meets(cols)), key=lambda r: r.cols)
-        if not found or _gaps(cols, found):
+        if not found or gaps(cols, found):
             # of a part that only fills another's gaps: nothing was known ahead
-            found = [_Row(source, row, cols, np.ones(cols[1] - cols[0], np.bool_))]
-            found[0].ranges = _ranges(found[0])
+            found = [TileRow(source, row, cols, np.ones(cols[1] - cols[0], np.bool_))]
+            found[0].ranges = ranges_of(found[0])
         for part in found:
             with part.lock:
                 if part.values is None:
                     part.values = self._decoded(part)
         return found
 
-    def _decoded(self, row: _Row) -> NDArray[Any]:
+    def _decoded(self, row: TileRow) -> NDArray[Any]:
         with self._lock:
             row.taken = True
         layout = row.source.layout
@@ -239,7 +187,7 @@ class Ahead:
             self._advance()
         return values
 
-    def _tiles(self, row: _Row) -> Iterator[tuple[int, Any]]:
+    def _tiles(self, row: TileRow) -> Iterator[tuple[int, Any]]:
         """Tile columns and their bytes; None where nothing is there, or nothing is wanted."""
         layout, near = row.source.layout, row.source.bytes.near
         pieces = [] if near else [(r, self._came(row, n, r)) for n, r in enumerate(row.ranges)]
@@ -253,16 +201,16 @@ class Ahead:
                 first, data = next((r[0], d) for r, d in pieces if r[0] <= start < r[0] + r[1])
                 yield col, data[start - first : start - first + size]
 
-    def _came(self, row: _Row, number: int, wanted: tuple[int, int]) -> Any:  # noqa: ANN401 - a buffer
+    def _came(self, row: TileRow, number: int, wanted: tuple[int, int]) -> Any:  # noqa: ANN401 - a buffer
         """A range that was asked for ahead, or is now."""
         if not row.coming:
-            return self._fetched(row, wanted, _span(row))
+            return self._fetched(row, wanted, span(row))
         try:
             return row.coming[number].result()
         except FetchError as error:
-            raise _failure(row, error, _span(row)) from None
+            raise _failure(row, error, span(row)) from None
 
-    def _fetched(self, row: _Row, wanted: tuple[int, int], cols: Cols) -> Any:  # noqa: ANN401
+    def _fetched(self, row: TileRow, wanted: tuple[int, int], cols: Cols) -> Any:  # noqa: ANN401
         try:
             return row.source.bytes.fetch(*wanted)
         except FetchError as error:
@@ -270,7 +218,7 @@ class Ahead:
 
     def _decode(
         self,
-        row: _Row,
+        row: TileRow,
         col: int,
         data: Any,  # noqa: ANN401 - any buffer
         room: NDArray[Any],
@@ -304,7 +252,7 @@ class Ahead:
             kept[key] = np.empty(layout.shape, layout.dtype)
         return kept[key]
 
-    def _drop(self, row: _Row) -> None:
+    def _drop(self, row: TileRow) -> None:
         """Keeps a row's memory for another; the lock is held."""
         if row.coming:  # a block that turned out to need nothing
             for future in row.coming:
@@ -329,61 +277,8 @@ def reading(
         ahead.close()
 
 
-def _cols(layout: Layout, window: Window) -> Cols:
-    return window.col // layout.tile_width, window.right // layout.tile_width + 1
-
-
-def _cut(row: _Row, window: Window) -> NDArray[Any]:
-    """What decoded tiles hold of a window."""
-    layout = row.source.layout
-    top, left = row.row * layout.tile_height, row.cols[0] * layout.tile_width
-    begin = max(window.row, top) - top
-    end = min(window.bottom + 1, top + layout.tile_height) - top
-    assert row.values is not None
-    return row.values[begin:end, max(0, window.col - left) : window.right + 1 - left]
-
-
 def _joined(parts: list[NDArray[Any]], axis: int) -> NDArray[Any]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
-
-
-def _gaps(cols: Cols, rows: Iterable[_Row]) -> list[Cols]:
-    """The columns that are in none of some rows, as runs."""
-    free = set(range(*cols)).difference(*(range(*row.cols) for row in rows))
-    runs: list[Cols] = []
-    for col in sorted(free):
-        if runs and runs[-1][1] == col:
-            runs[-1] = (runs[-1][0], col + 1)
-        else:
-            runs.append((col, col + 1))
-    return runs
-
-
-def _span(row: _Row) -> Cols:
-    """The first and the last tile column."""
-    return row.cols[0], row.cols[1] - 1
-
-
-def _ranges(row: _Row) -> list[tuple[int, int]]:
-    """Start and size of what holds all wanted tiles of a row, in as few ranges as is sensible."""
-    cols = slice(*row.cols)
-    offsets, sizes = (
-        row.source.layout.offsets[row.row, cols],
-        row.source.layout.sizes[row.row, cols],
-    )
-    tiles: Iterable[tuple[int, int]] = sorted(
-        (int(offset), int(size))
-        for offset, size, wanted in zip(offsets, sizes, row.wanted, strict=True)
-        if wanted and size
-    )
-    ranges: list[tuple[int, int]] = []
-    for start, size in tiles:
-        if ranges and start <= sum(ranges[-1]) + _GAP:
-            begin, length = ranges[-1]
-            ranges[-1] = (begin, max(length, start + size - begin))
-        else:
-            ranges.append((start, size))
-    return ranges
 
 
 def _corrupt(data: Any, layout: Layout, room: NDArray[Any], out: NDArray[Any]) -> str | None:  # noqa: ANN401
@@ -395,7 +290,7 @@ def _corrupt(data: Any, layout: Layout, room: NDArray[Any], out: NDArray[Any]) -
     return None
 
 
-def _failure(row: _Row, error: FetchError, cols: Cols) -> TaskError:
+def _failure(row: TileRow, error: FetchError, cols: Cols) -> TaskError:
     where = f"column {cols[0]}" if cols[0] == cols[1] else f"columns {cols[0]} to {cols[1]}"
     return TaskError(
         error.finding.exit,

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from scenefleet_task.ahead import Need
 from scenefleet_task.clip import Clip
 from scenefleet_task.grid import Window
 from scenefleet_task.layer import Aligned, grow
 from scenefleet_task.read import Raster
 from scenefleet_task.sources import OpenPart, Sources
+from scenefleet_task.tile_rows import Need
 
 CELL = 64
 """Pixels along a side of the cells by which an area's touch is told."""

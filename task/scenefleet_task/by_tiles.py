@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from functools import partial
 
 from scenefleet_task.access import Access
-from scenefleet_task.ahead import AT_ONCE, Need, TiledSource, reading
+from scenefleet_task.ahead import AT_ONCE, reading
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import (
     Bytes,
@@ -22,6 +22,7 @@ from scenefleet_task.fetch import (
 from scenefleet_task.layout import LITTLE_ENDIAN, Way
 from scenefleet_task.log import log
 from scenefleet_task.read import Name, Raster
+from scenefleet_task.tile_rows import Need, TiledSource
 
 _START = 16
 """Bytes that tell a TIFF's byte order, and that the server gives ranges."""

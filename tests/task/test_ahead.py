@@ -14,7 +14,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from scenefleet_task.ahead import AT_ONCE, Ahead, Need, TiledSource, reading
+from scenefleet_task.ahead import AT_ONCE, Ahead, reading
 from scenefleet_task.codec import Form, encode
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import FetchError
@@ -22,6 +22,7 @@ from scenefleet_task.grid import Window
 from scenefleet_task.layout import Layout
 from scenefleet_task.probe import Finding
 from scenefleet_task.spec import Exit
+from scenefleet_task.tile_rows import Need, TiledSource
 
 TILE = 64
 PLENTY = 10**9
