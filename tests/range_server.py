@@ -74,6 +74,9 @@ class Answer:
     """Otherwise the whole file was asked for, or just its headers: GDAL hangs up after them."""
 
 
+_PORTS: set[int] = set()
+
+
 @dataclass
 class RangeServer:
     """Serves `root`; with `guarded`, only to addresses with a token of its own token service."""
@@ -110,8 +113,15 @@ class RangeServer:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __enter__(self) -> Self:
-        """Listens on loopback, on a port that is free."""
+        """Listens on loopback, on a port that is free and that this process did not use before.
+
+        GDAL keeps what it read by its address for as long as the process lives.
+        """
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        while self._server.server_address[1] in _PORTS:
+            met, self._server = self._server, ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+            met.server_close()
+        _PORTS.add(self._server.server_address[1])
         self._server.daemon_threads = True
         # a client that hangs up is what many tests are about: no traceback for it
         self._server.handle_error = lambda request, address: None  # noqa: ARG005

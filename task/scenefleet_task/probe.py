@@ -82,12 +82,15 @@ def from_status(status: int, words: str = "") -> Finding:
 
 def _judge(start: bytes, size: int | None, complaint: str, needed: int) -> Finding:
     """Of a source that answers: what its first bytes, its size and GDAL's complaint say."""
-    if size and size < needed:  # before GDAL's complaint: a range beyond the end is its HTTP 416
+    page = start.lstrip()[:1] == b"<"
+    # before GDAL's complaint: a range beyond the end is its HTTP 416
+    if size and size < needed and not page:
         said = f"truncated: {size} bytes are there, {needed} are needed."
         return Finding(Exit.SOURCE_UNREADABLE, said)
-    if match := _CODE.search(complaint):
-        return from_status(int(match[1] or match[2]))
-    page = start.lstrip()[:1] == b"<"
+    match = _CODE.search(complaint)
+    status = int(match[1] or match[2]) if match else 0
+    if status and not (page and status == 416):  # a page has few bytes
+        return from_status(status)
     if start and not page and (_NETWORK.search(complaint) or (needed and _SHORT.search(complaint))):
         said = f"the connection broke ({complaint[:160]}). Retry later."
         return Finding(Exit.SOURCE_UNREACHABLE, said)

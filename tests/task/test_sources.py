@@ -76,6 +76,8 @@ FAILURES = [
     ("500", {"status": 500}, Exit.SOURCE_UNREACHABLE, "HTTP 500"),
     ("page", {"status": 200, "body": b"<html><body>sign in</body></html>"},
      Exit.SOURCE_UNREADABLE, "page of HTML"),
+    ("page in the middle", {"status": 200, "body": b"<html><body>sign in</body></html>",
+                            "after": 2}, Exit.SOURCE_UNREADABLE, "page of HTML"),
     ("not a raster", {"status": 200, "body": b"PK\3\4 a zip file it is"},
      Exit.SOURCE_UNREADABLE, "not a raster"),
     ("empty", {"truncate": 0}, Exit.SOURCE_UNREADABLE, "empty"),
