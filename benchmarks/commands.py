@@ -13,6 +13,13 @@ from pathlib import Path
 from measure import Around, Command, Json, Surrounding
 from services import HERE
 
+_LOADING = """
+import sys
+sys.path.insert(0, sys.argv[1])
+import scenefleet_task.__main__, scenefleet_task.supervise, scenefleet_task.work
+import scenefleet_task.heads, scenefleet_task.read, scenefleet_task.scene, scenefleet_task.item
+import scenefleet_task.put_folder, scenefleet_task.thumbnail
+"""
 SLOW = 3
 """Rounds at most, of slow commands that no target is about."""
 _COG = (
@@ -102,6 +109,15 @@ def task(
         output=output,
         around=around,
         note=note,
+    )
+
+
+def loading(place: Place, name: str) -> Command:
+    """Python, the supervisor's modules and all that the task loads; nothing is done."""
+    return Command(
+        name=name,
+        argv=[place.python, "-c", _LOADING, place.prepared["code"]],
+        note="Python and all that the task imports, no more",
     )
 
 

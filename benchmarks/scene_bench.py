@@ -142,33 +142,29 @@ def area(place: Place, server: HttpServer, rounds: int) -> Table:
     """A twentieth of the scene."""
     job = place.folder / "area.json"
     rows = [
-        commands.download(
-            place, "bare download of the tiles", server.address, job, server.counted
-        ),
-        commands.task(
-            place, "area of 5%", "area", around=server.counted,
-            note="wall from its first request to its end: without start-up",
-        ),
-    ]  # fmt: skip
+        commands.download(place, "bare download of the tiles", server.address, job, server.counted),
+        commands.task(place, "area of 5%", "area", around=server.counted),
+        commands.loading(place, "start-up of the task"),
+    ]
     found = measure_all(place, rows, rounds)
-    bare, ours = (
-        row(rows[0], found[rows[0].name], wall=_own_wall),
-        row(rows[1], found[rows[1].name], wall=_since_first_request),
-    )
+    bare = row(rows[0], found[rows[0].name], wall=_own_wall)
+    ours, start = (row(one, found[one.name], wall=_wall) for one in rows[1:])
     ranges = json.loads(job.read_text())
     held = sum(size for _, _, size in ranges) / 1e6
     asked = len(ranges) + len({name for name, _, _ in ranges})
     made = Table(
         title="An area of 5% of the scene, over the same HTTP",
         text=f"The touched tiles hold {held:.1f} MB; their rows and the headers are {asked}.",
-        rows=(bare, ours),
+        rows=(bare, ours, start),
     )
+    work = ours.wall[1] - start.wall[1] if ours.wall and start.wall else None
+    floor = bare.wall[1] if bare.wall else None
     return _with(
         made,
         [
             ("bytes, of what the touched tiles hold", _over(ours.http, held), 1.25, ""),
             ("requests, of touched tile rows and headers", _over(ours.requests, asked), 1.5, ""),
-            ("wall, of the bare download", ratio(ours, bare, "wall"), 2, ""),
+            ("wall without start-up, of the bare download", _over(work, floor), 2, ""),
         ],
     )
 
@@ -247,10 +243,6 @@ def _own_wall(one: Run) -> float:
 
 def _none(_: Run) -> None:
     return None
-
-
-def _since_first_request(one: Run) -> float:
-    return one.ended - one.said["first"]
 
 
 def _median(one: Row | None) -> float | None:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from scenefleet_task import scene
+from scenefleet_task.names import names_of
 from scenefleet_task.put_folder import FolderTarget
-from scenefleet_task.read import names_of, opened
+from scenefleet_task.read import opened
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,6 @@ def process(document: Any, access: Any, folder: Path, **more: Any) -> Any:
     target = FolderTarget(folder)
     with opened(names_of(document), access) as sources:
         rasters = scene.process(
-            document, sources, access, folder, lambda name: target.begin(name, folder), **more
+            document, sources, folder, lambda name: target.begin(name, folder), **more
         )
     return InFolder(rasters, folder)

@@ -123,7 +123,9 @@ class Cog:
 
     def _write(self, level: int, tiles: list[bytes]) -> None:
         self._levels[level].sizes.extend(map(len, tiles))
-        self._upload.write(level, b"".join(tiff.wrapped(tile) for tile in tiles if tile))
+        for tile in tiles:  # one by one: all of them as one would be fresh memory each time
+            if tile:
+                self._upload.write(level, tiff.wrapped(tile))
 
     def _add(self, number: int, values: NDArray[Any], row: int, col: int) -> None:
         """Fills an overview's row of tiles; writes it when its last pixel is there."""

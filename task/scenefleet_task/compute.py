@@ -7,6 +7,8 @@ the same ground's after it with 1000 more, give equal bits.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -18,8 +20,35 @@ LIMIT = 32767
 """Highest int16; its negative is the lowest value stored, -32768 being nodata."""
 
 Float32 = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 
 
+@dataclass(frozen=True, slots=True)
+class Values:
+    """An output's values, and what one look at them tells."""
+
+    array: Float32
+    """Finite; shape (height, width)."""
+    undefined: Bools | None
+    """True where the formula or script gives no value, and 0 stands; None where it always does."""
+    low: float
+    """No value is lower."""
+    high: float
+    """No value is higher."""
+
+
+def settled(values: Float32) -> Values:
+    """Values of which some may not be finite; their array is left as it is."""
+    low, high = values.min(), values.max()  # NaN where there is one
+    undefined = None
+    if not (np.isfinite(low) and np.isfinite(high)):
+        undefined = ~np.isfinite(values)
+        values = np.where(undefined, np.float32(0), values)
+        low, high = values.min(), values.max()
+    return Values(values, undefined, low, high)
+
+
+@cache
 def shift_of(scale: float, offset: float) -> np.float32:
     """Offset in digital numbers; a float's rounding (-999.9999999) is taken off."""
     shift = offset / scale
@@ -27,9 +56,10 @@ def shift_of(scale: float, offset: float) -> np.float32:
     return np.float32(whole if abs(shift - whole) < 1e-6 * max(1, abs(whole)) else shift)
 
 
-def lift(numbers: NDArray[Any], scale: float, offset: float) -> Float32:
-    """Digital numbers as the band's values, float32; a new array."""
-    values = numbers.astype(np.float32)
+def lift(numbers: NDArray[Any], scale: float, offset: float, out: Float32 | None = None) -> Float32:
+    """Digital numbers as the band's values, float32; in `out`, of their shape, or a new array."""
+    values = np.empty(numbers.shape, np.float32) if out is None else out
+    np.copyto(values, numbers, casting="same_kind")
     shift = shift_of(scale, offset)
     if shift:
         values += shift
@@ -38,12 +68,12 @@ def lift(numbers: NDArray[Any], scale: float, offset: float) -> Float32:
     return values
 
 
-def pack(values: Float32, valid: NDArray[np.bool_], scale: float, out: NDArray[Any]) -> int:
+def pack(values: Values, valid: Bools | None, scale: float, out: NDArray[Any]) -> int:
     """Fills `out` with what a raster stores: int16 is rounded, limited and never wrapped.
 
     Args:
-        values: finite; shape (height, width).
-        valid: True where the value is kept.
+        values: of shape (height, width); left as they are.
+        valid: True where the value is kept; None keeps all.
         scale: of the int16 form.
         out: int16: value / scale, rounded half to even, NODATA where not valid. float32: the
             value, NaN where not valid.
@@ -51,21 +81,33 @@ def pack(values: Float32, valid: NDArray[np.bool_], scale: float, out: NDArray[A
     Returns:
         Valid values beyond int16's range, set to its end.
     """
-    whole = bool(valid.all())
-    if out.dtype == np.float32:
-        np.copyto(out, values)
-        if not whole:
-            out[~valid] = np.nan
+    whole = out.dtype == np.int16
+    if valid is not None and not valid.any():
+        out.fill(NODATA if whole else np.nan)
         return 0
+    if whole:
+        return _pack_whole(values, valid, scale, out)
+    np.copyto(out, values.array)
+    if valid is not None:
+        out[~valid] = np.nan
+    return 0
+
+
+def _pack_whole(values: Values, valid: Bools | None, scale: float, out: NDArray[np.int16]) -> int:
     with np.errstate(over="ignore"):  # beyond float32 is beyond int16 as well
-        scaled = values * np.float32(1 / scale)
+        factor = np.float32(1 / scale)
+        scaled = values.array * factor
+        low, high = np.rint(values.low * factor), np.rint(values.high * factor)
     np.rint(scaled, out=scaled)
     saturated = 0
-    if scaled.min() < -LIMIT or scaled.max() > LIMIT:
-        saturated = int(np.count_nonzero((np.abs(scaled) > LIMIT) & valid))
+    if low < -LIMIT or high > LIMIT:
+        beyond = np.abs(scaled) > LIMIT
+        saturated = int(np.count_nonzero(beyond if valid is None else beyond & valid))
         np.clip(scaled, -LIMIT, LIMIT, out=scaled)
     np.copyto(out, scaled, casting="unsafe")
-    if not whole:
-        # the lowest number where not valid, the highest where it is: no branch a pixel
-        np.minimum(out, np.negative(valid.view(np.int8), dtype=np.int16) ^ NODATA, out=out)
+    if valid is not None:
+        # the highest number where valid (it wraps), the lowest where not: no branch a pixel
+        most = valid.view(np.int8).astype(np.int16)
+        np.subtract(np.int16(NODATA), most, out=most)
+        np.minimum(out, most, out=out)
     return saturated

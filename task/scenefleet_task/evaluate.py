@@ -14,6 +14,7 @@ from typing import Any, cast
 import numpy as np
 from numpy.typing import NDArray
 
+from scenefleet_task.compute import Values, settled
 from scenefleet_task.formula import Name, Node, Number, parse
 
 Float32 = NDArray[np.float32]
@@ -118,26 +119,31 @@ class Program:
         """Operations that a pixel goes through."""
         return len(self._steps)
 
-    def run(self, bands: Mapping[str, Float32]) -> dict[str, tuple[Float32, NDArray[np.bool_]]]:
-        """Each formula's values, and True where it has none (not finite); 0 stands there.
+    def run(self, bands: Mapping[str, Float32], *, spend: bool = False) -> dict[str, Values]:
+        """Each formula's values; their array may be a band's own.
 
         Args:
             bands: arrays of one shape (height, width).
+            spend: whether these may be overwritten.
         """
         shape = next(iter(bands.values())).shape
         values: list[Any] = [bands[name] for name in self.bands]
         count = len(values)
+        spare: list[Float32] = []  # temporaries stay few, and in cache
         with np.errstate(all="ignore"):
             for number, step in enumerate(self._steps, count):
                 operands = [values[o] if type(o) is int else o for o in step.operands]
-                # a choice between two constants would be float64
-                values.append(_OPERATIONS[step.function](*operands).astype(np.float32, copy=False))
                 for done in self._last.get(number, ()):
-                    values[done] = None  # so that temporaries stay few, and in cache
-        return {name: _settled(self._value(o, values), shape) for name, o in self._outputs.items()}
+                    if spend or done >= count:
+                        spare.append(values[done])
+                    values[done] = None
+                values.append(_applied(_OPERATIONS[step.function], operands, spare))
+            return {
+                name: settled(self._value(o, values, shape)) for name, o in self._outputs.items()
+            }
 
-    def _value(self, place: float, values: Sequence[Any]) -> Any:  # noqa: ANN401
-        return values[place] if type(place) is int else place
+    def _value(self, place: float, values: Sequence[Any], shape: tuple[int, ...]) -> Float32:
+        return values[place] if type(place) is int else np.full(shape, place, np.float32)
 
     def _compile(self, node: Node) -> int | float:
         if isinstance(node, Number):
@@ -183,9 +189,9 @@ def _constant(function: str, operands: tuple[float, ...]) -> float:
     return float(value)
 
 
-def _settled(value: Any, shape: tuple[int, ...]) -> tuple[Float32, NDArray[np.bool_]]:  # noqa: ANN401
-    values = np.full(shape, value, np.float32) if isinstance(value, float) else value
-    undefined = ~np.isfinite(values)
-    if undefined.any():
-        values = np.where(undefined, np.float32(0), values)
-    return values, undefined
+def _applied(function: Callable[..., Any], operands: list[Any], spare: list[Float32]) -> Float32:
+    """A step's values; numpy's own functions put them into one of the spare arrays."""
+    if spare and isinstance(function, np.ufunc):
+        return function(*operands, out=spare.pop())
+    # a choice between two constants would be float64
+    return function(*operands).astype(np.float32, copy=False)

@@ -85,14 +85,6 @@ class Bytes(Protocol):
         """Whether asking costs next to nothing: then nothing is asked for ahead of use."""
         ...
 
-    def start(self, size: int) -> bytes | None:
-        """The first bytes, or None where a server gives no ranges.
-
-        Raises:
-            FetchError: if they do not come.
-        """
-        ...
-
     def fetch(self, start: int, size: int) -> Any:  # noqa: ANN401 - any buffer of bytes
         """Exactly `size` bytes from `start`.
 
@@ -115,8 +107,8 @@ class FileBytes:
         self._path = path
         self._file: int | None = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
 
-    def start(self, size: int) -> bytes | None:
-        """See `Bytes.start`."""
+    def start(self, size: int) -> bytes:
+        """The first bytes."""
         return os.pread(self._open_file(), size, 0)
 
     def fetch(self, start: int, size: int) -> Any:  # noqa: ANN401 - see `Bytes`
@@ -185,8 +177,20 @@ class HttpBytes:
         self._tag: str | None = None
         self._connect()
 
+    @property
+    def size(self) -> int:
+        """Bytes of the file, as the server told with its start."""
+        return int(self._first["size"])
+
     def start(self, size: int) -> bytes | None:
-        """See `Bytes.start`; from then on, another version of the file is an error."""
+        """The first bytes; from then on, another version of the file is an error.
+
+        Returns:
+            Fewer where the file has no more; None where the server gives no ranges.
+
+        Raises:
+            FetchError: if they do not come.
+        """
 
         def get(store: Any) -> Any:  # noqa: ANN401 - obstore's
             try:

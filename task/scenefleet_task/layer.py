@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenefleet_task.grid import Alignment, Grid, Window
-from scenefleet_task.mask import Reasons, dilate, halo
+from scenefleet_task.mask import Reasons, dilate, halo, look_up
 from scenefleet_task.read import Raster
 from scenefleet_task.spec import Reason
 from scenefleet_task.warp import Warped
@@ -72,7 +72,8 @@ class Aligned:
     def read(self, window: Window, nodata: float | None) -> tuple[NDArray[Any], Bools | None]:
         """The file's numbers as they are."""
         numbers, masked = self.read_classes(window)
-        invalid = self.raster.is_nodata(numbers, nodata)
+        known = nodata if self.raster.nodata is None else self.raster.nodata
+        invalid = None if all_above(numbers, known) else self.raster.is_nodata(numbers, nodata)
         if masked is None:
             return numbers, invalid
         return numbers, masked if invalid is None else invalid | masked
@@ -135,16 +136,21 @@ class MaskLayer:
         return halo(self.radius)
 
     def reasons(self, window: Window) -> Reasons:
-        """Of a window of the target, shape (height, width)."""
+        """Of a window of the target, shape (height, width); the caller's to change."""
         own = self.layer.own(window)
         wide = grow(own, self.margin, self.layer.grid.whole)
         numbers, missing = self.layer.read_classes(wide)
-        reasons = np.take(self.table, numbers)
+        reasons = look_up(self.table, numbers)
         if missing is not None:
             reasons[missing] = Reason.NODATA
         if any(self.radius):
             reasons = dilate(reasons, self.radius)
         return self.layer.spread(reasons[within(own, wide)], window)
+
+
+def all_above(numbers: NDArray[Any], nodata: float | None) -> bool:
+    """Whether all are whole numbers higher than nodata: the usual case, and quickly told."""
+    return nodata is not None and numbers.dtype.kind in "iu" and int(numbers.min()) > nodata
 
 
 def grow(window: Window, by: tuple[int, int], limits: Window) -> Window:

@@ -21,8 +21,8 @@ PIXELS = 65_536
 
 Bands = dict[str, tuple[NDArray[Any], float, float]]
 """By name: numbers, and the scale and offset that make them values."""
-Found = Mapping[str, tuple[NDArray[np.float32], NDArray[np.bool_]]]
-"""By output: values, and True where there is none; shape (height, width) each."""
+Found = Mapping[str, compute.Values]
+"""By output."""
 Rows = tuple[slice, Found]
 """Some rows of a strip, and what was made of them."""
 Here = tuple[slice, slice]
@@ -39,7 +39,7 @@ class Maker(Protocol):
     def make(
         self, document: TaskDocument, part: Grid, bands: Bands, reasons: mask.Reasons, here: Here
     ) -> Iterator[Rows]:
-        """Outputs of a strip, by rows of it.
+        """Outputs of a strip, by rows of it; good until the next rows are asked for.
 
         `bands` and `reasons`, which are not settled, are of a window whose grid is `part`; the
         strip lies `here` in it.
@@ -74,11 +74,16 @@ class _Formulas:
         self, document: TaskDocument, part: Grid, bands: Bands, reasons: mask.Reasons, here: Here
     ) -> Iterator[Rows]:
         del document, part, here  # without an overlap, the strip is all that was read
-        count = max(1, PIXELS // reasons.shape[1])
-        for row in range(0, reasons.shape[0], count):
-            rows = slice(row, row + count)
-            lifted = {name: compute.lift(n[rows], s, o) for name, (n, s, o) in bands.items()}
-            yield rows, self._program.run(lifted)
+        height, width = reasons.shape
+        count = min(height, max(1, PIXELS // width))
+        room = {name: np.empty((count, width), np.float32) for name in bands}
+        for row in range(0, height, count):
+            rows = slice(row, min(row + count, height))
+            lifted = {
+                name: compute.lift(numbers[rows], scale, offset, room[name][: rows.stop - row])
+                for name, (numbers, scale, offset) in bands.items()
+            }
+            yield rows, self._program.run(lifted, spend=True)
 
 
 class _Scripted:
@@ -93,17 +98,17 @@ class _Scripted:
         self, document: TaskDocument, part: Grid, bands: Bands, reasons: mask.Reasons, here: Here
     ) -> Iterator[Rows]:
         lifted = {name: compute.lift(n, s, o) for name, (n, s, o) in bands.items()}
-        missing = reasons == Reason.NODATA
-        for values in lifted.values():
-            values[missing] = np.nan
+        missing = reasons == Reason.NODATA.value
+        for band in lifted.values():
+            band[missing] = np.nan
         settled = reasons.copy()
-        mask.settle(settled)
+        free = mask.settle(settled)
         code = part.crs.to_epsg()
         source = document.source
         found = self._runner.run(
             Scene(
                 bands=lifted,
-                valid=settled == Reason.VALID,
+                valid=free,
                 reasons=settled,
                 transform=part.transform,
                 crs=f"EPSG:{code}" if code else str(part.crs.to_wkt()),
@@ -112,4 +117,8 @@ class _Scripted:
             )
         )
         whole = slice(0, here[0].stop - here[0].start)
-        yield whole, {name: (v[here], undefined[here]) for name, (v, undefined) in found.items()}
+        values = {
+            name: compute.Values(v[here], undefined[here], v.min(), v.max())
+            for name, (v, undefined) in found.items()
+        }
+        yield whole, values

@@ -19,6 +19,8 @@ FREE = 255
 """Stands for VALID until all reasons are in."""
 FIXED = (Reason.OUTSIDE, Reason.NODATA, Reason.SATURATED)
 """Reasons that do not grow: they tell of a pixel, not of a thing in the sky or on the ground."""
+_AT_ONCE = 131_072
+"""Reasons that are counted one after another while they are in the processor's cache."""
 _ROUNDING = 1e-9
 """Pixels: 60 m at 20 m a pixel is a radius of 3, whatever the division leaves."""
 
@@ -56,6 +58,20 @@ def lookup_table(mask: Mask, dtype: np.dtype[Any], nodata: float | None) -> NDAr
     if nodata is not None and 0 <= nodata < numbers.size and not said[int(nodata)]:
         table[int(nodata)] = Reason.NODATA
     return table
+
+
+def look_up(table: NDArray[np.uint8], numbers: NDArray[Any]) -> Reasons:
+    """The reason of each number, unsettled; a new array of their shape.
+
+    Args:
+        table: of `lookup_table`.
+        numbers: of the raster's dtype, shape (height, width).
+    """
+    if numbers.dtype != np.uint8:
+        return np.take(table, numbers)
+    # numpy would make an index of 8 bytes of every number before it looks
+    found = bytearray(np.ascontiguousarray(numbers)).translate(table.tobytes())
+    return np.frombuffer(found, np.uint8).reshape(numbers.shape)
 
 
 def dilate(reasons: Reasons, radius: tuple[float, float]) -> Reasons:
@@ -99,19 +115,29 @@ def add(reasons: Reasons, where: NDArray[np.bool_] | None, reason: Reason) -> No
     """Sets a reason in place where `where` is True and no stronger one is known."""
     if where is not None and where.any():
         # the reason where True and 255 where False, without a branch a pixel
-        np.minimum(reasons, (where.view(np.uint8) - np.uint8(1)) | np.uint8(reason), out=reasons)
+        marks = where.view(np.uint8) - np.uint8(1)
+        marks |= np.uint8(reason)
+        np.minimum(reasons, marks, out=reasons)
 
 
-def settle(reasons: Reasons) -> None:
-    """Turns what is still free into VALID, in place."""
-    np.multiply(reasons, reasons != FREE, out=reasons)
+def settle(reasons: Reasons) -> NDArray[np.bool_]:
+    """Turns what is still free into VALID, in place; tells where that is."""
+    free = reasons == FREE
+    np.add(reasons, free.view(np.uint8), out=reasons)  # one more than FREE is 0
+    return free
 
 
 def count(reasons: Reasons) -> dict[Reason, int]:
     """Pixels by reason, settled."""
-    found = dict.fromkeys(Reason, 0)
-    rest = reasons.size
-    for reason in range(int(reasons.max(initial=0)), 0, -1):
-        found[Reason(reason)] = int(np.count_nonzero(reasons == reason))
-        rest -= found[Reason(reason)]
-    return {**found, Reason.VALID: rest}
+    found = dict.fromkeys(map(int, Reason), 0)  # numpy is slow to compare with an enum's
+    flat = reasons.reshape(-1)
+    for start in range(0, flat.size, _AT_ONCE):
+        part = flat[start : start + _AT_ONCE]
+        rest = part.size
+        for reason in sorted(found, key=found.__getitem__, reverse=True):  # until none is left
+            here = int(np.count_nonzero(part == reason))
+            found[reason] += here
+            rest -= here
+            if not rest:
+                break
+    return {reason: found[reason] for reason in Reason}

@@ -10,8 +10,6 @@ from typing import Protocol
 
 from scenefleet_task.setting import Setting
 
-CHUNK = 4 * 1024 * 1024
-"""Bytes held at once."""
 TYPES = {
     ".tif": "image/tiff; application=geotiff; profile=cloud-optimized",
     ".png": "image/png",

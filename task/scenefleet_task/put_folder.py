@@ -14,9 +14,9 @@ from importlib import import_module
 from pathlib import Path
 
 from scenefleet_task.failure import TaskError
-from scenefleet_task.put import CHUNK, Digest
+from scenefleet_task.put import Digest
 from scenefleet_task.spec import Exit
-from scenefleet_task.spool import Spool
+from scenefleet_task.spool import CHUNK, Spool
 
 try:  # libdeflate's is ten times as fast; but a log is kept even on an image that lacks it
     _crc32 = import_module("imagecodecs").deflate_crc32

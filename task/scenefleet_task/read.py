@@ -13,7 +13,7 @@ import time
 import warnings
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -28,11 +28,14 @@ from rasterio.windows import Window as RasterioWindow
 from scenefleet_task.access import Access
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
+from scenefleet_task.heads import AT_ONCE, Head, Heads, asked
+from scenefleet_task.joined import Joined
 from scenefleet_task.layout import Way, layout_of
 from scenefleet_task.log import log
+from scenefleet_task.names import Name
 from scenefleet_task.probe import Finding, probe
 from scenefleet_task.redact import address, redact
-from scenefleet_task.spec import Exit, TaskDocument, sources
+from scenefleet_task.spec import Exit
 
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 _vrt = cast("Any", rasterio.vrt)
@@ -40,23 +43,7 @@ GdalError = cast("type[Exception]", _rasterio._err.CPLE_BaseError)  # noqa: SLF0
 """What GDAL raises where rasterio does not wrap it, such as of two CRS without a way between."""
 BY_BLOCKS = {"GDAL_VRT_WARP_USE_DATASET_RASTERIO": "NO"}
 """Makes GDAL warp the same blocks of 512 x 128 pixels of a view for whatever window."""
-AT_ONCE = 8
-"""Sources that are opened at the same time."""
 _DENIED = Exit.SOURCE_DENIED
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Name:
-    """Which source a message is about."""
-
-    item: str
-    asset: str
-    href: str
-    """Unsigned."""
-
-    def __str__(self) -> str:
-        """Item, asset and address."""
-        return f"item {self.item}, asset {self.asset}, {address(self.href)}"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -71,13 +58,28 @@ class View:
 class Raster:
     """One raster, open for reading by windows; its first band only."""
 
-    def __init__(self, name: Name, access: Access, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        name: Name,
+        access: Access,
+        clock: Callable[[], float] = time.time,
+        head: Head | None = None,
+    ) -> None:
         """Opens the source and reads its header.
+
+        Args:
+            name: the source.
+            access: signs its address.
+            clock: seconds since the epoch.
+            head: the file's beginning, if it is at hand: then GDAL need not ask for it.
 
         Raises:
             TaskError: if it cannot be opened, or has no CRS.
         """
         self.name = name
+        self.head = head
+        self._joined: Joined | None = None
+        """What GDAL reads the header from; what reads many blocks opens the file itself."""
         self._access = access
         self._clock = clock
         self._views: dict[View, Any] = {}
@@ -128,7 +130,9 @@ class Raster:
         Numbers are of the file's own dtype; each is one pixel's of that overview.
         """
         return self._read(
-            self.grid.whole, lambda dataset, part: dataset.read(1, window=part, out_shape=shape)
+            self.grid.whole,
+            lambda dataset, part: dataset.read(1, window=part, out_shape=shape),
+            whole=False,
         )
 
     def read_warped(self, view: View, window: Window) -> NDArray[Any]:
@@ -160,12 +164,30 @@ class Raster:
         while self._views:  # they read from the dataset, so they go first
             self._views.popitem()[1].close()
         self._dataset.close()
+        self._part()
+
+    def _part(self) -> None:
+        """Forgets the beginning that a dataset, closed by now, was read from."""
+        if self._joined:
+            self._joined.close()
+            self._joined = None
 
     def _read(
-        self, window: Window, read: Callable[[Any, Any], Any], source: Window | None = None
+        self,
+        window: Window,
+        read: Callable[[Any, Any], Any],
+        source: Window | None = None,
+        *,
+        whole: bool = True,
     ) -> NDArray[Any]:
-        """Reads a window; `source` tells the file's own pixels that it may need, if others."""
+        """Reads a window; `source` tells the file's own pixels that it may need, if others.
+
+        With `whole`, by a dataset of the file alone: GDAL asks for several ranges at once there.
+        """
         with self._lock:  # a dataset is one thread's at a time
+            if whole and self._joined:
+                self.close()
+                self._open(alone=True)
             return self._read_alone(window, read, source)
 
     def _read_alone(
@@ -188,21 +210,27 @@ class Raster:
             finding = self._find(error, self._needed(source or window))
             raise self._error(finding, when) from None
 
-    def _open(self, *, fresh: bool = False) -> None:
+    def _open(self, *, fresh: bool = False, alone: bool = False) -> None:
         self._signed = self._access.sign(self.name.href, fresh=fresh)
+        path = _gdal_path(self._signed.url)
+        if self.head and not alone:
+            self._joined = Joined(self.head.data, self.head.size, path)
+            path = self._joined.path
         try:
-            self._dataset = _open_whole(_gdal_path(self._signed.url))
+            self._dataset = _open_whole(path)
         except RasterioError as error:
             finding = self._find(error, 0)
+            self._part()
             if finding.exit is _DENIED and self._access.renewable and not fresh:
-                self._open(fresh=True)
+                self._open(fresh=True, alone=alone)
                 return
             raise self._error(finding, "opening it") from None
 
     def _reopen(self, why: str, *, fresh: bool = False) -> None:
         log.info("%s: signing again, %s", self.name, why)
+        alone = self._joined is None
         self.close()
-        self._open(fresh=fresh)
+        self._open(fresh=fresh, alone=alone)
 
     def _viewed(self, view: View, dataset: Any) -> Any:  # noqa: ANN401 - rasterio's
         """The view of the dataset that is open now; kept until that is closed."""
@@ -223,7 +251,10 @@ class Raster:
         return self._views[view]
 
     def _find(self, error: Exception, needed: int) -> Finding:
-        return probe(self._signed.url, _complaint(error), needed)
+        said = _complaint(error)
+        if self._joined:
+            said = said.replace(self._joined.path, address(self.name.href))
+        return probe(self._signed.url, said, needed)
 
     def _error(self, finding: Finding, when: str) -> TaskError:
         return TaskError(finding.exit, f"{self.name}: {finding.text} (while {when})")
@@ -243,35 +274,34 @@ class Raster:
         return int(value) if value else 0
 
 
-def names_of(document: TaskDocument) -> list[Name]:
-    """Every source of a document, each address once."""
-    names: dict[str, Name] = {}
-    for part in document.parts:
-        for source in sources(part):
-            name = Name(item=part.item, asset=source.asset, href=source.href)
-            names.setdefault(source.href, name)
-    return list(names.values())
-
-
 @contextmanager
-def opened(names: list[Name], access: Access) -> Generator[list[Raster]]:
+def opened(
+    names: list[Name], access: Access, heads: Heads | None = None
+) -> Generator[list[Raster]]:
     """Opens rasters, those behind addresses at once, and closes those that were opened.
+
+    Args:
+        names: of the sources.
+        access: signs addresses.
+        heads: beginnings that were asked for already.
 
     Raises:
         TaskError: of the first that cannot be opened.
     """
-    far = any(name.href.startswith("http") for name in names)
-    with ThreadPoolExecutor(AT_ONCE if far else 1, thread_name_prefix="open") as pool:
-        opening = [pool.submit(Raster, name, access) for name in names]
-        wait(opening)
-    rasters = [one.result() for one in opening if not one.exception()]
-    try:
+    with ExitStack() as stack:
+        coming = heads or stack.enter_context(asked(names, access))
+
+        def open_(name: Name) -> Raster:
+            return Raster(name, access, head=coming.of(name))
+
+        far = any(name.far for name in names)
+        with ThreadPoolExecutor(AT_ONCE if far else 1, thread_name_prefix="open") as pool:
+            opening = [pool.submit(open_, name) for name in names]
+            wait(opening)
         for one in opening:
-            one.result()
-        yield rasters
-    finally:
-        for raster in rasters:
-            raster.close()
+            if not one.exception():
+                stack.callback(one.result().close)
+        yield [one.result() for one in opening]
 
 
 class _Doubts(logging.Handler):

@@ -18,21 +18,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenefleet_task import compute, mask, spec
-from scenefleet_task.access import Access
 from scenefleet_task.blocks import cut, needs_of
 from scenefleet_task.budget import Budget, Shares, shares
 from scenefleet_task.by_tiles import read_ahead, tiled
 from scenefleet_task.cog import Cog, Encoded
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
+from scenefleet_task.heads import AT_ONCE
 from scenefleet_task.in_order import in_order
 from scenefleet_task.layer import grow, within
 from scenefleet_task.layout import Way
 from scenefleet_task.log import log
+from scenefleet_task.look import settled
 from scenefleet_task.maker import Found, Maker, maker_of
+from scenefleet_task.names import Name
 from scenefleet_task.outputs import REASON, TILE, Layer, check_space, output_layers, reason_tags
 from scenefleet_task.put import Digest, Upload
-from scenefleet_task.read import AT_ONCE, Name, Raster
+from scenefleet_task.read import Raster
 from scenefleet_task.sources import OpenPart, Sources, prepare
 from scenefleet_task.spec import Exit, Output, Reason, TaskDocument
 from scenefleet_task.statistics import Statistics, gather
@@ -85,7 +87,6 @@ class Rasters:
 def process(
     document: TaskDocument,
     rasters: Sequence[Raster],
-    access: Access,
     folder: Path,
     begin: Begin,
     *,
@@ -97,8 +98,7 @@ def process(
 
     Args:
         document: the task.
-        rasters: its sources, opened (`read.names_of`).
-        access: signs addresses.
+        rasters: its sources, opened (`names.names_of`).
         folder: the working folder, for what waits on disk.
         begin: begins a file in the store.
         script: the processing script, where the document names one.
@@ -116,7 +116,7 @@ def process(
         window = _cut(only, window)
     log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
     scene = _Scene(document, sources, maker, window, budget or Budget())
-    return scene.write(rasters, access, folder, begin)
+    return scene.write(rasters, folder, begin)
 
 
 def _cut(only: Window | int, window: Window) -> Window:
@@ -172,22 +172,21 @@ class _Scene:
         self._grid = sources.grid.crop(window)
         self._layers = output_layers(document)
 
-    def write(
-        self, rasters: Sequence[Raster], access: Access, folder: Path, begin: Begin
-    ) -> Rasters:
+    def write(self, rasters: Sequence[Raster], folder: Path, begin: Begin) -> Rasters:
         """Computes all blocks and puts the files."""
         check_space(folder, self._grid, self._layers)
         with ExitStack() as stack:
-            sources = stack.enter_context(tiled(rasters, access))
+            sources = stack.enter_context(tiled(rasters))
             by_tiles = [raster for raster in rasters if raster.way.layout]
             spent = self._shares(rasters)
             wide = spent.tiles
             blocks = cut(self._window, TILE, wide)
             needs = needs_of(blocks, self._sources, by_tiles, self._maker.overlap)
             done = stack.enter_context(read_ahead(by_tiles, sources, needs, spent.ahead))
+            self._sources = settled(self._sources, rasters)  # tiles come meanwhile
             cogs = {layer.name: self._cog(layer, begin, stack) for layer in (REASON, *self._layers)}
 
-            far = [r for r in rasters if r.way.layout is None and r.name.href.startswith("http")]
+            far = [r for r in rasters if r.way.layout is None and r.name.far]
             readers = stack.enter_context(ThreadPoolExecutor(AT_ONCE)) if len(far) > 1 else None
 
             def make(number: int) -> _Done:
@@ -224,7 +223,7 @@ class _Scene:
             block=per_pixel * TILE * TILE,
             whole=1.5 * stored * TILE * self._window.width,  # rows of overviews that fill up
             cached=any(raster.way.layout is None for raster in rasters),
-            ahead=any(raster.name.href.startswith("http") for raster in rasters),
+            ahead=any(raster.name.far for raster in rasters),
         )
         if self._maker.alone:
             return Shares(tiles=tiles, threads=1, ahead=found.ahead)
@@ -268,11 +267,11 @@ class _Scene:
                     statistics[name].join(piece)
                 saturated[name] += done.saturated[name]
         _check_inside(counts, self._grid)
-        files: dict[str, Digest] = {}
-        for layer in self._layers:
-            tags = [statistics[output.name].tags() for output in layer.bands]
-            files[layer.name] = cogs[layer.name].finish(tags)
-        files[REASON.name] = cogs[REASON.name].finish([reason_tags()])
+        tags = {
+            layer.name: [statistics[output.name].tags() for output in layer.bands]
+            for layer in self._layers
+        }
+        files = _finish(cogs, {**tags, REASON.name: [reason_tags()]})
         return Rasters(
             grid=self._grid,
             made=tuple(
@@ -318,13 +317,13 @@ def _compute(
 def _settle(document: TaskDocument, block: _Block, rows: slice, found: Found) -> None:
     """Fills rows of a block: their reasons are final then, and outputs nodata where not valid."""
     reasons = block.reasons[rows]
-    for _, undefined in found.values():
-        mask.add(reasons, undefined, Reason.NO_SIGNAL)
-    mask.settle(reasons)
-    valid = reasons == Reason.VALID
+    for values in found.values():
+        mask.add(reasons, values.undefined, Reason.NO_SIGNAL)
+    free = mask.settle(reasons)
+    valid = None if free.all() else free
     for output in document.outputs:
         out = block.values[output.name][rows]
-        beyond = compute.pack(found[output.name][0], valid, output.scale, out)
+        beyond = compute.pack(found[output.name], valid, output.scale, out)
         block.saturated[output.name] += beyond
 
 
@@ -343,6 +342,13 @@ def _blank(document: TaskDocument, window: Window, reasons: mask.Reasons) -> _Bl
     shape = (window.height, window.width)
     values = {o.name: np.empty(shape, document.dtype) for o in document.outputs}
     return _Block(np.ascontiguousarray(reasons), values, dict.fromkeys(values, 0))
+
+
+def _finish(cogs: Mapping[str, Cog], tags: Mapping[str, list[dict[str, str]]]) -> dict[str, Digest]:
+    """Puts all files at once: most of it is waiting, for a disk or a service."""
+    with ThreadPoolExecutor(len(tags), thread_name_prefix="finish") as pool:
+        coming = {name: pool.submit(cogs[name].finish, of_bands) for name, of_bands in tags.items()}
+    return {name: one.result() for name, one in coming.items()}
 
 
 def _check_inside(counts: dict[Reason, int], grid: Grid) -> None:

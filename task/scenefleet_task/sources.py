@@ -5,20 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from scenefleet_task import mask, offset
 from scenefleet_task.clip import Clip
 from scenefleet_task.grid import Grid, Window, align, finest
 from scenefleet_task.layer import Aligned, Layer, MaskLayer, Resampled, pixel_metres
-from scenefleet_task.log import log
 from scenefleet_task.read import Raster
 from scenefleet_task.spec import Band, Mask, OffsetCheck, Part, TaskDocument
 from scenefleet_task.target import target_grid
 from scenefleet_task.warp import Warped
-
-SIDE = 700
-"""Pixels of the longer side that are looked at: an overview of a sixteenth of a full scene."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +22,7 @@ class BandLayer:
     band: Band
     layer: Layer
     offset: float
-    """The document's, or the other one where the pixels settled it so."""
+    """The document's, or the other one where the pixels settled it so (`look.settled`)."""
     nodata: float | None
     """The number that means no data, by the header or else the document."""
 
@@ -41,8 +35,8 @@ class OpenPart:
     bands: dict[str, BandLayer]
     masks: tuple[MaskLayer, ...]
     check: OffsetCheck | None
-    finding: offset.Finding | None
-    """What the look at the pixels found, where the document wants one."""
+    finding: offset.Finding | None = None
+    """What a look at the pixels found, where the document wants one (`look.settled`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,14 +50,14 @@ class Sources:
 
 
 def prepare(document: TaskDocument, rasters: Sequence[Raster]) -> Sources:
-    """Brings opened sources to one grid, and looks at the pixels where that was asked for.
+    """Brings opened sources to one grid; no pixel is read.
 
     Args:
         document: the task.
         rasters: of `names_of(document)`, opened.
 
     Raises:
-        TaskError: if sources do not fit together, or their numbers cannot be understood.
+        TaskError: if sources do not fit together.
     """
     by_href = {raster.name.href: raster for raster in rasters}
     first, *more = ([by_href[band.href] for band in part.bands] for part in document.parts)
@@ -116,21 +110,17 @@ class _Place:
 
 
 def _open(part: Part, place: _Place) -> OpenPart:
-    finding = _look(part, place.rasters) if part.check and part.check.look else None
-    bands = {band.name: _band(band, part, finding, place) for band in part.bands}
+    bands = {band.name: _band(band, place) for band in part.bands}
     masks = tuple(place.mask(source) for source in part.masks)
-    return OpenPart(item=part.item, bands=bands, masks=masks, check=part.check, finding=finding)
+    return OpenPart(item=part.item, bands=bands, masks=masks, check=part.check)
 
 
-def _band(band: Band, part: Part, finding: offset.Finding | None, place: _Place) -> BandLayer:
+def _band(band: Band, place: _Place) -> BandLayer:
     raster = place.rasters[band.href]
-    applied = band.offset
-    if finding and part.check and band.name in part.check.bands:
-        applied = -part.check.shift * band.scale if finding.carried else 0.0
     return BandLayer(
         band=band,
         layer=place.band(band),
-        offset=applied,
+        offset=band.offset,
         nodata=band.nodata if raster.nodata is None else raster.nodata,
     )
 
@@ -139,23 +129,3 @@ def _radius(metres: float, grid: Grid) -> tuple[float, float]:
     """In rows and columns."""
     height, width = pixel_metres(grid)
     return metres / height, metres / width
-
-
-def _look(part: Part, rasters: dict[str, Raster]) -> offset.Finding:
-    check = part.check
-    assert check is not None
-    red, nir = (rasters[band.href] for band in check.look)
-    grid = red.grid
-    shrink = max(1, grid.height / SIDE, grid.width / SIDE)
-    shape = max(1, round(grid.height / shrink)), max(1, round(grid.width / shrink))
-    small = [raster.read_small(shape) for raster in (red, nir)]
-    seen = np.ones(shape, np.bool_)
-    for raster, values, band in zip((red, nir), small, check.look, strict=True):
-        missing = raster.is_nodata(values, band.nodata)
-        if missing is not None:
-            seen &= ~missing
-    finding = offset.settle(check, small[0][seen], small[1][seen], part.item)
-    log.info(
-        "offset of %d: metadata says %s, pixels say %s", check.shift, check.said, finding.verdict
-    )
-    return finding

@@ -14,9 +14,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from scenefleet_task.failure import TaskError
-from scenefleet_task.put import CHUNK, Digest
+from scenefleet_task.put import Digest
 from scenefleet_task.spec import Exit
 
+CHUNK = 1 << 18
+"""Bytes read at once: few enough to be in the processor's cache until all is done with them."""
 _BUFFER = 1 << 17
 """Bytes of a stream that wait in memory."""
 

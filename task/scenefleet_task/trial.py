@@ -63,8 +63,9 @@ def attempt(
     import rasterio
 
     from scenefleet_task.access import access_for
+    from scenefleet_task.names import names_of
     from scenefleet_task.put_folder import FolderTarget
-    from scenefleet_task.read import names_of, opened
+    from scenefleet_task.read import opened
     from scenefleet_task.scene import process
 
     started = time.monotonic()
@@ -75,7 +76,6 @@ def attempt(
         rasters = process(
             document,
             sources,
-            access,
             folder,
             lambda name: target.begin(name, folder),
             script=script,

@@ -37,11 +37,11 @@ def united(
     """
     bands, reasons = _read(parts[0], window, readers)
     for part in parts[1:]:
-        gaps = reasons == Reason.NODATA
+        gaps = reasons == Reason.NODATA.value
         if not gaps.any():
             break
         more, others = _read(part, window, readers)
-        gaps &= others != Reason.NODATA
+        gaps &= others != Reason.NODATA.value
         reasons[gaps] = others[gaps]
         bands = {name: _fill(bands[name], more[name], gaps) for name in bands}
     return bands, reasons
@@ -64,16 +64,27 @@ def _fill(
 
 def _read(part: OpenPart, window: Window, readers: Executor | None) -> tuple[Bands, mask.Reasons]:
     apply: Any = readers.map if readers else map
-    reasons = np.full((window.height, window.width), mask.FREE, np.uint8)
     masks: Iterable[mask.Reasons] = apply(partial(_reasons, window), part.masks)
     numbers: Iterable[Numbers] = apply(partial(_numbers, window), part.bands.values())
     bands: Bands = {}
+    missing: list[NDArray[np.bool_] | None] = []
     for (name, band), (values, invalid) in zip(part.bands.items(), numbers, strict=True):
-        mask.add(reasons, invalid, Reason.NODATA)
+        missing.append(invalid)
         bands[name] = values, band.band.scale, band.offset
-    for found in masks:
-        np.minimum(reasons, found, out=reasons)
+    reasons = _strongest(masks, window)
+    for invalid in missing:
+        mask.add(reasons, invalid, Reason.NODATA)
     return bands, reasons
+
+
+def _strongest(masks: Iterable[mask.Reasons], window: Window) -> mask.Reasons:
+    """Of each pixel, the strongest reason of all masks, unsettled; changes the first's."""
+    reasons = None
+    for found in masks:
+        reasons = found if reasons is None else np.minimum(reasons, found, out=reasons)
+    if reasons is None:
+        return np.full((window.height, window.width), mask.FREE, np.uint8)
+    return reasons
 
 
 def _reasons(window: Window, layer: MaskLayer) -> mask.Reasons:

@@ -22,7 +22,6 @@ from scenefleet_task.spec import Exit, TaskDocument
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from scenefleet_task.access import Access
     from scenefleet_task.read import Raster
 
 
@@ -62,23 +61,24 @@ def work(document: TaskDocument, attempt: Attempt, setting: Setting) -> int:
 
 def _do(document: TaskDocument, folder: Path, setting: Setting) -> Findings:
     # Imported late, so that a missing package ends as a result that says so.
-    import rasterio
-
     from scenefleet_task.access import access_for
-    from scenefleet_task.read import names_of, opened
+    from scenefleet_task.heads import asked
+    from scenefleet_task.names import names_of
 
-    access = access_for(document.access)
-    with (
-        cast("Any", rasterio).Env(),  # sends what GDAL complains of to the log, not to the screen
-        opened(names_of(document), access) as sources,
-    ):
-        return _compute(document, sources, access, folder, setting)
+    access, names = access_for(document.access), names_of(document)
+    with asked(names, access) as heads:  # the rest is loaded while they come
+        import rasterio
+
+        from scenefleet_task.read import opened
+
+        # Env sends what GDAL complains of to the log, not to the screen
+        with cast("Any", rasterio).Env(), opened(names, access, heads) as sources:
+            return _compute(document, sources, folder, setting)
 
 
 def _compute(
     document: TaskDocument,
     sources: Sequence[Raster],
-    access: Access,
     folder: Path,
     setting: Setting,
 ) -> Findings:
@@ -100,9 +100,7 @@ def _compute(
         return Output(name=name, path=path, size=digest.size, sha256=digest.sha256)
 
     budget = setting.budget.less(target.memory)
-    rasters = process(
-        document, sources, access, folder, begin, script=setting.script, budget=budget
-    )
+    rasters = process(document, sources, folder, begin, script=setting.script, budget=budget)
     first = rasters.made[0]
     thumbnail = target.put(picture(first.small, first.output), f"{root}/thumbnail.png")
     put = {name: output(name, f"{name}.tif", digest) for name, digest in rasters.files.items()}

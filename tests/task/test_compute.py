@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
 
 from scenefleet_task import compute
 from scenefleet_task.evaluate import Program
@@ -22,11 +23,13 @@ def pack(values: np.ndarray, valid: np.ndarray) -> np.ndarray:
 
 def packed(values: np.ndarray, valid: np.ndarray) -> tuple[np.ndarray, int]:
     out = np.empty(values.shape, np.int16)
-    return out, compute.pack(values, valid, 1e-4, out)
+    return out, compute.pack(compute.settled(values), valid, 1e-4, out)
 
 
 def difference(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    return NDVI.run({"a": a, "b": b})["i"]
+    found = NDVI.run({"a": a, "b": b})["i"]
+    none = np.zeros(found.array.shape, np.bool_)
+    return found.array, none if found.undefined is None else found.undefined
 
 
 def index(a: Any, b: Any, rules: tuple[tuple[float, float], tuple[float, float]]) -> np.ndarray:
@@ -95,6 +98,37 @@ def test_what_is_not_finite_never_reaches_the_cast(bad: float) -> None:
     value, undefined = difference(a, np.array([[bad, 0.25]], np.float32))
     assert np.isfinite(value).all()
     assert pack(value, ~undefined).tolist() == [[-32768, 3333]]
+
+
+@given(
+    arrays.arrays(
+        np.float32,
+        st.tuples(st.integers(1, 4), st.integers(1, 9)),
+        elements=st.floats(width=32) | st.sampled_from([np.nan, np.inf, -np.inf, 3.4e38, -3.4e38]),
+    )
+)
+def test_one_look_at_values_finds_all_that_are_not_finite(values: np.ndarray) -> None:
+    before = values.tobytes()
+    found = compute.settled(values)
+    assert values.tobytes() == before
+    finite = np.isfinite(values)
+    assert (found.undefined is None) == finite.all()
+    if found.undefined is not None:
+        np.testing.assert_array_equal(found.undefined, ~finite)
+    assert found.array[finite].tobytes() == values[finite].tobytes()
+    assert not found.array[~finite].any()
+    assert (found.low, found.high) == (found.array.min(), found.array.max())
+
+
+@pytest.mark.parametrize("rule", [S2_OLD, S2_NEW, LANDSAT, (1.0, 0.0)])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f4"])
+def test_numbers_are_lifted_into_an_array_of_the_callers(
+    rule: tuple[float, float], dtype: str
+) -> None:
+    numbers = np.arange(60, dtype=dtype).reshape(6, 10)[::2, 1:]
+    out = np.full(numbers.shape, np.nan, np.float32)
+    assert compute.lift(numbers, *rule, out) is out
+    assert out.tobytes() == compute.lift(numbers, *rule).tobytes()
 
 
 def test_offset_in_digital_numbers_is_whole_where_it_should_be() -> None:

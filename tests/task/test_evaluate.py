@@ -49,6 +49,21 @@ def oracle(text: str, bands: dict[str, Any]) -> np.ndarray:
         return np.asarray(eval(text, names))  # noqa: S307 - our own text, in a test
 
 
+def results(text: str, bands: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """A formula's values, and True where it has none; the bands stay as they are.
+
+    Where bands may be overwritten, nothing else comes of it.
+    """
+    kept = {name: values.tobytes() for name, values in bands.items()}
+    found = Program({"x": text}).run(bands)["x"]
+    assert {name: values.tobytes() for name, values in bands.items()} == kept
+    copies = {name: values.copy() for name, values in bands.items()}
+    again = Program({"x": text}).run(copies, spend=True)["x"]
+    assert again.array.tobytes() == found.array.tobytes()
+    none = np.zeros(found.array.shape, np.bool_)
+    return found.array, none if found.undefined is None else found.undefined
+
+
 def test_generated_formulas_agree_with_numpy() -> None:
     dice = random.Random(20261121)
     source = np.random.default_rng(7)
@@ -65,7 +80,7 @@ def test_generated_formulas_agree_with_numpy() -> None:
         if wanted.dtype != np.float32:
             continue  # or goes to complex numbers, or numpy to float64, by functions of constants
         formulas += 1
-        values, undefined = Program({"x": text}).run(bands)["x"]
+        values, undefined = results(text, bands)
         assert values.dtype == np.float32
         known = np.isfinite(wanted)
         if "where" not in text:
@@ -83,11 +98,30 @@ def test_what_formulas_share_is_computed_once() -> None:
     assert two.steps == one.steps + 1
 
 
+def test_formulas_that_share_steps_keep_what_others_still_need() -> None:
+    """Temporaries are used again, and so are bands where they may be."""
+    formulas = {
+        "a": "(nir - red) / (nir + red)",
+        "b": "((nir - red) / (nir + red)) * 2 + red",
+        "c": "nir",
+        "d": "nir - red",
+        "e": "where(nir > red, nir - red, sqrt(nir * nir))",
+        "f": "0.5",
+    }
+    source = np.random.default_rng(3)
+    bands = {name: source.uniform(0.01, 1, (4, 7)).astype(np.float32) for name in ("red", "nir")}
+    alone = {name: results(text, bands)[0].copy() for name, text in formulas.items() if name != "f"}
+    found = Program(formulas).run({n: v.copy() for n, v in bands.items()}, spend=True)
+    for name, values in alone.items():
+        assert found[name].array.tobytes() == values.tobytes()
+    assert (found["f"].array == 0.5).all()
+
+
 def test_a_step_is_not_taken_for_a_constant() -> None:
     """Step 1 and the number 1.0 are equal to Python."""
     bands = {"a": np.array([[4.0]], np.float32), "b": np.array([[10.0]], np.float32)}
     found = Program({"x": "a + b", "y": "a + 1"}).run(bands)
-    assert (found["x"][0][0, 0], found["y"][0][0, 0]) == (14, 5)
+    assert (found["x"].array[0, 0], found["y"].array[0, 0]) == (14, 5)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +136,7 @@ def test_a_step_is_not_taken_for_a_constant() -> None:
     ],
 )
 def test_meanings_are_pythons(text: str, value: float) -> None:
-    values, undefined = Program({"x": text}).run({"red": np.full((2, 3), 0.5, np.float32)})["x"]
+    values, undefined = results(text, {"red": np.full((2, 3), 0.5, np.float32)})
     assert not undefined.any()
     np.testing.assert_allclose(values, value, rtol=1e-6)
 
@@ -112,6 +146,6 @@ def test_meanings_are_pythons(text: str, value: float) -> None:
              "where(log(red - 1) > 0, 1, 2)", "max(red, 0 / 0)", "exp(1000 * red)"],
 )  # fmt: skip
 def test_what_has_no_value_is_never_a_number(text: str) -> None:
-    values, undefined = Program({"x": text}).run({"red": np.full((2, 3), 0.5, np.float32)})["x"]
+    values, undefined = results(text, {"red": np.full((2, 3), 0.5, np.float32)})
     assert undefined.all()
     assert np.isfinite(values).all()

@@ -35,19 +35,22 @@ def by_centre(target: Grid, other: Grid, row: int, col: int) -> tuple[int, int]:
     shift=st.tuples(st.integers(0, 7), st.integers(0, 7)),
     corner=st.tuples(st.integers(0, 30), st.integers(0, 30)),
     shape=st.tuples(st.integers(1, 9), st.integers(1, 9)),
+    dtype=st.sampled_from(["bool", "u1", "u2", "i2", "i4", "f4", "i8", "f8"]),
 )
 def test_every_pixel_gets_the_coarse_pixel_under_its_centre(
-    ratio: int, shift: tuple[int, int], corner: tuple[int, int], shape: tuple[int, int]
+    ratio: int, shift: tuple[int, int], corner: tuple[int, int], shape: tuple[int, int], dtype: str
 ) -> None:
     target = grid(10, 40, 40)
     other = grid(10 * ratio, 60, 60, 600_000 - 10 * shift[1], 5_700_000 + 10 * shift[0])
-    values = np.arange(3600).reshape(60, 60)
+    values = (np.arange(3600).reshape(60, 60) * 7 % 3599 - 900).astype(dtype)
     window = Window(*corner, *shape)
 
     alignment = align(target, other, NAMES)
     part = alignment.window(window)
     read = values[part.row : part.bottom + 1, part.col : part.right + 1]
     spread = alignment.spread(read, window)
+    assert spread.dtype == values.dtype
+    assert spread.shape == shape
 
     for row in range(shape[0]):
         for col in range(shape[1]):

@@ -19,7 +19,8 @@ from scenefleet_task import tiff
 from scenefleet_task.access import Unsigned
 from scenefleet_task.by_tiles import tiled
 from scenefleet_task.layout import Way, layout_of
-from scenefleet_task.read import Name, Raster
+from scenefleet_task.names import Name
+from scenefleet_task.read import Raster
 
 SIDE = 100
 TILED: dict[str, Any] = {
@@ -243,7 +244,7 @@ def test_numbers_with_their_high_byte_first(write: Write) -> None:
         raster = opened(write(endianness=endian))
         assert raster.way.why == "it is resampled to the outputs' grid"
         raster.look_at_tiles()
-        with tiled([raster], Unsigned()) as sources:
+        with tiled([raster]) as sources:
             assert raster.way.name == name
             assert len(sources) == (name == "tiles")
         raster.close()
@@ -264,7 +265,7 @@ def test_bytes_with_their_low_bit_first(tmp_path: Path) -> None:
     path.write_bytes(tiff.head(tags, [level]) + tiff.wrapped(b"\1" * 1024))
     raster = opened(path)
     raster.look_at_tiles()
-    with tiled([raster], Unsigned()):
+    with tiled([raster]):
         name = raster.way.name
     raster.close()
     with rasterio.open(path) as dataset:

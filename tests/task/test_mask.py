@@ -86,6 +86,23 @@ def test_bits_of_landsat_become_reasons_and_the_lowest_wins() -> None:
 
 
 @given(
+    numbers=st.sampled_from([np.uint8, np.uint16]).flatmap(
+        lambda dtype: hnp.arrays(dtype, st.tuples(st.integers(1, 9), st.integers(1, 9)))
+    ),
+    step=st.sampled_from([1, 2]),
+)
+def test_every_number_gets_its_reason(numbers: np.ndarray, step: int) -> None:
+    """From whole arrays and parts of larger ones; what is found may be changed."""
+    size = 256**numbers.dtype.itemsize
+    table = np.random.default_rng(1).integers(0, 256, size).astype(np.uint8)
+    part = numbers[::step, ::step]
+    found = mask.look_up(table, part)
+    np.testing.assert_array_equal(found, table[part])
+    found[:] = 1
+    assert found.dtype == np.uint8
+
+
+@given(
     hnp.arrays(
         np.uint8,
         st.tuples(st.integers(1, 24), st.integers(1, 24)),

@@ -131,6 +131,13 @@ def test_whole_numbers_of_any_size_follow_the_rule(values: np.ndarray) -> None:
     np.testing.assert_array_equal(overview.mean(values), halved(values))
 
 
+@given(values=arrays.arrays(np.int16, st.tuples(st.integers(1, 75), st.integers(1, 5))))
+@settings(deadline=None)
+def test_whole_numbers_of_the_whole_range_follow_the_rule(values: np.ndarray) -> None:
+    """Two pixels are summed as one number: what one carries over must not reach the other."""
+    np.testing.assert_array_equal(overview.mean(values), halved(values))
+
+
 @given(values=REAL)
 @settings(deadline=None)
 def test_reals_of_any_size_follow_the_rule(values: np.ndarray) -> None:

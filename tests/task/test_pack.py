@@ -32,15 +32,17 @@ def layers(draw: Any) -> tuple[np.ndarray, np.ndarray]:
     return values, np.full(shape, valid == "all")
 
 
-@given(layer=layers(), scale=st.sampled_from([1.0, 0.5, 1e-4, 0.02, 1e-30]))
+@given(layer=layers(), scale=st.sampled_from([1.0, 0.5, 1e-4, 0.02, 1e-30]), unmarked=st.booleans())
 @settings(deadline=None, max_examples=50)
 def test_whole_numbers_are_rounded_limited_and_never_wrapped(
-    layer: tuple[np.ndarray, np.ndarray], scale: float
+    layer: tuple[np.ndarray, np.ndarray], scale: float, unmarked: bool
 ) -> None:
+    """Where all are kept, None says so as well."""
     values, valid = layer
     kept = values.copy(), valid.copy()
     out = np.full(values.shape, 77, np.int16)
-    saturated = compute.pack(values, valid, scale, out)
+    everything = unmarked and bool(valid.all())
+    saturated = compute.pack(compute.settled(values), None if everything else valid, scale, out)
     with np.errstate(over="ignore"):
         exact = np.rint((values * np.float32(1 / scale)).astype(np.float64))
     wanted = np.clip(exact, -32767, 32767)
@@ -56,7 +58,7 @@ def test_whole_numbers_are_rounded_limited_and_never_wrapped(
 def test_reals_are_kept_bit_by_bit(layer: tuple[np.ndarray, np.ndarray]) -> None:
     values, valid = layer
     out = np.full(values.shape, 77, np.float32)
-    assert compute.pack(values, valid, 1e-4, out) == 0
+    assert compute.pack(compute.settled(values), valid, 1e-4, out) == 0
     assert out[valid].tobytes() == values[valid].tobytes()
     assert np.isnan(out[~valid]).all()
 
@@ -64,13 +66,14 @@ def test_reals_are_kept_bit_by_bit(layer: tuple[np.ndarray, np.ndarray]) -> None
 def test_only_rows_that_are_given_are_filled() -> None:
     """A block is filled a few rows at a time."""
     out = np.full((4, 3), 77, np.int16)
-    compute.pack(np.ones((2, 3), np.float32), np.eye(2, 3, dtype=bool), 1.0, out[1:3])
+    ones = compute.settled(np.ones((2, 3), np.float32))
+    compute.pack(ones, np.eye(2, 3, dtype=bool), 1.0, out[1:3])
     assert out.tolist() == [[77] * 3, [1, NODATA, NODATA], [NODATA, 1, NODATA], [77] * 3]
 
 
 def test_a_value_that_is_not_kept_does_not_count_as_cut_off() -> None:
     out = np.zeros((1, 2), np.int16)
-    values = np.array([[1e9, 5.0]], np.float32)
+    values = compute.settled(np.array([[1e9, 5.0]], np.float32))
     assert compute.pack(values, np.array([[False, True]]), 1.0, out) == 0
     assert out.tolist() == [[NODATA, 5]]
 
@@ -92,13 +95,20 @@ def test_the_stronger_reason_stays_and_all_are_counted(
     wanted = np.where(where & (reasons > reason), reason, reasons)
     mask.add(reasons, where, reason)
     np.testing.assert_array_equal(reasons, wanted)
-    mask.settle(reasons)
+    free = mask.settle(reasons)
+    np.testing.assert_array_equal(free, wanted == mask.FREE)
     np.testing.assert_array_equal(reasons, np.where(wanted == mask.FREE, 0, wanted))
     told = mask.count(reasons)
     assert set(told) == set(Reason)
     assert sum(told.values()) == reasons.size
     for one in Reason:
         assert told[one] == np.count_nonzero(reasons == one)
+
+
+def test_more_reasons_than_are_counted_at_once() -> None:
+    reasons = np.random.default_rng(5).choice(list(Reason), (300, 1000)).astype(np.uint8)
+    reasons[:100] = Reason.CLOUD
+    assert mask.count(reasons) == {r: np.count_nonzero(reasons == r.value) for r in Reason}
 
 
 @pytest.mark.parametrize("reason", list(Reason))

@@ -7,11 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import rasterio
 
+from scenefleet_task import heads
 from scenefleet_task.access import PlanetaryComputer, Unsigned, container_of
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
-from scenefleet_task.read import Name, Raster
+from scenefleet_task.names import Name
+from scenefleet_task.read import Raster, opened
 from scenefleet_task.spec import Exit, OffsetCheck, Output, Part
 from to_folder import process
 
@@ -54,17 +57,53 @@ def name_of(server: Any) -> Name:
 
 
 def read_all(server: Any, access: Any = None) -> np.ndarray:
+    """By GDAL from the beginning on."""
     raster = Raster(name_of(server), access or Unsigned())
     try:
-        return np.concatenate(
-            [raster.read(Window(row, 0, 256, SIZE)) for row in range(0, SIZE, 256)]
-        )
+        return numbers_of(raster)
     finally:
         raster.close()
 
 
-def test_windows_over_http_are_the_file(served: Any, values: np.ndarray) -> None:
-    assert (read_all(served) == values).all()
+def read_all_begun(server: Any, access: Any = None) -> np.ndarray:
+    """By GDAL, the file's beginning being at hand."""
+    with opened([name_of(server)], access or Unsigned()) as (raster,):
+        return numbers_of(raster)
+
+
+WAYS = {"by GDAL": read_all, "begun": read_all_begun}
+
+
+def numbers_of(raster: Raster) -> np.ndarray:
+    return np.concatenate([raster.read(Window(row, 0, 256, SIZE)) for row in range(0, SIZE, 256)])
+
+
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_windows_over_http_are_the_file(served: Any, values: np.ndarray, way: Any) -> None:
+    assert (way(served) == values).all()
+
+
+def test_a_header_takes_one_request_and_an_overview_does_not_ask_for_it_again(
+    served: Any,
+) -> None:
+    shape = (SIZE // 2, SIZE // 2)
+    with rasterio.open(served.root / BLOCK) as file:
+        assert 2 in file.overviews(1)
+        right = file.read(1, out_shape=shape)
+    with opened([name_of(served)], Unsigned()) as (raster,):
+        assert raster.nodata == 0
+        assert [(a.start, a.size) for a in served.answers] == [(0, heads.SIZE)]
+        assert (raster.read_small(shape) == right).all()
+        assert all(answer.start for answer in served.answers[1:] if answer.ranged)
+
+
+def test_a_file_that_is_all_beginning(served: Any, kit: Any, values: np.ndarray) -> None:
+    kit.write(served.root / "account/container/small.tif", values[:64, :64], nodata=0)
+    name = Name(item="i", asset="a", href=served.url("account/container/small.tif"))
+    with opened([name], Unsigned()) as (raster,):
+        assert (raster.read_small((64, 64)) == values[:64, :64]).all()
+        assert len(served.answers) == 1
+        assert raster.head.size == (served.root / "account/container/small.tif").stat().st_size
 
 
 FAILURES = [
@@ -94,18 +133,20 @@ FAILURES = [
 ]  # fmt: skip
 
 
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 @pytest.mark.parametrize(
     ("fault", "exit_", "said"), [f[1:] for f in FAILURES], ids=[f[0] for f in FAILURES]
 )
 def test_a_failing_source_is_told_apart(
-    served: Any, kit: Any, fault: dict[str, Any], exit_: Exit, said: str
+    served: Any, kit: Any, fault: dict[str, Any], exit_: Exit, said: str, way: Any
 ) -> None:
     if fault.get("body", b"") is None:
         fault = {**fault, "body": kit.AZURE_BUSY}
     served.faults[BLOCK] = kit.Fault(**fault)
     with pytest.raises(TaskError, match=said) as caught:
-        read_all(served)
+        way(served)
     assert caught.value.exit is exit_
+    assert "/vsi" not in caught.value.message
     assert f"item scene-1, asset B04, {served.url(BLOCK)}" in caught.value.message
 
 

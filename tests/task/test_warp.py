@@ -16,7 +16,8 @@ from rasterio.warp import reproject, transform_bounds
 from scenefleet_task.access import PlanetaryComputer, Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window, strips
-from scenefleet_task.read import Name, Raster
+from scenefleet_task.names import Name
+from scenefleet_task.read import Raster
 from scenefleet_task.spec import Exit
 from scenefleet_task.warp import Warped
 
