@@ -81,8 +81,6 @@ class Run:
     """MB."""
     output: float
     """MB left in the output folder."""
-    ended: float
-    """By the monotonic clock, which all processes of a machine share."""
     said: Json
     """The last line on standard output, if it is a JSON object; and what servers counted."""
     error: str = ""
@@ -146,7 +144,6 @@ def run(command: Command, logs: Path) -> Run:
         read=(after[0] - before[0]) / 1e6,
         written=(after[1] - before[1]) / 1e6,
         output=_size(command.output) / 1e6 if command.output else 0,
-        ended=ended,
         said=said,
         error=error,
     )

@@ -122,4 +122,4 @@ def _environment(more: Mapping[str, str]) -> dict[str, str]:
 
 
 def _run(cpu: float, wall: float) -> Run:
-    return Run(cpu=cpu, wall=wall, peak=0, tree=0, read=0, written=0, output=0, ended=0, said={})
+    return Run(cpu=cpu, wall=wall, peak=0, tree=0, read=0, written=0, output=0, said={})

@@ -210,7 +210,7 @@ class Ahead:
         except FetchError as error:
             raise _failure(row, error, span(row)) from None
 
-    def _fetched(self, row: TileRow, wanted: tuple[int, int], cols: Cols) -> Any:  # noqa: ANN401
+    def _fetched(self, row: TileRow, wanted: tuple[int, int], cols: Cols) -> Any:  # noqa: ANN401 - a buffer
         try:
             return row.source.bytes.fetch(*wanted)
         except FetchError as error:
@@ -281,7 +281,7 @@ def _joined(parts: list[NDArray[Any]], axis: int) -> NDArray[Any]:
     return parts[0] if len(parts) == 1 else np.concatenate(parts, axis=axis)
 
 
-def _corrupt(data: Any, layout: Layout, room: NDArray[Any], out: NDArray[Any]) -> str | None:  # noqa: ANN401
+def _corrupt(data: Any, layout: Layout, room: NDArray[Any], out: NDArray[Any]) -> str | None:  # noqa: ANN401 - any buffer
     """Decodes a tile; says what is wrong with it, if anything is."""
     try:
         decode(data, layout.form, room, out)

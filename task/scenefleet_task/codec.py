@@ -36,7 +36,7 @@ class Form:
     predictor: Predictor
 
 
-def decode(data: Any, form: Form, room: NDArray[Any], out: NDArray[Any]) -> None:  # noqa: ANN401
+def decode(data: Any, form: Form, room: NDArray[Any], out: NDArray[Any]) -> None:  # noqa: ANN401 - any buffer
     """Fills `out` with a tile's numbers.
 
     Args:
@@ -86,7 +86,7 @@ def encode(tile: NDArray[Any], form: Form, scratch: NDArray[Any]) -> bytes:
     return _codecs.deflate_encode(whole, level=level)
 
 
-def _decompress(data: Any, compression: Compression, out: memoryview) -> int:  # noqa: ANN401
+def _decompress(data: Any, compression: Compression, out: memoryview) -> int:  # noqa: ANN401 - any buffer
     if compression == "deflate":
         return len(_codecs.deflate_decode(data, out=out))
     if compression == "zstd":
