@@ -47,10 +47,16 @@ def _parser() -> argparse.ArgumentParser:
     add("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     add("--port", type=int, default=10100, help="port; 0 takes a free one (%(default)s)")
     add("--account", default="devaccount", help="the account's name (%(default)s)")
-    add("--state", metavar="DIR", help="folder for nodes' files (a temporary one)")
+    place = serve.add_mutually_exclusive_group()
+    place.add_argument("--state", metavar="DIR",
+        help="folder that keeps state and nodes' files; a restart goes on from there")  # fmt: skip
+    place.add_argument("--in-memory", action="store_true",
+        help="keep nothing: state and files end with the emulator (the default)")  # fmt: skip
     add("--nodes", type=int, default=16, help="nodes that may exist at once (%(default)s)")
     add("--time-scale", type=float, default=1.0, metavar="X",
-        help="service seconds in a second (%(default)s)")  # fmt: skip
+        help="seconds of the emulator's clock in a second (%(default)s)")  # fmt: skip
+    add("--boot-time", type=float, default=5.0, metavar="SECONDS",
+        help="from a resize to nodes that take tasks (%(default)s)")  # fmt: skip
     add("--containers", choices=("refuse", "process"), default="refuse",
         help="container tasks: refuse, or run as plain processes (%(default)s)")  # fmt: skip
     add("--allow-file-urls", action="store_true", help="let resource files be file:// URLs")
@@ -74,6 +80,7 @@ def _serve(arguments: argparse.Namespace, key: str, state: Path, *, temporary: b
         port=arguments.port,
         nodes=arguments.nodes,
         time_scale=arguments.time_scale,
+        boot_time=arguments.boot_time,
         containers=arguments.containers,
         allow_file_urls=arguments.allow_file_urls,
         task_path=tuple(arguments.task_path),

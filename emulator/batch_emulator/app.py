@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -14,9 +15,11 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from batch_emulator.admin.routes import OPERATIONS as ADMIN
+from batch_emulator.admin.routes import PREFIX as ADMIN_PREFIX
 from batch_emulator.routes import OPERATIONS, Operation
 from batch_emulator.service import Service
-from batch_emulator.wire.auth import Signed, authenticate
+from batch_emulator.wire.auth import Signed, authenticate, authenticate_basic
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.reply import reply
 
@@ -37,7 +40,7 @@ def make_app(service: Service) -> Starlette:
 def _routes(service: Service) -> list[Route]:
     """One route a path, so that a verb it does not have is a 405."""
     by_path: dict[str, dict[str, Operation]] = {}
-    for method, path, operation in OPERATIONS:
+    for method, path, operation in (*OPERATIONS, *ADMIN):
         by_path.setdefault(path, {})[method] = operation
     return [_route(service, path, operations) for path, operations in by_path.items()]
 
@@ -73,7 +76,7 @@ class _Wire:
             return
         request_id = str(uuid.uuid4())
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
-        answer = _Answer(send, _identify(headers, request_id))
+        answer = _Answer(send, _identify(headers, request_id), self._service.ledger.save)
         try:
             self._check(scope, headers)
             await self._app(scope, receive, answer)
@@ -82,10 +85,15 @@ class _Wire:
         except (BatchError, HTTPException, OSError, Exception) as error:
             if answer.begun:
                 raise
+            answer.before = _nothing
             response = self._error(scope, error, request_id)
             await response(scope, receive, answer)
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
+        options = self._service.options
+        if scope["path"].startswith(ADMIN_PREFIX):
+            authenticate_basic(headers, options.account, options.key)
+            return
         query = scope["query_string"].decode("latin-1")
         request = Signed(
             method=scope["method"],
@@ -94,8 +102,7 @@ class _Wire:
             query=query,
             headers=headers,
         )
-        options = self._service.options
-        authenticate(request, options.account, options.key, self._service.now())
+        authenticate(request, options.account, options.key, self._service.clock.real())
         if "api-version=" not in query:
             raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
 
@@ -108,7 +115,8 @@ class _Wire:
         body: dict[str, Any] = error.body(request_id, self._service.now())
         response = reply(error.status, body=body)
         if error.status == 401:
-            response.headers["WWW-Authenticate"] = "SharedKey"
+            admin = scope["path"].startswith(ADMIN_PREFIX)
+            response.headers["WWW-Authenticate"] = "Basic" if admin else "SharedKey"
         return response
 
 
@@ -121,16 +129,24 @@ def _identify(headers: dict[str, str], request_id: str) -> list[tuple[bytes, byt
     return added
 
 
-class _Answer:
-    """Sends an answer with headers added, and knows whether it has begun."""
+def _nothing() -> None:
+    """An error tells of no change."""
 
-    def __init__(self, send: Send, headers: list[tuple[bytes, bytes]]) -> None:
+
+class _Answer:
+    """Sends an answer with headers added once `before` is done, and knows whether it has begun."""
+
+    def __init__(
+        self, send: Send, headers: list[tuple[bytes, bytes]], before: Callable[[], None]
+    ) -> None:
         self._send = send
         self._headers = headers
+        self.before = before
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
+            self.before()
             self.begun = True
             message["headers"] = [*message.get("headers", ()), *self._headers]
         await self._send(message)

@@ -41,7 +41,9 @@ class Options:
     nodes: int = 16
     """Nodes that may exist at once, over all pools: the account's quota."""
     time_scale: float = 1.0
-    """Service time runs this many times faster than the clock; tasks run in real time."""
+    """The clock runs this many times faster than real time; processes run in real time."""
+    boot_time: float = 5.0
+    """Seconds of the clock from a resize to nodes that take tasks. The service takes minutes."""
     containers: Containers = "refuse"
     allow_file_urls: bool = False
     """Whether a resource file may be `file://`, which the service does not know."""
@@ -58,6 +60,8 @@ class Options:
             raise OptionError(f"--port {self.port}: 0 to 65535 is allowed, 0 for one that is free")
         if not 0 < self.time_scale <= 1_000_000:
             raise OptionError(f"--time-scale {self.time_scale}: from above 0 to 1000000 is allowed")
+        if not 0 <= self.boot_time <= 86_400:
+            raise OptionError(f"--boot-time {self.boot_time}: from 0 to 86400 seconds is allowed")
         if self.key == DEVELOPMENT_KEY and not _is_loopback(self.host):
             raise OptionError(
                 f"--host {self.host}: others could reach it, and who can create tasks can run "

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 
+from batch_emulator.admin.client import Admin
 from batch_emulator.options import DEVELOPMENT_KEY, KEY_VARIABLE
 
 _PATIENCE = 10.0
@@ -28,6 +29,11 @@ class Running:
     account: str
     key: str = field(repr=False)
     process: subprocess.Popen[str] = field(repr=False)
+
+    @property
+    def admin(self) -> Admin:
+        """Moves its clock."""
+        return Admin(self.endpoint, self.account, self.key)
 
 
 @contextlib.contextmanager

@@ -14,11 +14,15 @@ import uvicorn
 
 from batch_emulator.app import make_app
 from batch_emulator.clock import Clock
+from batch_emulator.node.host import Host
 from batch_emulator.node.warden import Warden
 from batch_emulator.options import OptionError, Options
 from batch_emulator.scheduling.autoscaling import take_samples
 from batch_emulator.scheduling.queue import dispatch
+from batch_emulator.scheduling.recovery import recover
 from batch_emulator.service import Service
+from batch_emulator.state.loading import load
+from batch_emulator.state.store import Store, lock
 
 Announce = Callable[[str], None]
 """Called once with the endpoint when requests are answered."""
@@ -32,12 +36,15 @@ def serve(options: Options, announce: Announce, *, exit_with_parent: bool = Fals
     """
     listener = _bind(options)
     _use_pidfds()
-    warden = Warden(options.state if options.temporary else None)
+    held = None if options.temporary else lock(options.state)
+    warden = Warden(options.state if options.temporary else None, held)
     try:
         asyncio.run(_serve(options, listener, warden, announce, exit_with_parent=exit_with_parent))
     finally:
         warden.close()
         listener.close()
+        if held is not None:
+            os.close(held)
 
 
 def _bind(options: Options) -> socket.socket:
@@ -73,7 +80,8 @@ async def _serve(
     *,
     exit_with_parent: bool,
 ) -> None:
-    service = Service(options=options, clock=Clock(options.time_scale), warden=warden)
+    clock = Clock(options.time_scale)
+    service = Service(Host(options, clock, warden))
     host, port = listener.getsockname()[:2]
     service.endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
     server = _Server(
@@ -90,14 +98,27 @@ async def _serve(
         lambda: announce(service.endpoint),
     )
     loop = asyncio.get_running_loop()
+    if not options.temporary:
+        _load(service, loop)
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, server.stop)
     if exit_with_parent:
         _watch_stdin(loop, server)
     service.spawn(dispatch(service))
-    service.spawn(take_samples(service))
+    take_samples(service)
     await server.serve(sockets=[listener])
     await _stop(service)
+    service.ledger.close()
+
+
+def _load(service: Service, loop: asyncio.AbstractEventLoop) -> None:
+    """Take up the state that was saved, and save from now on."""
+    clock = service.clock
+    store = Store(service.options.state / "state.sqlite", loop.call_soon, clock.time)
+    clock.move_to(store.time())
+    service.ledger = store
+    load(store.load(), service.account, store, service.pool_folder, service.now())
+    recover(service)
 
 
 class _Server(uvicorn.Server):

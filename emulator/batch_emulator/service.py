@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from batch_emulator.clock import Clock
-from batch_emulator.node.warden import Warden
+from batch_emulator.node.host import Host
 from batch_emulator.options import Options
 from batch_emulator.state.account import Account
+from batch_emulator.state.ledger import Forgetful, Ledger
 from batch_emulator.state.node import Node
 
 
@@ -24,9 +25,9 @@ from batch_emulator.state.node import Node
 class Service:
     """An emulated Batch account at work."""
 
-    options: Options
-    clock: Clock
-    warden: Warden
+    host: Host
+    ledger: Ledger = field(default_factory=Forgetful)
+    """Sees that changes outlast the emulator, if they are to."""
     endpoint: str = ""
     """`http://host:port`, once listening."""
     account: Account = field(default_factory=Account)
@@ -35,8 +36,18 @@ class Service:
     """Pools, by id in lower case, where something may be able to run."""
     background: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
+    @property
+    def options(self) -> Options:
+        """What the emulator was started with."""
+        return self.host.options
+
+    @property
+    def clock(self) -> Clock:
+        """The one clock."""
+        return self.host.clock
+
     def now(self) -> datetime:
-        """The real time, in UTC."""
+        """The clock's time, in UTC."""
         return self.clock.now()
 
     def wake(self, pool_id: str) -> None:

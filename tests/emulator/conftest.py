@@ -6,6 +6,7 @@ import itertools
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -166,7 +167,7 @@ def _client(running: Running) -> BatchClient:
 
 @pytest.fixture(scope="session")
 def shared_emulator() -> Iterator[Running]:
-    with start("--time-scale=100", "--nodes=40", "--allow-file-urls") as running:
+    with start("--boot-time=0.05", "--nodes=40", "--allow-file-urls") as running:
         yield running
 
 
@@ -192,6 +193,20 @@ def emulator() -> Iterator[Callable[..., Batch]]:
             return Batch(running, stack.enter_context(_client(running)))
 
         yield begin
+
+
+@pytest.fixture
+def alive() -> Callable[[int], bool]:
+    """Tells whether a process runs: one that nobody has waited for yet does not."""
+
+    def look(pid: int) -> bool:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+        return state not in "ZX"
+
+    return look
 
 
 @pytest.fixture

@@ -18,14 +18,6 @@ from batch_emulator.process import StartError, start
 SERVE = [sys.executable, "-m", "batch_emulator", "serve", "--port=0"]
 
 
-def alive(pid):
-    """Whether a process runs: one that nobody has waited for yet does not."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] not in "ZX"
-    except (FileNotFoundError, ProcessLookupError):
-        return False
-
-
 def test_it_says_where_it_is_and_is_ready_soon():
     begun = time.monotonic()
     with start() as running:
@@ -67,7 +59,7 @@ def test_a_key_of_one_s_own_comes_by_the_environment_and_is_not_printed():
 
 
 def test_it_works_with_a_key_of_one_s_own(emulator):
-    batch = emulator("--time-scale=100", key=base64.b64encode(b"mine").decode())
+    batch = emulator("--boot-time=0.05", key=base64.b64encode(b"mine").decode())
     assert batch.run("/bin/true").execution_info.exit_code == 0
 
 
@@ -102,9 +94,9 @@ def test_start_tells_when_it_cannot():
 
 
 @pytest.fixture
-def doomed(emulator):
+def doomed(emulator, alive):
     """An emulator with a task that has children, and their process ids."""
-    batch = emulator("--time-scale=100")
+    batch = emulator("--boot-time=0.05")
     job = batch.job()
     task = batch.task(job, "/bin/sh -c 'sleep 300 & echo $$ $!; wait'")
     batch.until(lambda: batch.client.get_task(job, task).state, lambda s: s == "running")
@@ -116,7 +108,7 @@ def doomed(emulator):
 
 
 @pytest.mark.parametrize("end", ["SIGTERM", "SIGINT", "SIGKILL", "stdin"])
-def test_no_process_outlives_the_emulator(doomed, end):
+def test_no_process_outlives_the_emulator(doomed, alive, end):
     batch, pids = doomed
     process = batch.running.process
     if end == "stdin":
@@ -129,7 +121,7 @@ def test_no_process_outlives_the_emulator(doomed, end):
 
 @pytest.mark.parametrize("end", ["SIGKILL", "stdin"])
 def test_the_temporary_folder_goes_with_the_emulator(emulator, end):
-    batch = emulator("--time-scale=100")
+    batch = emulator("--boot-time=0.05")
     job = batch.job()
     folder = Path(batch.text(job, batch.run("/bin/pwd", job).id).strip())
     root = folder.parents[7]
@@ -143,7 +135,7 @@ def test_the_temporary_folder_goes_with_the_emulator(emulator, end):
 
 
 def test_a_folder_of_one_s_own_stays(emulator, tmp_path):
-    batch = emulator("--time-scale=100", f"--state={tmp_path}")
+    batch = emulator("--boot-time=0.05", f"--state={tmp_path}")
     job = batch.job()
     folder = Path(batch.text(job, batch.run("/bin/pwd", job).id).strip())
     assert folder.is_relative_to(tmp_path)

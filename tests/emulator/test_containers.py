@@ -30,7 +30,7 @@ def test_a_container_task_is_refused_by_default(batch):
 
 
 def test_as_a_process_it_runs_with_this_machine_s_python_and_says_so(emulator):
-    batch = emulator("--time-scale=100", "--containers=process")
+    batch = emulator("--boot-time=0.05", "--containers=process")
     job = batch.job(batch.pool(**POOL))
     command = "python3 -c 'import sys; print(sys.executable)'"
     task = batch.run(command, job, containerSettings=SETTINGS)
@@ -41,7 +41,7 @@ def test_as_a_process_it_runs_with_this_machine_s_python_and_says_so(emulator):
 
 @pytest.mark.parametrize("option", ["--task-path=/opt/own/bin"])
 def test_folders_can_be_put_before_the_path_of_tasks(emulator, option):
-    batch = emulator("--time-scale=100", option)
+    batch = emulator("--boot-time=0.05", option)
     job = batch.job()
     task = batch.run("/bin/sh -c 'echo $PATH'", job)
     assert batch.text(job, task.id).startswith("/opt/own/bin:")

@@ -83,7 +83,7 @@ def test_file_urls_where_allowed(batch, tmp_path):
 
 
 def test_file_urls_are_refused_by_default(emulator, tmp_path):
-    batch = emulator("--time-scale=100")
+    batch = emulator("--boot-time=0.05")
     source = tmp_path / "a"
     source.write_text("x")
     task = batch.run("/bin/true", resourceFiles=[{"httpUrl": source.as_uri(), "filePath": "a"}])

@@ -29,7 +29,7 @@ def test_a_pool_comes_up_and_tells_its_state(batch):
 
 
 def test_nodes_are_created_then_starting_then_idle(emulator):
-    batch = emulator("--time-scale=5")
+    batch = emulator("--boot-time=1")
     pool = batch.pool()
     seen = []
 
@@ -121,7 +121,7 @@ def test_resize_and_its_conflicts(batch, refused):
 
 
 def test_a_resize_that_is_stopped_says_so(emulator):
-    batch = emulator("--time-scale=1")
+    batch = emulator()
     pool = batch.pool(nodes=3)
     batch.client.begin_stop_pool_resize(pool, polling_interval=0)
     stopped = batch.client.get_pool(pool)
@@ -131,7 +131,7 @@ def test_a_resize_that_is_stopped_says_so(emulator):
 
 
 def test_the_account_s_quota_of_nodes_bounds_pools(emulator):
-    batch = emulator("--time-scale=100", "--nodes=2")
+    batch = emulator("--boot-time=0.05", "--nodes=2")
     pool = batch.pool(nodes=5)
     batch.ready(pool, 2)
     steady = batch.client.get_pool(pool)

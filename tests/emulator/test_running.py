@@ -60,7 +60,7 @@ def test_environment_holds_the_service_s_variables_and_ours_and_no_more(batch):
 
 def test_a_task_finds_the_account_s_key_nowhere_in_the_environments_it_can_read(emulator):
     key = base64.b64encode(b"a key of this test alone").decode()
-    batch = emulator("--time-scale=100", key=key)
+    batch = emulator("--boot-time=0.05", key=key)
     process = f"/proc/{batch.running.process.pid}"
     job = batch.job()
     task = batch.run(f"/bin/sh -c 'env; cat {process}/environ {process}/cmdline'", job)

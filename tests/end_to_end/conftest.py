@@ -138,7 +138,7 @@ class Batch:
 def batch() -> Iterator[Batch]:
     key = "YS1rZXktb2YtdGhlLWVtdWxhdG9yLWZvci10ZXN0cw=="
     command = [sys.executable, "-m", "batch_emulator", "serve", "--port", "0", "--json"]
-    command += ["--containers", "process", "--time-scale", "60", "--exit-with-parent"]
+    command += ["--containers", "process", "--boot-time", "0.1", "--exit-with-parent"]
     command += ["--task-path", str(Path(sys.executable).parent), "--nodes", "2"]
     with subprocess.Popen(
         command,

@@ -36,12 +36,17 @@ _PASSED_ON = (
 
 
 def task_environment(
-    options: Options, endpoint: str, task: Task, node: Node, folder: Path
+    options: Options,
+    endpoint: str,
+    task: Task,
+    spec: Mapping[str, Any],
+    node: Node,
+    folder: Path,
 ) -> dict[str, str]:
-    """The environment of a task on a node."""
-    environment = host_environment(options, folder, container="containerSettings" in task.spec)
+    """The environment of a task, whose specification is given, on a node."""
+    environment = host_environment(options, folder, container="containerSettings" in spec)
     environment |= _settings(task.job.spec.get("commonEnvironmentSettings", ()))
-    environment |= _settings(task.spec.get("environmentSettings", ()))
+    environment |= _settings(spec.get("environmentSettings", ()))
     environment |= node_environment(options, endpoint, node, folder)
     environment |= {"AZ_BATCH_JOB_ID": task.job.id, "AZ_BATCH_TASK_ID": task.id}
     return environment

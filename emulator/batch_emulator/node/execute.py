@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from batch_emulator.node.host import Host
 from batch_emulator.node.output_files import send_outputs
 from batch_emulator.node.process import disk_failure, run_process
 from batch_emulator.node.resource_files import fetch_all
-from batch_emulator.node.warden import Warden
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.options import Options
 from batch_emulator.state.task import Failure
@@ -15,13 +15,14 @@ from batch_emulator.state.task import Failure
 PROCESS_NOTE = "run as a process of the host, not in a container (--containers=process)"
 
 
-async def execute(work: Work, options: Options, warden: Warden) -> Outcome:
+async def execute(work: Work, host: Host) -> Outcome:
     """Do one try, whatever comes of it."""
+    options = host.options
     try:
         _check_container(work, options)
         _make_folders(work.folder)
         await fetch_all(work.resource_files, work.directory, allow_files=options.allow_file_urls)
-        outcome = await run_process(work, warden)
+        outcome = await run_process(work, host)
     except WorkError as error:
         return Outcome("prepare", failure=error.failure)
     try:

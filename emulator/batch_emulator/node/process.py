@@ -11,12 +11,13 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
 
-from batch_emulator.node.warden import Warden, kill_group
+from batch_emulator.node.host import Host
+from batch_emulator.node.warden import kill_group
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.state.task import Failure
 
 
-async def run_process(work: Work, warden: Warden) -> Outcome:
+async def run_process(work: Work, host: Host) -> Outcome:
     """Run a command to its end, or to its limit of time.
 
     Raises:
@@ -25,16 +26,17 @@ async def run_process(work: Work, warden: Warden) -> Outcome:
     arguments = _split(work.command)
     with _streams(work.folder) as (out, err):
         process = await _start(arguments, work, out, err)
-    warden.watch(process.pid)
+    host.warden.watch(process.pid)
     limit = None if work.limit is None else work.limit.total_seconds()
     try:
-        code = await asyncio.wait_for(process.wait(), limit)
+        async with host.clock.limit(limit):
+            code = await process.wait()
     except TimeoutError:
         return Outcome("run", exit_code=137, failure=_expired(work))
     finally:
         kill_group(process.pid)
         await _reap(process)
-        warden.forget(process.pid)
+        host.warden.forget(process.pid)
     return exit_outcome(128 - code if code < 0 else code)
 
 

@@ -21,9 +21,10 @@ class Warden:
 
     Args:
         scratch: a folder to delete at the end, after the groups.
+        held: a descriptor to keep open until then, of a lock.
     """
 
-    def __init__(self, scratch: Path | None) -> None:
+    def __init__(self, scratch: Path | None, held: int | None = None) -> None:
         last = [] if scratch is None else [str(scratch)]
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", str(Path(__file__)), *last],
@@ -31,6 +32,7 @@ class Warden:
             stdout=subprocess.DEVNULL,
             env={},
             start_new_session=True,
+            pass_fds=() if held is None else (held,),
         )
         assert self._process.stdin is not None
         self._pipe = self._process.stdin

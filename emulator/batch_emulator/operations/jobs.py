@@ -43,7 +43,7 @@ async def create_job(service: Service, request: Request) -> Response:
     )
     if active >= service.options.active_jobs:
         raise BatchError("ActiveJobAndScheduleQuotaReached")
-    job = Job(id=job_id, created=service.now(), spec=body)
+    job = Job(id=job_id, created=service.now(), ledger=service.ledger, spec=body)
     service.account.jobs[job_id.lower()] = job
     life.start_timer(service, job)
     life.end_if_all_done(service, job)

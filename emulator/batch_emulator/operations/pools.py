@@ -38,7 +38,7 @@ async def create_pool(service: Service, request: Request) -> Response:
     pool_id = body.pop("id")
     if pool_id.lower() in service.account.pools:
         raise BatchError("PoolExists")
-    pool = Pool(id=pool_id, created=service.now(), spec={})
+    pool = Pool(id=pool_id, created=service.now(), ledger=service.ledger, spec={})
     targets = [body.pop(name, 0) for name in _TARGETS]
     timeout = _timeout(body.pop("resizeTimeout", None))
     formula, interval = body.pop("autoScaleFormula", None), _interval(body)

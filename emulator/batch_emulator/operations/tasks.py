@@ -78,7 +78,7 @@ async def replace_task(service: Service, request: Request) -> Response:
     if task.state == "completed":
         raise BatchError("TaskCompleted")
     _check_constraints(body.get("constraints", {}))
-    task.spec = {**task.spec, "constraints": body.get("constraints", {})}
+    task.respecify({**task.spec, "constraints": body.get("constraints", {})})
     task.touch(service.now())
     return reply(200, resource=task, url=own_url(request))
 

@@ -10,8 +10,8 @@ from batch_emulator.service import Service
 from batch_emulator.state.node import Node
 from batch_emulator.state.pool import Deallocation, Pool
 
-ALLOCATION = 2.0
-"""Service seconds before machines are there. The service takes minutes; nobody wants to wait."""
+ALLOCATION = 0.4
+"""The part of a node's boot time before machines are there."""
 
 
 def resize(
@@ -77,16 +77,18 @@ def _fits(pool: Pool) -> bool:
 
 
 async def _resize(service: Service, pool: Pool) -> None:
-    await service.clock.sleep(ALLOCATION)
+    await service.clock.sleep(ALLOCATION * service.options.boot_time)
     leaving = _surplus(pool, dedicated=True) + _surplus(pool, dedicated=False)
     departures = [leave(service, node, pool.deallocation) for node in leaving]
     for dedicated in (True, False):
         _grow(service, pool, dedicated=dedicated)
     departures += [n.life for n in pool.nodes.values() if n.state == "leavingpool" and n.life]
     if departures:
-        limit = pool.resize_timeout.total_seconds() / service.clock.scale
-        _, late = await asyncio.wait(departures, timeout=limit)
-        if late:
+        try:
+            async with service.clock.limit(pool.resize_timeout.total_seconds()):
+                await asyncio.wait(departures)
+        except TimeoutError:
+            pool.mark()
             pool.resize_errors.append(
                 ("AllocationTimedOut", "Desired number of nodes could not be reached in time")
             )
@@ -107,6 +109,7 @@ async def _delete(service: Service, pool: Pool) -> None:
     if departures:
         await asyncio.wait(departures)
     pool.gone = True
+    pool.mark()
     service.account.pools.pop(pool.id.lower(), None)
     service.remove_folders({service.pool_folder(pool.id)})
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from batch_emulator.autoscale.evaluate import PERIOD, Decision, View, evaluate
 from batch_emulator.autoscale.syntax import FormulaError
 from batch_emulator.scheduling.allocation import resize
@@ -9,12 +11,15 @@ from batch_emulator.service import Service
 from batch_emulator.state.pool import AutoscaleRun, Pool, Sample
 
 
-async def take_samples(service: Service) -> None:
-    """Sample every pool, every 30 seconds of service time, for ever."""
-    while True:
-        await service.clock.sleep(PERIOD)
+def take_samples(service: Service) -> None:
+    """Sample every pool, every 30 seconds, from now on."""
+
+    def look(times: Sequence[float]) -> None:
         for pool in service.account.pools.values():
-            pool.samples.append(Sample(service.clock.service_now(), measure(service, pool)))
+            values = measure(service, pool)
+            pool.samples.extend(Sample(time, values) for time in times)
+
+    service.clock.observe(PERIOD, look)
 
 
 def start_autoscale(service: Service, pool: Pool) -> None:
@@ -32,7 +37,7 @@ def stop_autoscale(pool: Pool) -> None:
 
 def try_formula(service: Service, pool: Pool, formula: str) -> tuple[AutoscaleRun, Decision | None]:
     """Evaluate a formula for a pool without applying it."""
-    view = View(service.clock.service_now(), measure(service, pool), pool.samples)
+    view = View(service.clock.time(), measure(service, pool), pool.samples)
     try:
         decision = evaluate(formula, view)
     except FormulaError as error:
@@ -66,6 +71,7 @@ def measure(service: Service, pool: Pool) -> dict[str, float]:
 async def _autoscale(service: Service, pool: Pool) -> None:
     while pool.formula is not None:
         pool.autoscale_run, decision = try_formula(service, pool, pool.formula)
+        pool.mark()
         wanted = (decision.dedicated, decision.spot) if decision else None
         if decision and wanted != (pool.dedicated, pool.spot):
             resize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Literal
 
 from batch_emulator.node.attempt import Ending
@@ -70,14 +70,13 @@ def advance(service: Service, job: Job) -> None:
 
 
 def start_timer(service: Service, job: Job) -> None:
-    """Hold a job to its `maxWallClockTime`, which counts from its creation in real time."""
+    """Hold a job to its `maxWallClockTime`, which counts from its creation."""
     _stop_timer(job)
     text = job.spec.get("constraints", {}).get("maxWallClockTime")
     limit = _FAR if text is None else parse_duration(text)
     if limit < _FAR:
         left = (job.created + limit - service.now()).total_seconds()
-        loop = asyncio.get_running_loop()
-        job.timer = loop.call_later(max(0.0, left), _expire, service, job)
+        job.timer = service.clock.call_later(left, partial(_expire, service, job))
 
 
 def _expire(service: Service, job: Job) -> None:
@@ -100,5 +99,6 @@ def _end_attempts(job: Job, ending: Ending) -> None:
 def _forget(service: Service, job: Job) -> None:
     _stop_timer(job)
     job.gone = True
+    job.mark()
     service.account.jobs.pop(job.id.lower(), None)
     service.remove_folders(job.folders)

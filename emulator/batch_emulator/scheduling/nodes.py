@@ -12,17 +12,24 @@ from batch_emulator.service import Service
 from batch_emulator.state.node import Node, StartTaskRun
 from batch_emulator.state.pool import Deallocation, Pool
 
-CREATION = 1.0
-"""Service seconds a node is `creating`."""
-START = 2.0
-"""Service seconds a node is `starting`."""
+CREATION = 0.2
+"""The part of a node's boot time that it is `creating`."""
+START = 0.4
+"""The part that it is `starting`."""
 
 
 def add_node(service: Service, pool: Pool, *, dedicated: bool) -> Node:
     """Add a node to a pool; it comes up by and by."""
     name = f"tvmps_{secrets.token_hex(12)}_{'d' if dedicated else 'p'}"
     root = service.pool_folder(pool.id) / name
-    node = Node(id=name, created=service.now(), pool=pool, dedicated=dedicated, root=root)
+    node = Node(
+        id=name,
+        created=service.now(),
+        ledger=pool.ledger,
+        pool=pool,
+        dedicated=dedicated,
+        root=root,
+    )
     pool.nodes[name] = node
     node.life = service.spawn(_come_up(service, node))
     return node
@@ -43,12 +50,22 @@ def leave(service: Service, node: Node, deallocation: Deallocation) -> asyncio.T
     return node.life
 
 
-async def _come_up(service: Service, node: Node) -> None:
-    await service.clock.sleep(CREATION)
+def restart(service: Service, node: Node) -> None:
+    """Let a node boot again; its files stay."""
     node.enter("starting", service.now())
+    node.life = service.spawn(_boot(service, node))
+
+
+async def _come_up(service: Service, node: Node) -> None:
+    await service.clock.sleep(CREATION * service.options.boot_time)
+    node.enter("starting", service.now())
+    await _boot(service, node)
+
+
+async def _boot(service: Service, node: Node) -> None:
     for name in ("shared", "startup/wd", "fsmounts", "workitems"):
         (node.root / name).mkdir(parents=True, exist_ok=True)
-    await service.clock.sleep(START)
+    await service.clock.sleep(START * service.options.boot_time)
     node.booted = service.now()
     start_task = node.pool.spec.get("startTask")
     if start_task and start_task.get("waitForSuccess", True):
@@ -76,7 +93,7 @@ async def _run_start_task(service: Service, node: Node) -> bool:
     run = node.start_task = StartTaskRun(service.now())
     limit = spec.get("maxTaskRetryCount", 0)
     while True:
-        outcome = await execute(work, service.options, service.warden)
+        outcome = await execute(work, service.host)
         if not outcome.retryable or (limit != -1 and run.retries >= limit):
             break
         run.retries += 1
@@ -92,6 +109,7 @@ async def _depart(service: Service, node: Node) -> None:
     if node.running:
         await node.emptied.wait()
     node.gone = True
+    node.mark()
     node.pool.nodes.pop(node.id, None)
     service.remove_folders({node.root})
     node.pool.touch(service.now())

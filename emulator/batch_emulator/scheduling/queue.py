@@ -15,6 +15,7 @@ from batch_emulator.state.job import Job
 from batch_emulator.state.node import Node
 from batch_emulator.state.pool import Pool
 from batch_emulator.state.task import Failure, Place, Task
+from batch_emulator.wire.iso8601 import parse_duration
 
 
 async def dispatch(service: Service) -> None:
@@ -70,29 +71,31 @@ def _start(service: Service, task: Task, node: Node) -> None:
     begin(service, task)
     attempt = task.attempt = Attempt(task, node)
     task.job.attempts.add(attempt)
-    if "containerSettings" in task.spec and service.options.containers == "process":
+    work = _work(service, task, node)
+    if work.container and service.options.containers == "process":
         task.container = PROCESS_NOTE
-    attempt.work = service.spawn(_drive(service, attempt, _work(service, task, node)))
+    attempt.work = service.spawn(_drive(service, attempt, work))
 
 
 def _work(service: Service, task: Task, node: Node) -> Work:
     assert task.place is not None
-    folder = task.place.folder
+    folder, spec = task.place.folder, task.spec
+    limit = spec.get("constraints", {}).get("maxWallClockTime")
     return Work(
-        command=task.spec["commandLine"],
+        command=spec["commandLine"],
         folder=folder,
-        environment=task_environment(service.options, service.endpoint, task, node, folder),
-        limit=task.wall_clock_limit,
-        resource_files=task.spec.get("resourceFiles", []),
-        output_files=task.spec.get("outputFiles", []),
-        container="containerSettings" in task.spec,
+        environment=task_environment(service.options, service.endpoint, task, spec, node, folder),
+        limit=None if limit is None else parse_duration(limit),
+        resource_files=spec.get("resourceFiles", []),
+        output_files=spec.get("outputFiles", []),
+        container="containerSettings" in spec,
     )
 
 
 async def _drive(service: Service, attempt: Attempt, work: Work) -> None:
     outcome: Outcome | None = None
     try:
-        outcome = await execute(work, service.options, service.warden)
+        outcome = await execute(work, service.host)
     except asyncio.CancelledError:
         if attempt.ending is None:
             raise

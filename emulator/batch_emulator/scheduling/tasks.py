@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from batch_emulator.node.attempt import Attempt
@@ -12,7 +12,7 @@ from batch_emulator.scheduling.exit_conditions import exit_options
 from batch_emulator.scheduling.jobs import advance, disable_job, end_if_all_done, terminate_job
 from batch_emulator.service import Service
 from batch_emulator.state.job import Job
-from batch_emulator.state.task import Failure, Task
+from batch_emulator.state.task import Failure, Task, encode
 
 _ENDED = Failure("TaskEnded", "Task Was Ended by User Request")
 _KEPT = timedelta(days=365)
@@ -21,7 +21,7 @@ _KEPT = timedelta(days=365)
 
 def add_task(service: Service, job: Job, task_id: str, spec: dict[str, Any]) -> Task:
     """Add a task to a job."""
-    task = Task(id=task_id, created=service.now(), job=job, spec=spec)
+    task = Task(id=task_id, created=service.now(), ledger=job.ledger, job=job, body=encode(spec))
     job.add(task)
     service.wake(job.pool_id)
     return task
@@ -109,7 +109,7 @@ def _complete(service: Service, task: Task, outcome: Outcome) -> None:
         node = service.find_node(task.place.pool_id, task.place.node_id)
         if node:
             node.total_succeeded += 1
-    _keep_files(service, task)
+    keep_files(service, task)
     _follow(service, task, outcome)
 
 
@@ -118,6 +118,8 @@ def _follow(service: Service, task: Task, outcome: Outcome) -> None:
     job = task.job
     options = exit_options(task, outcome)
     if options.dependency == "satisfy":
+        task.satisfies = True
+        task.mark()
         for waiting in job.dependencies.satisfy(task.id):
             if waiting.state == "active":
                 job.enqueue(waiting)
@@ -129,10 +131,12 @@ def _follow(service: Service, task: Task, outcome: Outcome) -> None:
     end_if_all_done(service, job)
 
 
-def _keep_files(service: Service, task: Task) -> None:
-    if task.place and task.retention < _KEPT:
-        loop = asyncio.get_running_loop()
-        loop.call_later(task.retention.total_seconds(), _clean_up, service, task, task.ended)
+def keep_files(service: Service, task: Task) -> None:
+    """Let a completed task's files go when their time is over."""
+    if task.place and task.ended and task.retention < _KEPT:
+        left = task.ended + task.retention - service.now()
+        clean_up = partial(_clean_up, service, task, task.ended)
+        service.clock.call_later(left.total_seconds(), clean_up)
 
 
 def _clean_up(service: Service, task: Task, ended: object) -> None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import heapq
+import json
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from batch_emulator.clock import Timer
 from batch_emulator.state.dependencies import Dependencies
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.state.task import Task, TaskState
@@ -60,6 +61,12 @@ class Counts:
 class Job(Resource):
     """A job of the account."""
 
+    SAVED: ClassVar[tuple[str, ...]] = (
+        *Resource.SAVED,
+        *("state", "state_since", "previous_state", "previous_since", "ended"),
+        *("terminate_reason", "forgotten"),
+    )
+
     spec: dict[str, Any]
     """As the client sent and changed it, without its id."""
     state: JobState = "active"
@@ -73,6 +80,8 @@ class Job(Resource):
     order: list[Task] = field(default_factory=list[Task])
     """By sequence, deleted ones included until they are a half."""
     counts: Counts = field(default_factory=Counts)
+    forgotten: list[str] = field(default_factory=list[str])
+    """Ids of tasks that satisfied those that wait for them, and were deleted since."""
     slot_counts: Counts = field(default_factory=Counts)
     dependencies: Dependencies = field(default_factory=Dependencies)
     ready: int = 0
@@ -81,7 +90,7 @@ class Job(Resource):
     """Runs of its tasks that are under way."""
     folders: set[Path] = field(default_factory=set[Path])
     """Where its tasks left files: a folder a node."""
-    timer: asyncio.TimerHandle | None = None
+    timer: Timer | None = None
     """Ends it when its time is up."""
     _queue: list[tuple[int, Task]] = field(default_factory=list[tuple[int, Task]])
 
@@ -89,6 +98,10 @@ class Job(Resource):
         """A new job is in its state since it was made."""
         Resource.__post_init__(self)
         self.state_since = self.created
+
+    def spec_json(self) -> bytes:
+        """What the client sent, as JSON."""
+        return json.dumps(self.spec).encode()
 
     @property
     def pool_id(self) -> str:
@@ -121,6 +134,20 @@ class Job(Resource):
         if not task.waits_for:
             self.enqueue(task)
 
+    def restore(self, tasks: list[Task]) -> None:
+        """Take in tasks that were saved, in their order; those that wait queue again."""
+        for done in (*self.forgotten, *(task.id for task in tasks if task.satisfies)):
+            self.dependencies.satisfy(done)
+        for task in tasks:
+            self.tasks[task.id.lower()] = task
+            self.order.append(task)
+            self.counts.shift(task, 1)
+            self.slot_counts.shift(task, task.slots)
+            if task.state == "active":
+                self.dependencies.add(task)
+                if not task.waits_for:
+                    self.enqueue(task)
+
     def remove(self, task: Task) -> None:
         """Forget a task."""
         self.dequeue(task)
@@ -128,6 +155,10 @@ class Job(Resource):
         self.counts.shift(task, -1)
         self.slot_counts.shift(task, -task.slots)
         task.gone = True
+        task.mark()
+        if task.satisfies and self.spec.get("usesTaskDependencies"):
+            self.forgotten.append(task.id)
+            self.mark()
         if len(self.order) > 2 * len(self.tasks) + 100:
             self.order = [task for task in self.order if not task.gone]
 

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.state.task import Failure, Task
@@ -65,6 +65,12 @@ class StartTaskRun:
 class Node(Resource):
     """A node of a pool."""
 
+    SAVED: ClassVar[tuple[str, ...]] = (
+        *Resource.SAVED,
+        *("dedicated", "state", "state_since", "booted", "total_run", "total_succeeded"),
+        "start_task",
+    )
+
     pool: Pool
     dedicated: bool
     root: Path
@@ -90,6 +96,15 @@ class Node(Resource):
         self.state_since = self.created
 
     @property
+    def parent(self) -> int:
+        """Its pool's sequence."""
+        return self.pool.sequence
+
+    def spec_json(self) -> bytes:
+        """Nothing: a client asks for numbers of nodes only."""
+        return b"{}"
+
+    @property
     def free(self) -> int:
         """Slots that a task can take now."""
         return self.pool.slots - self.used if self.state in ("idle", "running") else 0
@@ -98,6 +113,7 @@ class Node(Resource):
         """Change state."""
         if state != self.state:
             self.state, self.state_since = state, now
+        self.mark()
 
     def take(self, task: Task, now: datetime) -> None:
         """Give a task its slots."""

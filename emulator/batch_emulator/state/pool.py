@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
+from batch_emulator.clock import LOOKS
 from batch_emulator.state.node import Node
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.wire.iso8601 import format_duration, format_time
 
 Allocation = Literal["steady", "resizing", "stopping"]
 Deallocation = Literal["requeue", "terminate", "taskcompletion", "retaineddata"]
-
-SAMPLES = 2880
-"""Samples kept: a day of one every 30 seconds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +50,13 @@ class AutoscaleRun:
 class Pool(Resource):
     """A pool of the account."""
 
+    SAVED: ClassVar[tuple[str, ...]] = (
+        *Resource.SAVED,
+        *("state", "state_since", "allocation", "allocation_since", "dedicated", "spot"),
+        *("deallocation", "resize_timeout", "resize_errors", "formula", "interval"),
+        "autoscale_run",
+    )
+
     spec: dict[str, Any]
     """As the client sent and changed it, without its id, targets and autoscale settings."""
     state: Literal["active", "deleting"] = "active"
@@ -69,7 +75,7 @@ class Pool(Resource):
     """The autoscale formula, while autoscale is enabled."""
     interval: timedelta = timedelta(minutes=15)
     autoscale_run: AutoscaleRun | None = None
-    samples: deque[Sample] = field(default_factory=lambda: deque[Sample](maxlen=SAMPLES))
+    samples: deque[Sample] = field(default_factory=lambda: deque[Sample](maxlen=LOOKS))
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     """By id in lower case."""
     resizing: asyncio.Task[None] | None = None
@@ -79,6 +85,10 @@ class Pool(Resource):
         """A new pool is in its states since it was made."""
         Resource.__post_init__(self)
         self.state_since = self.allocation_since = self.created
+
+    def spec_json(self) -> bytes:
+        """What the client sent, as JSON."""
+        return json.dumps(self.spec).encode()
 
     @property
     def slots(self) -> int:

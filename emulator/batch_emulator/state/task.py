@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.wire.iso8601 import format_time, parse_duration
@@ -70,9 +71,22 @@ class Place:
 class Task(Resource):
     """A task of a job."""
 
+    SAVED: ClassVar[tuple[str, ...]] = (
+        *Resource.SAVED,
+        *("state", "state_since", "previous_state", "previous_since", "started", "ended"),
+        *("exit_code", "result", "failure", "retries", "last_retry", "requeues"),
+        *("last_requeue", "container", "place", "satisfies"),
+    )
+
     job: Job
-    spec: dict[str, Any]
-    """As the client sent it, without its id."""
+    body: bytes
+    """What the client sent, without its id, as JSON: a hundred thousand of them fit in memory."""
+    unsaved: bool = True
+    """Whether `body` is yet to be saved."""
+    satisfies: bool = False
+    """Whether tasks that depend on it need wait for it no more."""
+    slots: int = field(init=False)
+    """Slots of a node that it takes."""
     state: TaskState = "active"
     state_since: datetime = field(init=False)
     previous_state: TaskState | None = None
@@ -100,23 +114,36 @@ class Task(Resource):
         """A new task is in its state since it was made."""
         Resource.__post_init__(self)
         self.state_since = self.created
+        self.slots = self.spec.get("requiredSlots", 1)
 
     @property
-    def slots(self) -> int:
-        """Slots of a node that it takes."""
-        return self.spec.get("requiredSlots", 1)
+    def spec(self) -> dict[str, Any]:
+        """What the client sent, without its id: read anew each time, so keep it while in use."""
+        return json.loads(self.body)
+
+    def respecify(self, spec: dict[str, Any]) -> None:
+        """Replace what the client sent."""
+        self.body, self.unsaved = encode(spec), True
+        self.mark()
+
+    @property
+    def parent(self) -> int:
+        """Its job's sequence."""
+        return self.job.sequence
+
+    def spec_json(self) -> bytes | None:
+        """What the client sent, if it is new."""
+        return self.body if self.unsaved else None
+
+    def note_saved(self) -> None:
+        """Its body need not be saved again."""
+        self.unsaved = False
 
     @property
     def max_retries(self) -> int:
         """Times it may be tried again; -1 is without end."""
         own = self.spec.get("constraints", {}).get("maxTaskRetryCount")
         return self.job.max_retries if own is None else own
-
-    @property
-    def wall_clock_limit(self) -> timedelta | None:
-        """How long one try may take."""
-        text = self.spec.get("constraints", {}).get("maxWallClockTime")
-        return None if text is None else parse_duration(text)
 
     @property
     def retention(self) -> timedelta:
@@ -128,6 +155,7 @@ class Task(Resource):
         """Change state. The job's counts are the caller's business: use `Job.move`."""
         self.previous_state, self.previous_since = self.state, self.state_since
         self.state, self.state_since = state, now
+        self.mark()
 
     def url(self, base: str) -> str:
         """The task's address."""
@@ -135,6 +163,7 @@ class Task(Resource):
 
     def document(self, base: str) -> dict[str, Any]:
         """The service's JSON of a task."""
+        spec = self.spec
         return without_none(
             {
                 "id": self.id,
@@ -146,20 +175,21 @@ class Task(Resource):
                 "stateTransitionTime": format_time(self.state_since),
                 "previousState": self.previous_state,
                 "previousStateTransitionTime": _time(self.previous_since),
-                **self.spec,
+                **spec,
                 "requiredSlots": self.slots,
-                "constraints": self._constraints(),
+                "constraints": self._constraints(spec),
                 "executionInfo": self.execution(),
                 "nodeInfo": self.place.document(base) if self.place else None,
             }
         )
 
-    def _constraints(self) -> dict[str, Any]:
-        given: dict[str, Any] = self.spec.get("constraints", {})
+    def _constraints(self, spec: dict[str, Any]) -> dict[str, Any]:
+        given: dict[str, Any] = spec.get("constraints", {})
+        retries = given.get("maxTaskRetryCount", self.job.max_retries)
         return {
             "maxWallClockTime": "P10675199DT2H48M5.4775807S",
             "retentionTime": "P7D",
-            "maxTaskRetryCount": self.max_retries,
+            "maxTaskRetryCount": retries,
             **given,
         }
 
@@ -199,6 +229,11 @@ _QUICK: dict[str, Callable[[Task], Any]] = {
     "executionInfo/startTime": lambda task: task.started,
     "executionInfo/endTime": lambda task: task.ended,
 }
+
+
+def encode(spec: dict[str, Any]) -> bytes:
+    """What a client sent, as short JSON."""
+    return json.dumps(spec, separators=(",", ":")).encode()
 
 
 def _time(value: datetime | None) -> str | None:

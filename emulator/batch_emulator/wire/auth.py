@@ -64,6 +64,19 @@ def authenticate(request: Signed, account: str, key: str, now: datetime) -> None
         raise BatchError("AuthenticationFailed", Reason="The account or the signature is wrong.")
 
 
+def authenticate_basic(headers: Mapping[str, str], account: str, key: str) -> None:
+    """Check the account and key of a request to the admin interface, as HTTP's Basic scheme.
+
+    Raises:
+        BatchError: `AuthenticationFailed`, with status 401.
+    """
+    scheme, _, credential = headers.get("authorization", "").partition(" ")
+    wanted = base64.b64encode(f"{account}:{key}".encode())
+    if scheme.lower() != "basic" or not hmac.compare_digest(credential.encode(), wanted):
+        reason = "The admin interface wants the account and its key by HTTP's Basic scheme."
+        raise BatchError("AuthenticationFailed", status=401, Reason=reason)
+
+
 def _check_time(headers: Mapping[str, str], now: datetime) -> None:
     text = headers.get("ocp-date") or headers.get("date") or ""
     try:

@@ -1,0 +1,18 @@
+"""What all nodes share: the machine they are on, as the emulator was told to use it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from batch_emulator.clock import Clock
+from batch_emulator.node.warden import Warden
+from batch_emulator.options import Options
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """This machine."""
+
+    options: Options
+    clock: Clock
+    warden: Warden

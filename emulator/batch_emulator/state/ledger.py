@@ -1,0 +1,40 @@
+"""Who is told that a resource has changed, so that it can be saved."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from batch_emulator.state.resource import Resource
+
+
+class Ledger(Protocol):
+    """Takes note of changes."""
+
+    def add(self, resource: Resource) -> None:
+        """A resource is new, has changed or is gone."""
+        ...
+
+    def save(self) -> None:
+        """Make all changes so far outlast the emulator: an answer that tells of one goes after."""
+        ...
+
+    def close(self) -> None:
+        """Save, and let go of what is held."""
+        ...
+
+
+class Forgetful:
+    """The ledger of an emulator whose state ends with it."""
+
+    def add(self, resource: Resource) -> None:
+        """Forget."""
+
+    def save(self) -> None:
+        """There is nothing to save."""
+
+    def close(self) -> None:
+        """There is nothing to let go of."""
+
+
+_: type[Ledger] = Forgetful

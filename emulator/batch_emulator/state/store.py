@@ -1,0 +1,170 @@
+"""State on disk: a SQLite file that holds every resource as it was at the last answer.
+
+A change is written before the answer that tells of it, so whoever was told can rely on it when the
+emulator is killed. Synchronous writing is off: what was handed to the operating system survives the
+death of a process. It does not survive that of the machine, and an emulator need not.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from batch_emulator.options import OptionError
+from batch_emulator.state.packing import pack, unpack
+from batch_emulator.state.resource import Resource
+
+VERSION = 1
+_PATIENCE = 2.0
+"""Seconds to wait for an emulator that was killed: its warden ends its tasks first."""
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS resources (
+    sequence INTEGER PRIMARY KEY,
+    kind TEXT NOT NULL,
+    parent INTEGER NOT NULL,
+    spec BLOB NOT NULL,
+    state BLOB NOT NULL
+);
+CREATE INDEX IF NOT EXISTS children ON resources (parent);
+CREATE TABLE IF NOT EXISTS clock (one INTEGER PRIMARY KEY, time REAL NOT NULL);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """A saved resource."""
+
+    sequence: int
+    kind: str
+    """Its class's name, in lower case."""
+    parent: int
+    spec: bytes
+    state: dict[str, Any]
+    """Its `SAVED` attributes."""
+
+
+def lock(folder: Path) -> int:
+    """Make sure that no other emulator uses a folder; returns the lock's descriptor.
+
+    The warden holds it too: so it is free only when the tasks of an emulator that was killed are
+    dead.
+
+    Raises:
+        OptionError: if another one does.
+    """
+    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    end = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > end:
+                os.close(descriptor)
+                raise OptionError(
+                    f"--state {folder}: another emulator uses it. End that one, or name another."
+                ) from None
+            time.sleep(0.02)
+        else:
+            return descriptor
+
+
+class Store:
+    """The ledger that saves.
+
+    Args:
+        file: the database; made where there is none.
+        soon: has a function called when the present one is done with.
+        now: the clock, in seconds since the epoch: it goes on from there after a restart.
+
+    Raises:
+        OptionError: if the file is no state of this version.
+    """
+
+    def __init__(
+        self, file: Path, soon: Callable[[Callable[[], None]], object], now: Callable[[], float]
+    ) -> None:
+        self._soon = soon
+        self._now = now
+        self._changed: dict[int, Resource] = {}
+        self._due = False
+        try:
+            self._database = _open(file)
+        except sqlite3.Error as error:
+            raise OptionError(f"--state: {file} cannot be used: {error}") from None
+
+    def add(self, resource: Resource) -> None:
+        """Save a resource when the present function is done with, or sooner."""
+        self._changed[resource.sequence] = resource
+        if not self._due:
+            self._due = True
+            self._soon(self.save)
+
+    def save(self) -> None:
+        """Write what has changed, all of it or nothing."""
+        self._due = False
+        if not self._changed:
+            return
+        changed = list(self._changed.values())
+        with self._database:
+            self._database.execute("BEGIN")
+            for resource in changed:
+                self._write(resource)
+            self._database.execute("REPLACE INTO clock VALUES (1, ?)", (self._now(),))
+        self._changed.clear()
+        for resource in changed:
+            resource.note_saved()
+
+    def load(self) -> Iterator[Record]:
+        """All that was saved, the oldest first: parents before their parts."""
+        rows = self._database.execute(
+            "SELECT sequence, kind, parent, spec, state FROM resources ORDER BY sequence"
+        )
+        for sequence, kind, parent, spec, state in rows:
+            values = {name: unpack(value) for name, value in json.loads(state).items()}
+            yield Record(sequence, kind, parent, spec, values)
+
+    def time(self) -> float:
+        """The clock at the last change, in seconds since the epoch; 0 where there was none."""
+        row = self._database.execute("SELECT time FROM clock").fetchone()
+        return 0.0 if row is None else float(row[0])
+
+    def close(self) -> None:
+        """Save, and close the file."""
+        self.save()
+        self._database.close()
+
+    def _write(self, resource: Resource) -> None:
+        key = resource.sequence
+        if resource.gone:
+            forget = "DELETE FROM resources WHERE sequence = ? OR parent = ?"
+            self._database.execute(forget, (key, key))
+            return
+        state = json.dumps({name: pack(getattr(resource, name)) for name in resource.SAVED})
+        spec = resource.spec_json()
+        if spec is None:
+            update = "UPDATE resources SET state = ? WHERE sequence = ?"
+            self._database.execute(update, (state, key))
+            return
+        kind = type(resource).__name__.lower()
+        insert = "REPLACE INTO resources VALUES (?, ?, ?, ?, ?)"
+        self._database.execute(insert, (key, kind, resource.parent, spec, state))
+
+
+def _open(file: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(file, isolation_level=None)
+    file.chmod(0o600)
+    version = database.execute("PRAGMA user_version").fetchone()[0]
+    if version not in (0, VERSION):
+        raise sqlite3.DatabaseError(f"it is of version {version}, this emulator's is {VERSION}")
+    database.execute("PRAGMA journal_mode = WAL")
+    database.execute("PRAGMA synchronous = OFF")
+    database.executescript(_SCHEMA)
+    database.execute(f"PRAGMA user_version = {VERSION}")
+    return database

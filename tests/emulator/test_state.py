@@ -1,0 +1,190 @@
+"""State that outlasts the emulator: whatever was answered is there again after `kill -9`."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from azure.batch import models
+
+from batch_emulator.process import StartError, start
+
+
+@pytest.fixture
+def kept(emulator, tmp_path):
+    """Starts an emulator on the same folder, again and again."""
+
+    def begin(*options):
+        return emulator("--boot-time=0.05", f"--state={tmp_path}", *options)
+
+    return begin
+
+
+def kill(batch):
+    batch.running.process.kill()
+    batch.running.process.wait(10)
+
+
+def test_everything_accepted_is_there_again_after_kill_9(kept, alive):
+    batch = kept()
+    pool = batch.pool(nodes=1, metadata=[{"name": "a", "value": "b"}])
+    job = batch.job(pool, priority=7, usesTaskDependencies=True)
+    done = batch.run("/bin/sh -c 'echo kept; exit 3'", job).id
+    running = batch.task(job, "/bin/sh -c 'echo $$; sleep 300'")
+    waiting = batch.task(job, "/bin/echo later", displayName="ünïcode")
+    blocked = batch.task(job, dependsOn={"taskIds": [done]})
+    free = batch.task(job, dependsOn={"taskIds": [waiting]})
+    pid = int(batch.until(lambda: _text(batch, job, running)).strip())
+    before = {t.id: t for t in batch.client.list_tasks(job)}
+    was = batch.client.get_pool(pool)
+    node = batch.nodes(pool)[0].id
+    kill(batch)
+    again = kept()
+    again.until(lambda: not alive(pid))
+    pool_now = again.client.get_pool(pool)
+    assert pool_now.metadata[0].value == "b"
+    assert (pool_now.etag, pool_now.last_modified) == (was.etag, was.last_modified)
+    assert [n.id for n in again.nodes(pool)] == [node]
+    job_now = again.client.get_job(job)
+    assert (job_now.priority, job_now.state) == (7, "active")
+    after = {t.id: t for t in again.client.list_tasks(job)}
+    assert list(after) == list(before)
+    moved = json.dumps(before[done].as_dict()).replace(
+        batch.running.endpoint, again.running.endpoint
+    )
+    assert after[done].as_dict() == json.loads(moved)
+    assert after[waiting].display_name == "ünïcode"
+    assert after[running].state in ("active", "running")
+    assert after[running].execution_info.retry_count == 0
+    assert after[running].execution_info.requeue_count == 0
+    assert again.text(job, done) == "kept\n"
+    again.until(lambda: again.client.get_task(job, running).state, lambda s: s == "running")
+    again.client.terminate_task(job, running)
+    assert again.completed(job, waiting).execution_info.result == "success"
+    assert again.completed(job, free).execution_info.result == "success"
+    assert again.client.get_task(job, blocked).state == "active"
+    counts = again.counts(job)
+    assert (counts.active, counts.succeeded, counts.failed) == (1, 2, 2)
+
+
+def test_an_end_in_order_is_no_different(kept):
+    batch = kept()
+    job = batch.job(batch.pool(nodes=0))
+    task = batch.task(job)
+    batch.running.process.stdin.close()
+    batch.running.process.wait(10)
+    assert kept().client.get_task(job, task).state == "active"
+
+
+def test_what_was_deleted_stays_deleted(kept):
+    batch = kept()
+    pool = batch.pool(nodes=1)
+    job, gone = batch.job(pool), batch.job(pool)
+    task, deleted = batch.task(job, "/bin/true"), batch.run("/bin/true", job).id
+    batch.task(gone, "/bin/true")
+    batch.client.delete_task(job, deleted)
+    batch.raw("DELETE", f"/jobs/{gone}")
+    batch.until(lambda: gone not in {j.id for j in batch.client.list_jobs()})
+    kill(batch)
+    again = kept()
+    assert [t.id for t in again.client.list_tasks(job)] == [task]
+    assert gone not in {j.id for j in again.client.list_jobs()}
+    # its id is free
+    again.client.create_job(
+        models.BatchJobCreateOptions({"id": gone, "poolInfo": {"poolId": pool}})
+    )
+    assert list(again.client.list_tasks(gone)) == []
+
+
+def test_a_parent_that_was_deleted_after_it_succeeded_still_satisfies(kept):
+    batch = kept()
+    pool = batch.pool(nodes=1)
+    job = batch.job(pool, usesTaskDependencies=True)
+    batch.run("/bin/true", job, name="1")
+    batch.client.delete_task(job, "1")
+    kill(batch)
+    again = kept()
+    child = again.task(job, "/bin/true", dependsOn={"taskIdRanges": [{"start": 1, "end": 1}]})
+    assert again.completed(job, child).execution_info.result == "success"
+
+
+def test_clock_limits_and_retention_go_on(kept):
+    batch = kept()
+    job = batch.job(constraints={"maxWallClockTime": "P10D"})
+    task = batch.run("/bin/true", job).id
+    then = batch.running.admin.advance(timedelta(days=6))
+    assert batch.client.get_job(job).state == "active"
+    batch.job(batch.pool(nodes=0))
+    kill(batch)
+    again = kept()
+    assert again.running.admin.now() >= then
+    assert again.text(job, task) == ""
+    again.running.admin.advance(timedelta(days=2))
+    again.until(lambda: again.raw("GET", f"/jobs/{job}/tasks/{task}/files").status_code == 409)
+    again.running.admin.advance(timedelta(days=3))
+    ended = again.until(lambda: again.client.get_job(job), lambda j: j.state == "completed")
+    assert ended.execution_info.termination_reason == "MaxWallClockTimeExpiry"
+
+
+def test_autoscale_resizes_and_deletions_go_on(kept):
+    batch = kept("--boot-time=30")
+    scaled = batch.pool(
+        enableAutoScale=True,
+        autoScaleFormula="$TargetDedicatedNodes = 2;",
+        autoScaleEvaluationInterval="PT5M",
+    )
+    resizing, deleted = batch.pool(nodes=1), batch.pool(nodes=0)
+    batch.raw("DELETE", f"/pools/{deleted}")
+    kill(batch)
+    again = kept()
+    assert again.client.get_pool(scaled).auto_scale_formula == "$TargetDedicatedNodes = 2;"
+    again.ready(scaled, 2)
+    again.ready(resizing, 1)
+    again.until(lambda: deleted not in {p.id for p in again.client.list_pools()})
+
+
+def test_versions_are_never_given_again(kept):
+    batch = kept()
+    pool = batch.pool(nodes=0)
+    batch.until(lambda: batch.client.get_pool(pool).allocation_state, lambda s: s == "steady")
+    tag = batch.client.get_pool(pool).etag
+    kill(batch)
+    again = kept()
+    update = models.BatchPoolUpdateOptions(metadata=[models.BatchMetadataItem(name="a", value="b")])
+    again.client.update_pool(pool, update)
+    assert int(again.client.get_pool(pool).etag.strip('"'), 16) > int(tag.strip('"'), 16)
+
+
+def test_two_emulators_do_not_share_a_folder(kept, tmp_path, capfd):
+    kept()
+    with pytest.raises(StartError), start(f"--state={tmp_path}"):
+        pass
+    assert "another emulator uses it" in capfd.readouterr().err
+
+
+def test_a_state_of_another_version_is_refused(tmp_path, capfd):
+    with sqlite3.connect(tmp_path / "state.sqlite") as database:
+        database.execute("PRAGMA user_version = 99")
+    with pytest.raises(StartError), start(f"--state={tmp_path}"):
+        pass
+    told = capfd.readouterr().err
+    assert "version 99" in told
+    assert "Traceback" not in told
+
+
+def test_the_state_holds_no_key_and_is_the_user_s_own(kept, tmp_path):
+    batch = kept()
+    batch.pool(nodes=0)
+    kill(batch)
+    for file in tmp_path.glob("*"):
+        if file.is_file():
+            assert batch.running.key.encode() not in file.read_bytes()
+    assert Path(tmp_path / "state.sqlite").stat().st_mode & 0o077 == 0
+
+
+def _text(batch, job, task):
+    answer = batch.raw("GET", f"/jobs/{job}/tasks/{task}/files/stdout.txt")
+    return answer.text if answer.status_code == 200 else ""
