@@ -2,7 +2,7 @@
 .POSIX:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lock azurite stac-server bench bench-scene bench-estimate \
-  bench-radiometry clean
+  bench-emulator bench-radiometry clean
 
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
@@ -42,6 +42,9 @@ bench: setup azurite .venv-peers/.peers ## what a scene, a plan and a submission
 
 bench-scene: setup azurite .venv-peers/.peers ## the same of a scene alone (BENCH_OPTIONS="--only http --rounds 3")
 	$(BIN)/python benchmarks/scene_bench.py $(BENCH) --json build/bench/scene.json $(BENCH_OPTIONS)
+
+bench-emulator: setup ## what the Batch emulator costs, beside a sink and a bare pool of processes
+	$(BIN)/python benchmarks/emulator_bench.py --json build/bench/emulator.json $(BENCH_OPTIONS)
 
 bench-estimate: .venv/.run ## the constants of a plan's estimate, as this machine has them
 	$(BIN)/python benchmarks/full_scene.py --folder build/bench --rounds 3

@@ -159,6 +159,8 @@ def text(table: Table) -> str:
         if row.error or row.note
     ]
     head = [f"== {table.title}", *([table.text] if table.text else [])]
+    if not table.rows:
+        shown = []
     return "\n".join([*head, *shown, *said, *map(_line, table.targets), ""])
 
 
