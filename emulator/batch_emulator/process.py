@@ -29,20 +29,27 @@ class Running:
     account: str
     key: str = field(repr=False)
     process: subprocess.Popen[str] = field(repr=False)
+    trust: bool | str = True
+    """A file of certificates to trust, for an endpoint with TLS; or those of the system."""
+    identity: dict[str, str] = field(default_factory=dict[str, str], repr=False)
+    """The environment variables by which clients find its managed identity, if it has one."""
 
     @property
     def admin(self) -> Admin:
         """Moves its clock."""
-        return Admin(self.endpoint, self.account, self.key)
+        return Admin(self.endpoint, self.account, self.key, self.trust)
 
 
 @contextlib.contextmanager
-def start(*options: str, key: str = DEVELOPMENT_KEY) -> Generator[Running]:
+def start(
+    *options: str, key: str = DEVELOPMENT_KEY, trust: bool | str = True
+) -> Generator[Running]:
     """Run an emulator on a free port while the context lasts.
 
     Args:
         options: of `python -m batch_emulator serve`, such as `--time-scale=50`.
         key: the account's key, in base64.
+        trust: a file of certificates to trust, where it serves with TLS.
 
     Raises:
         StartError: if it does not start.
@@ -61,7 +68,14 @@ def start(*options: str, key: str = DEVELOPMENT_KEY) -> Generator[Running]:
         if not line:
             raise StartError(f"the emulator ended with {process.wait()} before it was ready")
         ready = json.loads(line)
-        yield Running(ready["endpoint"], ready["account"], key, process)
+        yield Running(
+            ready["endpoint"],
+            ready["account"],
+            ready.get("key", key),
+            process,
+            trust,
+            ready.get("identity", {}),
+        )
     finally:
         process.stdin.close()
         try:

@@ -1,4 +1,4 @@
-"""Which request is which operation: all 72, those that are not there yet included."""
+"""Which request is which operation: the service's 72, and those of older versions."""
 
 from __future__ import annotations
 
@@ -7,9 +7,24 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
-from batch_emulator.operations import account, files, jobs, nodes, pools, tasks
+from batch_emulator.operations import (
+    account,
+    applications,
+    files,
+    job_schedules,
+    jobs,
+    node_actions,
+    node_extensions,
+    node_logs,
+    node_users,
+    nodes,
+    older,
+    pools,
+    preparation,
+    tasks,
+    usage,
+)
 from batch_emulator.service import Service
-from batch_emulator.wire.errors import BatchError
 
 Operation = Callable[[Service, Request], Awaitable[Response]]
 
@@ -20,11 +35,7 @@ _POOL = "/pools/{poolId}"
 _NODE = "/pools/{poolId}/nodes/{nodeId}"
 _NODE_FILE = _NODE + "/files/{filePath:path}"
 _SCHEDULE = "/jobschedules/{jobScheduleId}"
-
-
-async def not_yet(service: Service, request: Request) -> Response:  # noqa: ARG001
-    """Say that this emulator does not do an operation."""
-    raise BatchError("NotImplemented", Operation=f"{request.method} {request.url.path}")
+_CERTIFICATE = "/certificates(thumbprintAlgorithm={thumbprintAlgorithm},thumbprint={thumbprint})"
 
 
 OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
@@ -37,7 +48,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("DELETE", _TASK, tasks.delete_task),
     ("POST", _TASK + "/terminate", tasks.terminate_task),
     ("POST", _TASK + "/reactivate", tasks.reactivate_task),
-    ("GET", _TASK + "/subtasksinfo", not_yet),
+    ("GET", _TASK + "/subtasksinfo", tasks.list_subtasks),
     ("GET", _TASK + "/files", files.list_task_files),
     ("GET", _TASK_FILE, files.get_task_file),
     ("HEAD", _TASK_FILE, files.get_task_file),
@@ -51,7 +62,7 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("POST", _JOB + "/disable", jobs.disable_job),
     ("POST", _JOB + "/enable", jobs.enable_job),
     ("POST", _JOB + "/terminate", jobs.terminate_job),
-    ("GET", _JOB + "/jobpreparationandreleasetaskstatus", not_yet),
+    ("GET", _JOB + "/jobpreparationandreleasetaskstatus", preparation.list_status),
     ("POST", "/pools", pools.create_pool),
     ("GET", "/pools", pools.list_pools),
     ("GET", _POOL, pools.get_pool),
@@ -71,33 +82,43 @@ OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("GET", _NODE_FILE, files.get_node_file),
     ("HEAD", _NODE_FILE, files.get_node_file),
     ("DELETE", _NODE_FILE, files.delete_node_file),
-    ("POST", _NODE + "/users", not_yet),
-    ("PUT", _NODE + "/users/{userName}", not_yet),
-    ("DELETE", _NODE + "/users/{userName}", not_yet),
-    ("POST", _NODE + "/reboot", not_yet),
-    ("POST", _NODE + "/start", not_yet),
-    ("POST", _NODE + "/reimage", not_yet),
-    ("POST", _NODE + "/deallocate", not_yet),
-    ("POST", _NODE + "/disablescheduling", not_yet),
-    ("POST", _NODE + "/enablescheduling", not_yet),
-    ("GET", _NODE + "/remoteloginsettings", not_yet),
-    ("POST", _NODE + "/uploadbatchservicelogs", not_yet),
-    ("GET", _NODE + "/extensions", not_yet),
-    ("GET", _NODE + "/extensions/{extensionName}", not_yet),
+    ("POST", _NODE + "/users", node_users.create_user),
+    ("PUT", _NODE + "/users/{userName}", node_users.replace_user),
+    ("DELETE", _NODE + "/users/{userName}", node_users.delete_user),
+    ("POST", _NODE + "/reboot", node_actions.reboot_node),
+    ("POST", _NODE + "/start", node_actions.start_node),
+    ("POST", _NODE + "/reimage", node_actions.reimage_node),
+    ("POST", _NODE + "/deallocate", node_actions.deallocate_node),
+    ("POST", _NODE + "/disablescheduling", node_actions.disable_scheduling),
+    ("POST", _NODE + "/enablescheduling", node_actions.enable_scheduling),
+    ("GET", _NODE + "/remoteloginsettings", node_users.get_login_settings),
+    ("POST", _NODE + "/uploadbatchservicelogs", node_logs.upload_logs),
+    ("GET", _NODE + "/extensions", node_extensions.list_extensions),
+    ("GET", _NODE + "/extensions/{extensionName}", node_extensions.get_extension),
     ("GET", "/nodecounts", nodes.list_node_counts),
     ("GET", "/supportedimages", account.list_images),
-    ("GET", "/poolusagemetrics", not_yet),
-    ("GET", "/applications", account.list_nothing),
-    ("GET", "/applications/{applicationId}", not_yet),
-    ("POST", "/jobschedules", not_yet),
-    ("GET", "/jobschedules", not_yet),
-    ("GET", _SCHEDULE, not_yet),
-    ("HEAD", _SCHEDULE, not_yet),
-    ("PATCH", _SCHEDULE, not_yet),
-    ("PUT", _SCHEDULE, not_yet),
-    ("DELETE", _SCHEDULE, not_yet),
-    ("GET", _SCHEDULE + "/jobs", not_yet),
-    ("POST", _SCHEDULE + "/disable", not_yet),
-    ("POST", _SCHEDULE + "/enable", not_yet),
-    ("POST", _SCHEDULE + "/terminate", not_yet),
+    ("GET", "/poolusagemetrics", usage.list_metrics),
+    ("GET", "/applications", applications.list_all),
+    ("GET", "/applications/{applicationId}", applications.get_application),
+    ("POST", "/jobschedules", job_schedules.create_job_schedule),
+    ("GET", "/jobschedules", job_schedules.list_job_schedules),
+    ("GET", _SCHEDULE, job_schedules.get_job_schedule),
+    ("HEAD", _SCHEDULE, job_schedules.get_job_schedule),
+    ("PATCH", _SCHEDULE, job_schedules.update_job_schedule),
+    ("PUT", _SCHEDULE, job_schedules.replace_job_schedule),
+    ("DELETE", _SCHEDULE, job_schedules.delete_job_schedule),
+    ("GET", _SCHEDULE + "/jobs", job_schedules.list_jobs),
+    ("POST", _SCHEDULE + "/disable", job_schedules.disable_job_schedule),
+    ("POST", _SCHEDULE + "/enable", job_schedules.enable_job_schedule),
+    ("POST", _SCHEDULE + "/terminate", job_schedules.terminate_job_schedule),
 )
+"""Those of the newest api-version."""
+OLDER_OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
+    ("POST", "/certificates", older.add_certificate),
+    ("GET", "/certificates", older.list_certificates),
+    ("GET", _CERTIFICATE, older.find_certificate),
+    ("DELETE", _CERTIFICATE, older.find_certificate),
+    ("POST", _CERTIFICATE + "/canceldelete", older.find_certificate),
+    ("GET", _NODE + "/rdp", older.get_remote_desktop),
+)
+"""Those that only older api-versions have."""

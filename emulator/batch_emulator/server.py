@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import signal
-import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
-import uvicorn
-
+from batch_emulator.admin.identity import make_secret
 from batch_emulator.app import make_app
 from batch_emulator.clock import Clock
+from batch_emulator.listening import Listener, Server, listen
 from batch_emulator.node.host import Host
 from batch_emulator.node.warden import Warden
 from batch_emulator.options import OptionError, Options
@@ -24,17 +23,27 @@ from batch_emulator.service import Service
 from batch_emulator.state.loading import load
 from batch_emulator.state.store import Store, lock
 
-Announce = Callable[[str], None]
-"""Called once with the endpoint when requests are answered."""
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Where an emulator is found."""
+
+    endpoint: str
+    identity: str = field(default="", repr=False)
+    """The secret header of its managed identity; nothing where it has none."""
+
+
+Announce = Callable[[Address], None]
+"""Called once, when requests are answered."""
 
 
 def serve(options: Options, announce: Announce, *, exit_with_parent: bool = False) -> None:
     """Serve until a signal, or with `exit_with_parent` until standard input closes.
 
     Raises:
-        OptionError: if the address cannot be bound.
+        OptionError: if the address cannot be had, or the certificate cannot be used.
     """
-    listener = _bind(options)
+    listener = listen(options)
     _use_pidfds()
     held = None if options.temporary else lock(options.state)
     warden = Warden(options.state if options.temporary else None, held)
@@ -42,26 +51,9 @@ def serve(options: Options, announce: Announce, *, exit_with_parent: bool = Fals
         asyncio.run(_serve(options, listener, warden, announce, exit_with_parent=exit_with_parent))
     finally:
         warden.close()
-        listener.close()
+        listener.socket.close()
         if held is not None:
             os.close(held)
-
-
-def _bind(options: Options) -> socket.socket:
-    family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
-    # Named, because asyncio switches Nagle's wait of 40 ms off for sockets that say they are TCP.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((options.host, options.port))
-    except OSError as error:
-        listener.close()
-        raise OptionError(
-            f"cannot listen on {options.host}:{options.port}: {error.strerror}. "
-            "Is another emulator running? --port 0 takes a free port."
-        ) from None
-    listener.listen(512)
-    return listener
 
 
 def _use_pidfds() -> None:
@@ -74,7 +66,7 @@ def _use_pidfds() -> None:
 
 async def _serve(
     options: Options,
-    listener: socket.socket,
+    listener: Listener,
     warden: Warden,
     announce: Announce,
     *,
@@ -82,21 +74,10 @@ async def _serve(
 ) -> None:
     clock = Clock(options.time_scale)
     service = Service(Host(options, clock, warden))
-    host, port = listener.getsockname()[:2]
-    service.endpoint = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-    server = _Server(
-        uvicorn.Config(
-            make_app(service),
-            lifespan="off",
-            log_level="warning",
-            access_log=False,
-            ws="none",
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=1,
-            server_header=False,
-        ),
-        lambda: announce(service.endpoint),
-    )
+    service.endpoint = listener.endpoint
+    service.identity = make_secret() if options.oauth == "basic" else ""
+    address = Address(service.endpoint, service.identity)
+    server = Server(make_app(service), listener, options, lambda: announce(address))
     loop = asyncio.get_running_loop()
     if not options.temporary:
         _load(service, loop)
@@ -106,7 +87,7 @@ async def _serve(
         _watch_stdin(loop, server)
     service.spawn(dispatch(service))
     take_samples(service)
-    await server.serve(sockets=[listener])
+    await server.serve()
     await _stop(service)
     service.ledger.close()
 
@@ -121,32 +102,7 @@ def _load(service: Service, loop: asyncio.AbstractEventLoop) -> None:
     recover(service)
 
 
-class _Server(uvicorn.Server):
-    """Uvicorn's server, which tells when it is ready and takes no signals: it would raise them."""
-
-    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._ready = ready
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Listen, and tell."""
-        await super().startup(sockets)
-        if self.started:
-            self._ready()
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None]:
-        """Leave signals to the loop's own handlers."""
-        yield
-
-    def stop(self) -> None:
-        """End after the requests under way."""
-        if self.should_exit:
-            self.force_exit = True
-        self.should_exit = True
-
-
-def _watch_stdin(loop: asyncio.AbstractEventLoop, server: _Server) -> None:
+def _watch_stdin(loop: asyncio.AbstractEventLoop, server: Server) -> None:
     """End when whoever started this does, which closes the pipe."""
     descriptor = sys.stdin.fileno()
 
@@ -155,7 +111,12 @@ def _watch_stdin(loop: asyncio.AbstractEventLoop, server: _Server) -> None:
             loop.remove_reader(descriptor)
             server.stop()
 
-    loop.add_reader(descriptor, read)
+    try:
+        loop.add_reader(descriptor, read)
+    except OSError:
+        raise OptionError(
+            "--exit-with-parent: standard input is a file; a pipe that closes is expected"
+        ) from None
 
 
 async def _stop(service: Service) -> None:

@@ -14,11 +14,13 @@ from pathlib import Path
 from typing import Any
 
 from batch_emulator.clock import Clock
+from batch_emulator.faults.book import Faults
 from batch_emulator.node.host import Host
 from batch_emulator.options import Options
 from batch_emulator.state.account import Account
 from batch_emulator.state.ledger import Forgetful, Ledger
 from batch_emulator.state.node import Node
+from batch_emulator.wire.exchange import Recent
 
 
 @dataclass(slots=True)
@@ -30,10 +32,16 @@ class Service:
     """Sees that changes outlast the emulator, if they are to."""
     endpoint: str = ""
     """`http://host:port`, once listening."""
+    identity: str = field(default="", repr=False)
+    """The secret header of the managed identity; nothing where tokens are not taken."""
     account: Account = field(default_factory=Account)
     bell: asyncio.Event = field(default_factory=asyncio.Event)
     woken: set[str] = field(default_factory=set[str])
     """Pools, by id in lower case, where something may be able to run."""
+    faults: Faults = field(default_factory=Faults)
+    """What is ordered to go wrong with requests."""
+    recent: Recent = field(default_factory=Recent)
+    """The last requests."""
     background: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     @property
@@ -59,6 +67,24 @@ class Service:
         """A node, if it is still there."""
         pool = self.account.pools.get(pool_id.lower())
         return pool.nodes.get(node_id) if pool else None
+
+    def room(self, *, dedicated: bool) -> tuple[int, str]:
+        """Nodes of a kind that may be added, and what limits them, in words."""
+        all_nodes = self.options.nodes - self.account.node_count()
+        quotas = self.account.quotas
+        quota = quotas and (quotas.dedicated_nodes if dedicated else quotas.low_priority_nodes)
+        if quota is not None:
+            left = quota - sum(p.count(dedicated=dedicated) for p in self.account.pools.values())
+            if left < all_nodes:
+                return max(0, left), f"it was set to {quota} nodes of this kind"
+        return max(0, all_nodes), f"this emulator has --nodes {self.options.nodes}"
+
+    @property
+    def active_jobs(self) -> int:
+        """The quota of active jobs and job schedules."""
+        quotas = self.account.quotas
+        own = quotas.active_jobs if quotas else None
+        return self.options.active_jobs if own is None else own
 
     def pool_folder(self, pool_id: str) -> Path:
         """Where a pool's nodes have their folders."""

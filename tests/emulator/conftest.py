@@ -16,6 +16,8 @@ from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ODataV4Format
 
 from batch_emulator.process import Running, start
+from own_ca import Certificate
+from own_ca import make as make_certificate
 
 PATIENCE = 20.0
 _names = itertools.count(1)
@@ -122,6 +124,7 @@ def signed_request(
     json: Any = None,
     content: bytes | None = None,
     headers: dict[str, str] | None = None,
+    version: str = "2025-06-01",
 ) -> httpx.Response:
     """Sign independently of the client: a second reading of the service's rules."""
     import base64
@@ -132,7 +135,7 @@ def signed_request(
     separator = "&" if "?" in path else "?"
     request = httpx.Request(
         method,
-        f"{running.endpoint}{path}{separator}api-version=2025-06-01",
+        f"{running.endpoint}{path}{separator}api-version={version}",
         json=json,
         content=content,
         headers={"ocp-date": date or formatdate(usegmt=True), **(headers or {})},
@@ -162,7 +165,8 @@ def signed_request(
 
 
 def _client(running: Running) -> BatchClient:
-    return BatchClient(running.endpoint, AzureNamedKeyCredential(running.account, running.key))
+    credential = AzureNamedKeyCredential(running.account, running.key)
+    return BatchClient(running.endpoint, credential, connection_verify=running.trust)
 
 
 @pytest.fixture(scope="session")
@@ -182,6 +186,15 @@ def batch(shared_emulator: Running) -> Iterator[Batch]:
 
 
 @pytest.fixture
+def connected() -> Iterator[Callable[[Running], Batch]]:
+    """Makes a client of an emulator that runs."""
+    from contextlib import ExitStack
+
+    with ExitStack() as stack:
+        yield lambda running: Batch(running, stack.enter_context(_client(running)))
+
+
+@pytest.fixture
 def emulator() -> Iterator[Callable[..., Batch]]:
     """Starts an emulator with other options."""
     from contextlib import ExitStack
@@ -193,6 +206,24 @@ def emulator() -> Iterator[Callable[..., Batch]]:
             return Batch(running, stack.enter_context(_client(running)))
 
         yield begin
+
+
+@pytest.fixture(scope="session")
+def signed() -> Callable[..., httpx.Response]:
+    """Sends a request of our own making to an emulator."""
+    return signed_request
+
+
+@pytest.fixture(scope="session")
+def a_pool() -> Callable[..., dict[str, Any]]:
+    """Makes the body of a request for a pool."""
+    return pool_body
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> Certificate:
+    """A certificate of this machine and who signed it, made for this run."""
+    return make_certificate(tmp_path_factory.mktemp("tls"))
 
 
 @pytest.fixture

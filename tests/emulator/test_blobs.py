@@ -1,9 +1,15 @@
 """Files from and to Blob storage, with Azurite as the other side."""
 
+import gzip
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from azure.storage.blob import BlobServiceClient, ContainerSasPermissions, generate_container_sas
+from azure.storage.blob import (
+    BlobServiceClient,
+    ContainerSasPermissions,
+    ContentSettings,
+    generate_container_sas,
+)
 
 
 @pytest.fixture
@@ -26,8 +32,8 @@ def container(azurite, request):
         yield client, address
 
 
-def output(pattern, url, condition="tasksuccess", path=None):
-    destination = {"containerUrl": url} | ({"path": path} if path else {})
+def output(pattern, url, condition="tasksuccess", path=None, **more):
+    destination = {"containerUrl": url, **more} | ({"path": path} if path else {})
     return {
         "filePattern": pattern,
         "destination": {"container": destination},
@@ -107,3 +113,57 @@ def test_an_upload_that_fails_fails_the_task_without_a_retry(
     assert (info.exit_code, info.result, info.retry_count) == (0, "failure", 0)
     assert info.failure_info.code == code
     assert "sig=" not in str(info)
+
+
+def test_upload_headers_and_variables_in_patterns(batch, container):
+    client, address = container
+    headers = [{"name": "x-ms-blob-content-type", "value": "image/tiff"},
+               {"name": "x-ms-meta-scene", "value": "7"}]  # fmt: skip
+    shared = "$AZ_BATCH_NODE_SHARED_DIR/*.txt"
+    batch.run(
+        "/bin/sh -c 'touch $AZ_BATCH_TASK_ID.tif; cd $AZ_BATCH_NODE_SHARED_DIR; touch of-all.txt'",
+        outputFiles=[
+            output("${AZ_BATCH_TASK_ID}.tif", address("w"), path="a.tif", uploadHeaders=headers),
+            output(shared, address("w"), path="shared"),
+            output("$AZ_BATCH_TASK_WORKING_DIR/$AZ_BATCH_TASK_ID.tif", address("w"), path="b.tif"),
+        ],
+    )
+    assert {blob.name for blob in client.list_blobs()} == {"a.tif", "b.tif", "shared/of-all.txt"}
+    properties = client.get_blob_client("a.tif").get_blob_properties()
+    assert properties.content_settings.content_type == "image/tiff"
+    assert properties.metadata == {"scene": "7"}
+
+
+def test_what_was_sent_is_noted_beside_the_task_s_output(batch, container):
+    _, address = container
+    job = batch.job()
+    outputs = [output("../stdout.txt", address("w")), output("missing", address("w"))]
+    task = batch.run("/bin/echo hi", job, outputFiles=outputs)
+    assert task.execution_info.failure_info.code == "FileUploadMiscError"
+    sent = batch.text(job, task.id, "fileuploadout.txt")
+    assert "stdout.txt" in sent
+    assert "sig=" not in sent
+    assert "missing: " in batch.text(job, task.id, "fileuploaderr.txt")
+
+
+def test_a_blob_s_own_encoding_stays(batch, container):
+    """As with the service's node agent: what is stored is what a task finds."""
+    client, address = container
+    squeezed = gzip.compress(b"plain" * 100)
+    client.upload_blob("x.gz", squeezed, content_settings=ContentSettings(content_encoding="gzip"))
+    client.upload_blob("folder/", b"")
+    job = batch.job()
+    files = [{"storageContainerUrl": address("rl"), "fileMode": "0640"}]
+    command = "/bin/sh -c 'gzip -dc x.gz | wc -c; stat -c %a x.gz'"
+    task = batch.run(command, job, resourceFiles=files)
+    assert batch.text(job, task.id) == "500\n640\n"
+
+
+def test_there_is_no_managed_identity(batch, container):
+    _, address = container
+    identity = {"identityReference": {"resourceId": "/subscriptions/s/x"}}
+    source = {"storageContainerUrl": address("rl"), **identity}
+    task = batch.run("/bin/true", resourceFiles=[source])
+    assert task.execution_info.failure_info.code == "BlobAccessDenied"
+    task = batch.run("/bin/true", outputFiles=[output("../stdout.txt", address("w"), **identity)])
+    assert task.execution_info.failure_info.code == "FileUploadAccessDenied"

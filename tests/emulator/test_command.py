@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -23,39 +24,155 @@ def test_it_says_where_it_is_and_is_ready_soon():
     with start() as running:
         assert running.endpoint.startswith("http://127.0.0.1:")
         assert running.account == "devaccount"
-        # Under a second on a machine that is idle; this one may not be.
+        # Half a second on a machine that is idle; this one may not be.
         assert time.monotonic() - begun < 5
     assert running.process.returncode == 0
 
 
-def test_without_json_it_prints_lines_that_work():
-    with subprocess.Popen(SERVE, stdout=subprocess.PIPE, text=True) as process:
-        lines = []
-        while not lines or "Ctrl-C" not in lines[-1]:
-            lines.append(process.stdout.readline())
-        begin = next(i for i, line in enumerate(lines) if line.startswith("from azure.batch"))
-        program = "".join(lines[begin:-1]) + "\nprint(list(client.list_jobs()))"
-        done = subprocess.run(
-            [sys.executable, "-c", program], capture_output=True, text=True, check=False
-        )
-        process.terminate()
-    assert (done.stdout, done.returncode) == ("[]\n", 0), done.stderr
-    assert any(DEVELOPMENT_KEY in line and "well known" in line for line in lines)
-    assert process.returncode == 0
+@pytest.fixture
+def served():
+    """Starts the command as a person does; returns the paragraphs it prints, by their first line.
+
+    An environment that is given is added to the tests' own.
+    """
+    with ExitStack() as stack:
+
+        def begin(*options, **environment):
+            process = subprocess.Popen(
+                [*SERVE, *options],
+                stdout=subprocess.PIPE,
+                text=True,
+                env={**os.environ, **environment},
+            )
+            stack.enter_context(process)
+            stack.callback(process.terminate)
+            lines = []
+            while not lines or "Ctrl-C" not in lines[-1]:
+                lines.append(process.stdout.readline())
+                assert lines[-1], "it ended"
+            parts = "".join(lines).strip().split("\n\n")
+            return {part.partition("\n")[0]: part for part in parts}
+
+        yield begin
 
 
-def test_a_key_of_one_s_own_comes_by_the_environment_and_is_not_printed():
-    key = base64.b64encode(b"mine").decode()
-    process = subprocess.Popen(
-        SERVE, stdout=subprocess.PIPE, text=True, env={**os.environ, "BATCH_EMULATOR_KEY": key}
-    )
-    with process:
-        text = ""
-        while "Ctrl-C" not in text:
-            text += process.stdout.readline()
-        process.terminate()
-    assert key not in text
-    assert "BATCH_EMULATOR_KEY" in text
+def printed(said, beginning):
+    (part,) = (part for title, part in said.items() if title.startswith(beginning))
+    return part
+
+
+def run(program, **environment):
+    done = subprocess.run(
+        program, capture_output=True, text=True, timeout=60, check=False,
+        env={**os.environ, **environment},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+LIST = "\nprint(list(client.list_jobs()))"
+OF_CLI = """
+import os
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+key = os.environ["AZURE_BATCH_ACCESS_KEY"]
+credential = AzureNamedKeyCredential(os.environ["AZURE_BATCH_ACCOUNT"], key)
+client = BatchClient(os.environ["AZURE_BATCH_ENDPOINT"], credential)
+"""
+OF_AIRFLOW = """
+import json, os
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
+connection = json.loads(os.environ["AIRFLOW_CONN_AZURE_BATCH_DEFAULT"])
+assert connection["conn_type"] == "azure_batch"
+credential = AzureNamedKeyCredential(connection["login"], connection["password"])
+client = BatchClient(connection["extra"]["account_url"], credential)
+"""
+KEY = base64.b64encode(b"a key of one's own").decode()
+
+
+def check_lines(said, **environment):
+    """All three paragraphs work as they are printed."""
+    python = printed(said, "# Python")
+    assert run([sys.executable, "-c", python + LIST], **environment) == "[]\n"
+    for title, reader in (("# Azure CLI", OF_CLI), ("# Airflow", OF_AIRFLOW)):
+        script = f'{printed(said, title)}\nexec "$0" -c "$1"'
+        command = ["/bin/sh", "-c", script, sys.executable, reader + LIST]
+        assert run(command, **environment) == "[]\n"
+
+
+def test_without_json_it_prints_lines_that_work(served):
+    said = served()
+    head = printed(said, "Azure Batch emulator")
+    assert f"{DEVELOPMENT_KEY}  (well known: for development only)" in head
+    check_lines(said)
+
+
+def test_a_key_from_the_environment_is_not_printed_and_the_lines_work(served):
+    said = served(BATCH_EMULATOR_KEY=KEY)
+    assert KEY not in str(said)
+    check_lines(said, BATCH_EMULATOR_KEY=KEY)
+
+
+def test_a_key_from_a_file_is_not_printed_and_the_lines_work(served, tmp_path):
+    file = tmp_path / "the account's key"
+    file.write_text(KEY + "\n")
+    said = served(f"--key-file={file}")
+    assert KEY not in str(said)
+    check_lines(said)
+
+
+def test_a_key_is_made_up_and_printed_once(served):
+    first, second = (printed(served("--key=new"), "Azure Batch") for _ in range(2))
+    assert first.count("made up") == 1
+    assert DEVELOPMENT_KEY not in first
+    key = first.partition("key       ")[2].split()[0]
+    assert len(base64.b64decode(key)) == 64
+    assert key not in second
+
+
+def test_a_key_that_is_made_up_is_told_to_the_program_that_asked():
+    with start("--key=new") as running:
+        assert running.key != DEVELOPMENT_KEY
+        assert running.admin.now()
+
+
+def test_a_key_on_the_command_line_is_refused_and_not_repeated(capsys):
+    with pytest.raises(SystemExit) as caught:
+        main(["serve", f"--key={KEY}"])
+    error = capsys.readouterr().err
+    assert caught.value.code == 2
+    assert KEY not in error
+    assert "--key-file" in error
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [(None, "No such file"), (b"", "holds no key"), (b"x" * 5000, "holds no key"),
+     (b"not base64!", "not base64")],
+)  # fmt: skip
+def test_key_files_that_hold_none(capsys, tmp_path, content, reason):
+    file = tmp_path / "key"
+    if content is not None:
+        file.write_bytes(content)
+    assert main(["serve", "--port=0", f"--key-file={file}"]) == 1
+    error = capsys.readouterr().err
+    assert reason in error
+    assert "--key-file" in error
+    assert "not base64!" not in error
+
+
+def test_over_tls_with_tokens_the_lines_work_too(served, certificate):
+    bundle = certificate.ca.with_name("bundle.pem")
+    bundle.write_bytes(certificate.cert.read_bytes() + certificate.ca.read_bytes())
+    said = served("--oauth=basic", f"--tls-cert={bundle}", f"--tls-key={certificate.key}")
+    trust = printed(said, "# Clients have to trust")
+    assert f"export REQUESTS_CA_BUNDLE={bundle}" in trust
+    identity = printed(said, "# Microsoft Entra ID")
+    python = printed(said, "# Python, where these")
+    for lines, program in ((identity, python), ("", said["# Python"])):
+        script = f'{trust}\n{lines}\nexec "$0" -c "$1"'
+        assert run(["/bin/sh", "-c", script, sys.executable, program + LIST]) == "[]\n"
 
 
 def test_it_works_with_a_key_of_one_s_own(emulator):
@@ -73,7 +190,9 @@ def test_a_port_that_is_taken(capsys, shared_emulator):
     ("options", "text"),
     [(["--nodes=-1"], "--nodes -1"), (["--port=80000"], "--port 80000"),
      (["--time-scale=0"], "--time-scale"),
-     (["--state=/dev/null/x"], "--state"), (["--host=0.0.0.0"], "key of your own")],
+     (["--state=/dev/null/x"], "--state"), (["--host=0.0.0.0"], "key of your own"),
+     (["--connections=0"], "--connections 0"), (["--client-timeout=0"], "--client-timeout"),
+     (["--account=a;b"], "--account a;b")],
 )  # fmt: skip
 def test_options_that_cannot_be(capsys, options, text):
     assert main(["serve", "--port=0", *options]) == 1

@@ -2,6 +2,8 @@
 
 import http.server
 import threading
+from email.utils import formatdate
+from pathlib import Path
 
 import pytest
 
@@ -171,3 +173,94 @@ def test_node_files(batch, done):
     path = f"{node.task_root_directory}/stdout.txt"
     content = batch.client.download_node_file(node.pool_id, node.node_id, path)
     assert b"".join(content) == b"hi\n"
+
+
+def test_an_empty_directory_goes_without_recursive(batch):
+    job = batch.job()
+    task = batch.run("/bin/sh -c 'mkdir -p a/b; ln -s a/b link'", job).id
+    batch.client.delete_task_file(job, task, "wd/a/b")
+    batch.client.delete_task_file(job, task, "wd/a")
+    names = {f.name for f in batch.client.list_task_files(job, task, recursive=True)}
+    assert names == {"stdout.txt", "stderr.txt", "wd"}
+
+
+def test_a_directory_is_gone_when_its_deletion_is_answered(batch, done):
+    batch.client.delete_task_file(*done, "wd/a", recursive=True)
+    names = {f.name for f in batch.client.list_task_files(*done, recursive=True)}
+    assert names == {"stdout.txt", "stderr.txt", "wd"}
+
+
+def test_properties_are_those_of_linux_nodes(batch, done):
+    """The docstring of `FileProperties`: no creation time there, and a file's mode."""
+    files = {f.name: f for f in batch.client.list_task_files(*done, recursive=True)}
+    listed = files["wd/a/b/ten"].properties
+    assert (listed.creation_time, listed.content_length) == (None, 10)
+    assert listed.file_mode.endswith("644")
+    assert files["wd/a"].properties is None
+    head = batch.raw("HEAD", f"/jobs/{done[0]}/tasks/{done[1]}/files/wd/a/b/ten")
+    assert head.headers["ocp-batch-file-isdirectory"].lower() == "false"
+    assert "ocp-creation-time" not in head.headers
+    folder = batch.raw("HEAD", f"/jobs/{done[0]}/tasks/{done[1]}/files/wd/a")
+    assert folder.headers["ocp-batch-file-isdirectory"].lower() == "true"
+
+
+def test_conditional_downloads(batch, done):
+    ten = batch.client.get_task_file_properties(*done, "wd/a/b/ten")
+    path = f"/jobs/{done[0]}/tasks/{done[1]}/files/wd/a/b/ten"
+    after = formatdate(ten.last_modified.timestamp() + 60, usegmt=True)
+    before = formatdate(ten.last_modified.timestamp() - 60, usegmt=True)
+    for header, value, status in (
+        ("if-modified-since", after, 304), ("if-modified-since", before, 200),
+        ("if-unmodified-since", before, 412), ("if-unmodified-since", after, 200),
+    ):  # fmt: skip
+        assert batch.raw("GET", path, headers={header: value}).status_code == status
+
+
+@pytest.mark.parametrize(
+    ("asked", "status"), [("bytes=0-0", 200), ("bytes=9-", 200), ("bytes=5-99", 200),
+                          ("bytes=10-", 416), ("bytes=4-2", 416), ("bytes=-5", 400), ("5-7", 400)],
+)  # fmt: skip
+def test_ranges(batch, done, asked, status):
+    path = f"/jobs/{done[0]}/tasks/{done[1]}/files/wd/a/b/ten"
+    assert batch.raw("GET", path, headers={"ocp-range": asked}).status_code == status
+
+
+@pytest.mark.parametrize("text", ["name eq 'wd'", "isDirectory eq true", "startswith(url,'x')"])
+def test_files_are_filtered_by_the_beginning_of_their_names_only(batch, done, refused, text):
+    error = refused(lambda: list(batch.client.list_task_files(*done, filter=text)))
+    assert (error.status_code, error.error.code) == (400, "InvalidQueryParameterValue")
+
+
+def test_names_that_are_no_text(batch):
+    job = batch.job()
+    command = "python3 -c \"open(b'odd-\\xff', 'w'); open('sp ace%2f#?', 'w')\""
+    task = batch.run(command, job)
+    assert task.execution_info.exit_code == 0
+    names = {f.name for f in batch.client.list_task_files(job, task.id, recursive=True)}
+    assert "wd/sp ace%2f#?" in names
+    assert len(names) == 5
+
+
+def test_files_that_come_and_go_while_they_are_listed(batch):
+    job = batch.job()
+    task = batch.task(job, "/bin/sh -c 'while :; do mkdir -p x/y; touch x/y/z; rm -r x; done'")
+    batch.until(lambda: batch.client.get_task(job, task).state, lambda s: s == "running")
+    for _ in range(50):
+        files = list(batch.client.list_task_files(job, task, recursive=True))
+        assert "wd" in {file.name for file in files}
+    batch.client.terminate_task(job, task)
+
+
+def test_large_files_go_through_without_being_held(emulator, tmp_path):
+    batch = emulator("--boot-time=0.05", "--allow-file-urls")
+    source = tmp_path / "large"
+    with source.open("wb") as file:
+        file.truncate(400 << 20)
+    job = batch.job()
+    files = [{"httpUrl": source.as_uri(), "filePath": "large"}]
+    task = batch.run("/bin/true", job, resourceFiles=files).id
+    size = sum(len(part) for part in batch.client.download_task_file(job, task, "wd/large"))
+    assert size == 400 << 20
+    status = Path(f"/proc/{batch.running.process.pid}/status").read_text()
+    peak = int(status.partition("VmHWM:")[2].split()[0])
+    assert peak < 250 << 10, f"{peak} kB"

@@ -143,13 +143,6 @@ def test_the_quota_of_active_jobs(emulator, refused):
     batch.job("no-pool")
 
 
-@pytest.mark.parametrize("name", ["jobManagerTask", "jobPreparationTask", "jobReleaseTask"])
-def test_what_jobs_cannot_have_yet_is_refused_not_ignored(batch, name):
-    body = {"id": "x", "poolInfo": {"poolId": "p"}, name: {"id": "x", "commandLine": "/bin/true"}}
-    answer = batch.raw("POST", "/jobs", json=body)
-    assert (answer.status_code, answer.json()["code"]) == (501, "NotImplemented")
-
-
 def test_replace_resets_what_is_not_given(batch):
     pool = batch.pool(nodes=0)
     job_id = batch.job(pool, priority=7)

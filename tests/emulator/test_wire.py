@@ -12,7 +12,7 @@ from azure.core import MatchConditions
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ResourceNotFoundError
 
-from batch_emulator.routes import OPERATIONS, not_yet
+from batch_emulator.routes import OPERATIONS
 
 
 def test_a_wrong_key_is_refused_in_the_service_s_words(batch):
@@ -107,18 +107,6 @@ def test_a_body_that_is_not_as_the_service_has_it(batch, body, code, name):
 def test_a_body_that_is_no_json(batch, content):
     answer = batch.raw("POST", "/jobs", content=content)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidRequestBody")
-
-
-NOT_YET = [(method, path) for method, path, operation in OPERATIONS if operation is not_yet]
-
-
-@pytest.mark.parametrize(("method", "path"), NOT_YET)
-def test_what_is_not_there_yet_says_so(batch, method, path):
-    answer = batch.raw(method, path.replace("{", "").replace("}", ""))
-    assert answer.status_code == 501
-    if method != "HEAD":
-        assert answer.json()["code"] == "NotImplemented"
-        assert "emulator" in answer.json()["message"]["value"]
 
 
 def test_all_72_operations_are_known():

@@ -6,9 +6,9 @@ import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any, Literal
 
 from batch_emulator.autoscale.syntax import FormulaError
-from batch_emulator.wire.iso8601 import format_time
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -39,6 +39,7 @@ class Interval:
 
 Vector = tuple[float, ...]
 Value = float | str | Vector | Moment | Interval
+Kind = Literal["double", "doubleVec", "string", "timestamp", "timeinterval"]
 
 INTERVALS = {
     "TimeInterval_Zero": 0.0,
@@ -59,7 +60,7 @@ _ARITHMETIC: dict[str, Callable[[float, float], float]] = {
     "*": operator.mul,
     "/": lambda a, b: a / b,
 }
-_COMPARISON: dict[str, Callable[[float, float], bool]] = {
+_COMPARISON: dict[str, Callable[[Any, Any], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
     "<": operator.lt,
@@ -67,24 +68,50 @@ _COMPARISON: dict[str, Callable[[float, float], bool]] = {
     "<=": operator.le,
     ">=": operator.ge,
 }
+_TIMES: dict[tuple[Kind, str, Kind], Callable[[float], Value]] = {
+    ("double", "*", "timeinterval"): Interval,
+    ("timeinterval", "*", "double"): Interval,
+    ("timeinterval", "/", "double"): Interval,
+    ("timeinterval", "+", "timeinterval"): Interval,
+    ("timeinterval", "-", "timeinterval"): Interval,
+    ("timeinterval", "+", "timestamp"): Moment,
+    ("timestamp", "+", "timeinterval"): Moment,
+    ("timestamp", "-", "timestamp"): Interval,
+}
+"""The service's table of operations, where it is about times: what is not in it is refused."""
 
 
-def wrong(message: str) -> FormulaError:
+def wrong(reason: str) -> FormulaError:
     """The error for a formula that reads well but has no value."""
-    return FormulaError("AutoScalingFormulaEvaluationError", message)
+    return FormulaError("AutoScalingFormulaEvaluationError", reason)
+
+
+def kind_of(value: Value) -> Kind:
+    """A value's type, as the service names it."""
+    if isinstance(value, tuple):
+        return "doubleVec"
+    if isinstance(value, str):
+        return "string"
+    if isinstance(value, Moment):
+        return "timestamp"
+    return "timeinterval" if isinstance(value, Interval) else "double"
 
 
 def number(value: Value) -> float:
-    """A value as a number.
+    """A value as a number; a vector of one member is one too.
 
     Raises:
         FormulaError: if it is none.
     """
+    value = _single(value)
     if isinstance(value, int | float):
         return value
-    if isinstance(value, tuple) and len(value) == 1:
-        return value[0]
-    raise wrong(f"A number is expected, not {show(value)}")
+    raise wrong(f"A double is expected, not the {kind_of(value)} {show(value)}")
+
+
+def negate(value: Value) -> Value:
+    """`-value`: of a number or of an interval."""
+    return Interval(-value.seconds) if isinstance(value, Interval) else -number(value)
 
 
 def apply(sign: str, left: Value, right: Value) -> Value:
@@ -93,20 +120,26 @@ def apply(sign: str, left: Value, right: Value) -> Value:
     Raises:
         FormulaError: if the operator does not take such operands.
     """
-    if isinstance(left, str) and isinstance(right, str) and sign in ("==", "!="):
-        return float((left == right) == (sign == "=="))
-    if isinstance(left, tuple) or isinstance(right, tuple):
+    if sign in _COMPARISON:
+        return _compare(sign, _single(left), _single(right))
+    if isinstance(left, tuple) and isinstance(right, tuple | float):
         return _vectors(sign, left, right)
-    if isinstance(left, int | float) and isinstance(right, int | float):
+    left, right = _single(left), _single(right)
+    if isinstance(left, float) and isinstance(right, float):
         return _compute(sign, left, right)
-    if isinstance(left, str) or isinstance(right, str):
-        raise wrong(f"{sign} does not take {show(left)} and {show(right)}")
-    return _times(sign, left, right)
+    result = _TIMES.get((kind_of(left), sign, kind_of(right)))
+    if result is None or isinstance(left, str | tuple) or isinstance(right, str | tuple):
+        raise _refused(sign, left, right)
+    return result(_compute(sign, _plain(left), _plain(right)))
+
+
+def _compare(sign: str, left: Value, right: Value) -> float:
+    if kind_of(left) != kind_of(right) or isinstance(left, tuple):
+        raise _refused(sign, left, right)
+    return float(_COMPARISON[sign](left, right))
 
 
 def _compute(sign: str, left: float, right: float) -> float:
-    if sign in _COMPARISON:
-        return float(_COMPARISON[sign](left, right))
     if sign == "/" and right == 0:
         raise wrong("Division by zero")
     try:
@@ -115,50 +148,34 @@ def _compute(sign: str, left: float, right: float) -> float:
         raise wrong("A number is too large") from None
 
 
-def _vectors(sign: str, left: Value, right: Value) -> Vector:
-    a = left if isinstance(left, tuple) else (number(left),)
-    b = right if isinstance(right, tuple) else (number(right),)
-    size = max(len(a), len(b))
-    a, b = (v * size if len(v) == 1 else v for v in (a, b))
-    if len(a) != len(b):
-        raise wrong(f"{sign} does not take vectors of {len(a)} and {len(b)} members")
-    return tuple(_compute(sign, x, y) for x, y in zip(a, b, strict=True))
+def _vectors(sign: str, left: Vector, right: Vector | float) -> Vector:
+    """A vector with a number, or with another of its length, member by member."""
+    others = right if isinstance(right, tuple) else (right,) * len(left)
+    if len(left) != len(others):
+        raise wrong(f"{sign} does not take vectors of {len(left)} and {len(others)} members")
+    return tuple(_compute(sign, x, y) for x, y in zip(left, others, strict=True))
 
 
-def _times(sign: str, left: float | Moment | Interval, right: float | Moment | Interval) -> Value:
-    kinds = (type(left), type(right))
-    a = left if isinstance(left, int | float) else left.seconds
-    b = right if isinstance(right, int | float) else right.seconds
-    if sign in _COMPARISON and kinds[0] is kinds[1]:
-        return _compute(sign, a, b)
-    result = _TIME_RESULTS.get((kinds[0], sign, kinds[1]))
-    if result is None:
-        raise wrong(f"{sign} does not take {show(left)} and {show(right)}")
-    return result(_compute(sign, a, b))
+def _single(value: Value) -> Value:
+    return value[0] if isinstance(value, tuple) and len(value) == 1 else value
 
 
-_TIME_RESULTS: dict[tuple[type, str, type], Callable[[float], Value]] = {
-    (Moment, "-", Moment): Interval,
-    (Moment, "+", Interval): Moment,
-    (Moment, "-", Interval): Moment,
-    (Interval, "+", Moment): Moment,
-    (Interval, "+", Interval): Interval,
-    (Interval, "-", Interval): Interval,
-    (Interval, "/", Interval): float,
-    (Interval, "*", float): Interval,
-    (Interval, "/", float): Interval,
-    (float, "*", Interval): Interval,
-}
+def _plain(value: float | Moment | Interval) -> float:
+    return value if isinstance(value, int | float) else value.seconds
+
+
+def _refused(sign: str, left: Value, right: Value) -> FormulaError:
+    return wrong(f"There is no {kind_of(left)} {sign} {kind_of(right)}")
 
 
 def show(value: Value) -> str:
-    """A value as evaluations report it."""
+    """A value as evaluations report it: numbers with six digits, times with milliseconds."""
     if isinstance(value, int | float):
-        return f"{value:.15g}"
+        return f"{value:g}"
     if isinstance(value, str):
         return value
     if isinstance(value, Moment):
-        return format_time(value.date())
+        return value.date().strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
     if isinstance(value, Interval):
         return f"{value.seconds:g}s"
-    return "[" + ",".join(f"{member:.15g}" for member in value) + "]"
+    return "[" + ",".join(f"{member:g}" for member in value) + "]"

@@ -19,12 +19,21 @@ class Attempt:
 
     task: Task
     node: Node
+    """For a multi-instance task the primary's."""
+    others: tuple[Node, ...] = ()
+    """The nodes of its subtasks."""
     ending: Ending | None = None
     work: asyncio.Task[None] | None = None
+
+    @property
+    def nodes(self) -> tuple[Node, ...]:
+        """All nodes that it is on, the primary's first."""
+        return (self.node, *self.others)
 
     def end(self, ending: Ending) -> None:
         """End it. The first reason stands, but for deletion."""
         if self.ending is None and self.work is not None:
-            self.work.cancel()
+            # Soon, not now: work cancelled before its first step never runs, so never settles.
+            self.work.get_loop().call_soon(self.work.cancel)
         if self.ending is None or ending == "delete":
             self.ending = ending

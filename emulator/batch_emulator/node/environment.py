@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from batch_emulator.options import Options
+from batch_emulator.state.job import Job
 from batch_emulator.state.node import Node
-from batch_emulator.state.task import Task
 
 _PASSED_ON = (
     "LANG",
@@ -33,23 +33,51 @@ _PASSED_ON = (
     "all_proxy",
 )
 """What a program needs of this machine to reach others; none of it names an account."""
+_MASTER_PORT = 6000
+"""The service's own, which programs are told not to use."""
 
 
 def task_environment(
     options: Options,
     endpoint: str,
-    task: Task,
+    job: Job,
     spec: Mapping[str, Any],
     node: Node,
     folder: Path,
 ) -> dict[str, str]:
-    """The environment of a task, whose specification is given, on a node."""
+    """The environment of a task of a job on a node; its folder is named after it."""
     environment = host_environment(options, folder, container="containerSettings" in spec)
-    environment |= _settings(task.job.spec.get("commonEnvironmentSettings", ()))
+    environment |= _settings(job.spec.get("commonEnvironmentSettings", ()))
     environment |= _settings(spec.get("environmentSettings", ()))
     environment |= node_environment(options, endpoint, node, folder)
-    environment |= {"AZ_BATCH_JOB_ID": task.job.id, "AZ_BATCH_TASK_ID": task.id}
+    environment |= {"AZ_BATCH_JOB_ID": job.id, "AZ_BATCH_TASK_ID": folder.name}
+    if job.preparation and folder.name != job.preparation_id:
+        prepared = job.tasks_on(node.root) / job.preparation_id
+        environment |= {
+            "AZ_BATCH_JOB_PREP_DIR": str(prepared),
+            "AZ_BATCH_JOB_PREP_WORKING_DIR": str(prepared / "wd"),
+        }
     return environment
+
+
+def instance_environment(nodes: Sequence[Node], at: int, folder: Path) -> dict[str, str]:
+    """What the instance of a multi-instance task on one of its nodes is told of the others.
+
+    Args:
+        nodes: all its nodes, the master first.
+        at: which of them it is on.
+        folder: the task's folder there.
+    """
+    addresses = [node.address for node in nodes]
+    cores = [f"{node.address} {node.pool.cores}" for node in nodes]
+    return {
+        "AZ_BATCH_HOST_LIST": ",".join(addresses),
+        "AZ_BATCH_NODE_LIST": ";".join(addresses),
+        "AZ_BATCH_MASTER_NODE": f"{addresses[0]}:{_MASTER_PORT}",
+        "AZ_BATCH_IS_CURRENT_NODE_MASTER": "false" if at else "true",
+        "AZ_BATCH_TASK_SHARED_DIR": str(folder),
+        "CCP_NODES": " ".join([str(len(nodes)), *cores]),
+    }
 
 
 def start_task_environment(
@@ -69,11 +97,13 @@ def host_environment(
     container: bool,
     host: Mapping[str, str] = os.environ,
 ) -> dict[str, str]:
-    """What of this machine a task sees.
+    """What of this machine a task sees: in a container nothing.
 
     A container's image would bring its own Python: as a process it gets the emulator's, first in
     PATH.
     """
+    if container and options.containers != "process":
+        return {}
     own = [str(Path(sys.executable).parent)] if container else []
     path = [*options.task_path, *own, host.get("PATH", os.defpath)]
     environment = {name: host[name] for name in _PASSED_ON if name in host}
@@ -91,7 +121,7 @@ def node_environment(options: Options, endpoint: str, node: Node, folder: Path) 
         "AZ_BATCH_ACCOUNT_URL": f"{endpoint}/",
         "AZ_BATCH_NODE_ID": node.id,
         "AZ_BATCH_NODE_IS_DEDICATED": "true" if node.dedicated else "false",
-        "AZ_BATCH_NODE_LIST": "127.0.0.1",
+        "AZ_BATCH_NODE_LIST": node.address,
         "AZ_BATCH_NODE_MOUNTS_DIR": str(root / "fsmounts"),
         "AZ_BATCH_NODE_ROOT_DIR": str(root),
         "AZ_BATCH_NODE_SHARED_DIR": str(root / "shared"),
@@ -100,6 +130,7 @@ def node_environment(options: Options, endpoint: str, node: Node, folder: Path) 
         "AZ_BATCH_POOL_ID": node.pool.id,
         "AZ_BATCH_TASK_DIR": str(folder),
         "AZ_BATCH_TASK_WORKING_DIR": str(folder / "wd"),
+        **node.packages,
     }
 
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+from batch_emulator.node.applications import deploy
+from batch_emulator.node.container import run_container
 from batch_emulator.node.host import Host
 from batch_emulator.node.output_files import send_outputs
 from batch_emulator.node.process import disk_failure, run_process
 from batch_emulator.node.resource_files import fetch_all
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.options import Options
+from batch_emulator.state.container import ContainerInfo
 from batch_emulator.state.task import Failure
 
 PROCESS_NOTE = "run as a process of the host, not in a container (--containers=process)"
@@ -19,10 +23,12 @@ async def execute(work: Work, host: Host) -> Outcome:
     """Do one try, whatever comes of it."""
     options = host.options
     try:
-        _check_container(work, options)
         _make_folders(work.folder)
-        await fetch_all(work.resource_files, work.directory, allow_files=options.allow_file_urls)
-        outcome = await run_process(work, host)
+        work = await _with_packages(work, options)
+        allow_files = options.allow_file_urls
+        await fetch_all(work.common_files, work.folder, allow_files=allow_files)
+        await fetch_all(work.resource_files, work.directory, allow_files=allow_files)
+        outcome = await _run(work, host)
     except WorkError as error:
         return Outcome("prepare", failure=error.failure)
     try:
@@ -32,15 +38,22 @@ async def execute(work: Work, host: Host) -> Outcome:
     return outcome
 
 
-def _check_container(work: Work, options: Options) -> None:
-    if work.container and options.containers == "refuse":
-        raise WorkError(
-            Failure(
-                "ContainerMiscError",
-                "This emulator runs no containers. Start it with --containers=process to run "
-                "container tasks as processes of the host.",
-            )
-        )
+async def _with_packages(work: Work, options: Options) -> Work:
+    """The same work, with its application packages on the node and in its environment."""
+    if not work.packages or work.applications is None:
+        return work
+    variables = await deploy(work.packages, options.applications, work.applications)
+    return replace(work, environment=work.environment | variables)
+
+
+async def _run(work: Work, host: Host) -> Outcome:
+    """Run the command, in a container where it asks for one."""
+    if work.container is None:
+        return await run_process(work, host)
+    if host.options.containers == "process":
+        work.container.note(ContainerInfo(PROCESS_NOTE))
+        return await run_process(work, host)
+    return await run_container(work, work.container, host)
 
 
 def _make_folders(folder: Path) -> None:

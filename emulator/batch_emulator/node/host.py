@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from batch_emulator.clock import Clock
+from batch_emulator.node.engine import Engines
 from batch_emulator.node.warden import Warden
 from batch_emulator.options import Options
 
@@ -16,3 +17,5 @@ class Host:
     options: Options
     clock: Clock
     warden: Warden
+    engines: Engines = field(default_factory=Engines)
+    """What runs containers here."""

@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import IO
 
 from batch_emulator.node.host import Host
-from batch_emulator.node.warden import kill_group
+from batch_emulator.node.paths import open_file
+from batch_emulator.node.warden import group_lives, kill_group
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.state.task import Failure
 
@@ -24,20 +25,33 @@ async def run_process(work: Work, host: Host) -> Outcome:
         WorkError: if it cannot be started.
     """
     arguments = _split(work.command)
-    with _streams(work.folder) as (out, err):
+    with streams(work.folder, appends=work.appends) as (out, err):
         process = await _start(arguments, work, out, err)
     host.warden.watch(process.pid)
     limit = None if work.limit is None else work.limit.total_seconds()
+    well = False
     try:
         async with host.clock.limit(limit):
             code = await process.wait()
+        well = code == 0
     except TimeoutError:
-        return Outcome("run", exit_code=137, failure=_expired(work))
+        return Outcome("run", exit_code=137, failure=expired(work))
     finally:
-        kill_group(process.pid)
-        await _reap(process)
-        host.warden.forget(process.pid)
+        if well and work.background is not None and group_lives(process.pid):
+            work.background.add(process.pid)
+        else:
+            kill_group(process.pid)
+            await reap(process)
+            host.warden.forget(process.pid)
     return exit_outcome(128 - code if code < 0 else code)
+
+
+def end_background(groups: set[int], host: Host) -> None:
+    """Kill the processes that commands left at work."""
+    for group in groups:
+        kill_group(group)
+        host.warden.forget(group)
+    groups.clear()
 
 
 def exit_outcome(code: int) -> Outcome:
@@ -50,7 +64,7 @@ def exit_outcome(code: int) -> Outcome:
     return Outcome("run", exit_code=code, failure=failure, retryable=True)
 
 
-async def _reap(process: asyncio.subprocess.Process) -> None:
+async def reap(process: asyncio.subprocess.Process) -> None:
     """Wait for a killed process even where this is being cancelled."""
     waiting = asyncio.ensure_future(process.wait())
     with contextlib.suppress(asyncio.CancelledError):
@@ -72,11 +86,17 @@ def _split(command: str) -> list[str]:
 
 
 @contextmanager
-def _streams(folder: Path) -> Generator[tuple[IO[bytes], IO[bytes]]]:
+def streams(folder: Path, *, appends: bool) -> Generator[tuple[IO[bytes], IO[bytes]]]:
+    """The files that take what a command writes.
+
+    Raises:
+        WorkError: if they cannot be opened.
+    """
+    mode = "ab" if appends else "wb"
     with ExitStack() as stack:
         try:
-            out = stack.enter_context((folder / "stdout.txt").open("wb"))
-            err = stack.enter_context((folder / "stderr.txt").open("wb"))
+            out = stack.enter_context(open_file(folder / "stdout.txt", mode))
+            err = stack.enter_context(open_file(folder / "stderr.txt", mode))
         except OSError as error:
             raise WorkError(disk_failure(error)) from None
         yield out, err
@@ -104,7 +124,8 @@ async def _start(
         raise WorkError(Failure("CommandLaunchFailed", text)) from None
 
 
-def _expired(work: Work) -> Failure:
+def expired(work: Work) -> Failure:
+    """Why work was ended that took longer than it may."""
     text = f"The task was ended: it ran longer than its maxWallClockTime of {work.limit}"
     return Failure("TaskEnded", text, (("Message", "Max wall clock time expired"),))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from batch_emulator.node.paths import inside
+from batch_emulator.node.paths import inside, open_file
 from batch_emulator.node.process import disk_failure
 from batch_emulator.node.work import WorkError
 from batch_emulator.state.task import Category, Failure
@@ -30,19 +30,30 @@ async def fetch_all(files: list[dict[str, Any]], directory: Path, *, allow_files
         return
     import httpx
 
-    from batch_emulator.node.containers import list_blobs
+    from batch_emulator.node.blobs import list_blobs
 
     timeout = httpx.Timeout(60, connect=10)
     async with httpx.AsyncClient(timeout=timeout, follow_redirects=True) as http:
         for file in files:
             mode = file.get("fileMode", DEFAULT_MODE)
+            _check_identity(file)
             if "httpUrl" in file:
                 target = _target(directory, file["filePath"])
                 await _fetch(http, file["httpUrl"], target, mode, allow_files=allow_files)
                 continue
             for name, url in await list_blobs(http, file):
+                if name.endswith("/"):
+                    continue  # a folder of a hierarchical account: its files make it
                 target = _target(directory, f"{file.get('filePath', '.')}/{name}")
                 await _fetch(http, url, target, mode, allow_files=False)
+
+
+def _check_identity(file: dict[str, Any]) -> None:
+    """Only the management plane can put a managed identity on a pool, and there is none here."""
+    if "identityReference" in file:
+        text = "No managed identity is on this pool: use a shared access signature"
+        url = file.get("httpUrl") or file.get("storageContainerUrl", "")
+        raise _error("BlobAccessDenied", text, url, file.get("filePath", "."))
 
 
 def _target(directory: Path, name: str) -> Path:
@@ -78,16 +89,18 @@ async def _fetch(
 
 
 async def _download(http: httpx.AsyncClient, url: str, part: Path, name: str) -> None:
-    async with http.stream("GET", url) as response:
+    # As it is stored: a blob may have a content encoding of its own, which is its user's business.
+    plain = {"Accept-Encoding": "identity"}
+    async with http.stream("GET", url, headers=plain) as response:
         if response.status_code != 200:
             raise _refused(response.status_code, url, name)
         with _open(part) as out:
-            async for chunk in response.aiter_bytes(_CHUNK):
+            async for chunk in response.aiter_raw(_CHUNK):
                 out.write(chunk)
 
 
 def _open(part: Path) -> Any:  # noqa: ANN401 - a file
-    return part.open("wb")
+    return open_file(part, "wb")
 
 
 def _refused(status: int, url: str, name: str) -> WorkError:
@@ -107,7 +120,7 @@ def _copy(url: str, part: Path, name: str, *, allowed: bool) -> None:
     source = Path(unquote(urlsplit(url).path))
     if not source.is_file():
         raise _refused(404, url, name)
-    with source.open("rb") as data, part.open("wb") as out:
+    with source.open("rb") as data, open_file(part, "wb") as out:
         while chunk := data.read(_CHUNK):
             out.write(chunk)
 

@@ -1,19 +1,35 @@
 """Sees to it that no task outlives the emulator, whatever ends it.
 
 A small process holds the reading end of a pipe and hears of every process group that starts and
-ends. When the pipe closes, be it by `kill -9` of the emulator, it kills the groups that are left.
+ends. When the pipe closes, be it by `kill -9` of the emulator, it kills the groups that are left,
+and takes containers away, by command lines that it was told when they were ordered.
 A signal on the parent's death (PR_SET_PDEATHSIG) would reach a task's first process only.
 """
 
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 from pathlib import Path
+
+_PATIENCE = 30.0
+"""Seconds for an engine to take a container away."""
+_ENGINE_VARIABLES = ("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT")
+_ENGINE_PREFIXES = ("CONTAINER", "DOCKER_TLS", "DOCKER_CERT")
+
+
+def engine_environment() -> dict[str, str]:
+    """What of this machine's environment an engine needs: where it is, and its settings are."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _ENGINE_VARIABLES or name.startswith(_ENGINE_PREFIXES)
+    }
 
 
 class Warden:
@@ -30,7 +46,7 @@ class Warden:
             [sys.executable, "-I", "-S", str(Path(__file__)), *last],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
-            env={},
+            env=engine_environment(),
             start_new_session=True,
             pass_fds=() if held is None else (held,),
         )
@@ -47,6 +63,14 @@ class Warden:
         """A process group has ended."""
         self._groups.discard(group)
         self._say(f"-{group}\n")
+
+    def watch_command(self, arguments: list[str]) -> None:
+        """A container has been ordered, which this command line takes away."""
+        self._say(f"+{json.dumps(arguments)}\n")
+
+    def forget_command(self, arguments: list[str]) -> None:
+        """A container has been taken away."""
+        self._say(f"-{json.dumps(arguments)}\n")
 
     def close(self) -> None:
         """Kill what is left, and end."""
@@ -67,18 +91,38 @@ def kill_group(group: int) -> None:
         os.killpg(group, signal.SIGKILL)
 
 
+def group_lives(group: int) -> bool:
+    """Whether a group has processes."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
 def keep_watch(pipe: int) -> None:
     """Be the warden: listen until the pipe closes, then kill."""
-    groups: set[int] = set()
+    watched: set[str] = set()
     with os.fdopen(pipe) as lines:
         for line in lines:
-            group = int(line[1:])
             if line[0] == "+":
-                groups.add(group)
+                watched.add(line[1:])
             else:
-                groups.discard(group)
-    for group in groups:
-        kill_group(group)
+                watched.discard(line[1:])
+    found = [json.loads(one) for one in watched]
+    for group in found:
+        if isinstance(group, int):
+            kill_group(group)
+    _run_all([arguments for arguments in found if isinstance(arguments, list)])
+
+
+def _run_all(commands: list[list[str]]) -> None:
+    """Take containers away: they are not of our process groups."""
+    quiet = subprocess.DEVNULL
+    running = [subprocess.Popen(c, stdin=quiet, stdout=quiet, stderr=quiet) for c in commands]
+    for process in running:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_PATIENCE)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Literal
 
+from batch_emulator.state.container import ContainerInfo
 from batch_emulator.state.task import Failure
 
 Phase = Literal["prepare", "run", "upload"]
 """Where work ended: before its command, by its command, or while its outputs were sent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """The container that a task asks for."""
+
+    settings: dict[str, Any]
+    """Its `containerSettings`."""
+    root: Path
+    """The node's."""
+    registries: list[dict[str, Any]]
+    """The pool's `containerRegistries`."""
+    note: Callable[[ContainerInfo], None]
+    """Is told of the container whenever something has become of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +41,18 @@ class Work:
     """How long the command may take."""
     resource_files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     output_files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    container: bool = False
-    """Whether it asks for a container."""
+    container: Container | None = None
+    """The container that it asks for."""
+    packages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """References to application packages that the node has to have."""
+    applications: Path | None = None
+    """Where the node has its application packages."""
+    common_files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
+    """Resource files that go to `folder` rather than to `directory`."""
+    appends: bool = False
+    """Whether its output goes on in files that are there."""
+    background: set[int] | None = None
+    """Takes the process group where the command ends well and leaves others at work."""
 
     @property
     def directory(self) -> Path:

@@ -10,7 +10,6 @@ from starlette.responses import Response
 from batch_emulator.operations.listing import IMAGES, question
 from batch_emulator.service import Service
 from batch_emulator.wire.paging import reply_page
-from batch_emulator.wire.reply import reply
 
 _CONTAINERS = ["DockerCompatible"]
 _IMAGES: tuple[tuple[str, str, str, str, list[str], str | None], ...] = (
@@ -48,11 +47,6 @@ async def list_images(service: Service, request: Request) -> Response:  # noqa: 
     asked = question(request, IMAGES, None)
     images = [_Image(at) for at in range(len(_IMAGES))]
     return reply_page(request, images, asked, lambda image: image.document)
-
-
-async def list_nothing(service: Service, request: Request) -> Response:  # noqa: ARG001
-    """An empty list: of applications, for one."""
-    return reply(200, body={"value": []})
 
 
 class _Image:

@@ -12,6 +12,8 @@ from batch_emulator.wire.errors import BatchError, invalid_property, missing_pro
 from batch_emulator.wire.iso8601 import parse_duration
 
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+LONGEST = timedelta(days=10675200)
+"""A limit of time that clients send for none."""
 _SOURCES = ("httpUrl", "storageContainerUrl", "autoStorageContainerName")
 
 
@@ -54,15 +56,33 @@ def check_work(spec: dict[str, Any], path: str = "") -> None:
     Raises:
         BatchError: if something of it cannot be.
     """
-    if not spec["commandLine"].strip():
+    # In a container an empty one means the image's own entry point.
+    if not spec["commandLine"].strip() and "containerSettings" not in spec:
         raise invalid_property(f"{path}commandLine", spec["commandLine"], "It is empty.")
     if "\0" in spec["commandLine"]:
         raise invalid_property(f"{path}commandLine", "", "It contains a null character.")
+    tokens: dict[str, Any] = spec.get("authenticationTokenSettings", {})
+    if tokens.get("access"):
+        reason = "Tasks get no tokens here."
+        raise invalid_property(f"{path}authenticationTokenSettings.access", tokens, reason)
     _check_environment(spec.get("environmentSettings", ()), f"{path}environmentSettings")
     for at, file in enumerate(spec.get("resourceFiles", ())):
         _check_resource_file(file, f"{path}resourceFiles[{at}]")
     for at, file in enumerate(spec.get("outputFiles", ())):
         _check_output_file(file, f"{path}outputFiles[{at}]")
+
+
+def check_constraints(constraints: dict[str, Any], path: str = "constraints") -> None:
+    """A task's limits.
+
+    Raises:
+        BatchError: if one cannot be.
+    """
+    retries = constraints.get("maxTaskRetryCount", 0)
+    check_range(f"{path}.maxTaskRetryCount", retries, -1, 2**31 - 1)
+    for name in ("maxWallClockTime", "retentionTime"):
+        if name in constraints:
+            check_duration(f"{path}.{name}", constraints[name], timedelta(0), LONGEST)
 
 
 def _check_environment(settings: Iterable[dict[str, Any]], path: str) -> None:

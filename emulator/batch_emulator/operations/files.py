@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
 import re
-from collections.abc import AsyncIterator
+import shutil
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,7 +16,7 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from batch_emulator.node.paths import inside
+from batch_emulator.node.paths import inside, open_file
 from batch_emulator.operations.listing import FILES, question
 from batch_emulator.service import Service
 from batch_emulator.state.task import Task
@@ -46,7 +49,7 @@ async def get_task_file(service: Service, request: Request) -> Response:
 
 async def delete_task_file(service: Service, request: Request) -> Response:
     """Delete a task's file, or with `recursive` a folder."""
-    return _delete(service, _task_root(service, request), request)
+    return await _delete(_task_root(service, request), request)
 
 
 async def list_node_files(service: Service, request: Request) -> Response:
@@ -61,7 +64,7 @@ async def get_node_file(service: Service, request: Request) -> Response:
 
 async def delete_node_file(service: Service, request: Request) -> Response:
     """Delete a node's file, or with `recursive` a folder."""
-    return _delete(service, _node_root(service, request), request)
+    return await _delete(_node_root(service, request), request)
 
 
 def _task_root(service: Service, request: Request) -> _Root:
@@ -100,7 +103,7 @@ class _File:
         self.modified = datetime.fromtimestamp(self.stat.st_mtime, UTC)
         self.etag = f'"0x{self.stat.st_mtime_ns:X}"'
         self.is_folder = path.is_dir()
-        self.url = f"{root.url}/{quote(self.name)}"
+        self.url = f"{root.url}/{quote(os.fsencode(self.name))}"
 
     def peek(self, path: str) -> Any:  # noqa: ANN401 - a property may be anything
         return self.name if path == "name" else None
@@ -113,7 +116,6 @@ class _File:
         }
         if not self.is_folder:
             document["properties"] = {
-                "creationTime": format_time(datetime.fromtimestamp(self.stat.st_ctime, UTC)),
                 "lastModified": format_time(self.modified),
                 "contentLength": str(self.stat.st_size),
                 "contentType": "application/octet-stream",
@@ -125,11 +127,10 @@ class _File:
         return f"0o{self.stat.st_mode:o}"
 
     def headers(self) -> dict[str, str]:
-        created = datetime.fromtimestamp(self.stat.st_ctime, UTC)
+        # No creation time: the service has none for files on Linux nodes.
         return {
             "ETag": self.etag,
             "Last-Modified": format_http_time(self.modified),
-            "ocp-creation-time": format_http_time(created),
             "ocp-batch-file-isdirectory": str(self.is_folder),
             "ocp-batch-file-url": self.url,
             "ocp-batch-file-mode": self._mode(),
@@ -138,10 +139,26 @@ class _File:
 
 def _list(root: _Root, request: Request) -> Response:
     asked = question(request, FILES, None)
-    found = root.folder.rglob("*") if _recursive(request) else root.folder.glob("*")
-    paths = sorted(path for path in found if path.exists())
-    files = [_File(root, path, at) for at, path in enumerate(paths)]
+    files = list(_files(root, sorted(_paths(root, recursive=_recursive(request)))))
     return reply_page(request, files, asked, _File.document)
+
+
+def _paths(root: _Root, *, recursive: bool) -> Iterator[Path]:
+    """Files and folders, at the top or all; links to folders are not followed."""
+    for place, folders, names in os.walk(root.folder):
+        yield from (Path(place, name) for name in (*folders, *names))
+        if not recursive:
+            return
+
+
+def _files(root: _Root, paths: list[Path]) -> Iterator[_File]:
+    """What is a file or a folder of them; some may go while this looks."""
+    for at, path in enumerate(paths):
+        try:
+            if path.is_file() or path.is_dir():
+                yield _File(root, path, at)
+        except OSError:
+            continue
 
 
 def _get(root: _Root, request: Request) -> Response:
@@ -160,20 +177,28 @@ def _get(root: _Root, request: Request) -> Response:
     return StreamingResponse(_stream(file.path, start, end), headers=headers, media_type=media)
 
 
-def _delete(service: Service, root: _Root, request: Request) -> Response:
+async def _delete(root: _Root, request: Request) -> Response:
     file = _find(root, request)
-    if file.is_folder and not _recursive(request):
-        raise BatchError("OperationInvalidForCurrentState", Reason="A directory needs recursive.")
-    if file.is_folder:
-        service.remove_folders({file.path})
+    if not file.is_folder or file.path.is_symlink():
+        file.path.unlink(missing_ok=True)
+    elif _recursive(request):
+        await asyncio.to_thread(shutil.rmtree, file.path, ignore_errors=True)
     else:
-        file.path.unlink()
+        _remove_empty(file.path)
     return reply(200)
+
+
+def _remove_empty(folder: Path) -> None:
+    try:
+        folder.rmdir()
+    except OSError:
+        reason = "The directory is not empty: that needs recursive."
+        raise BatchError("OperationInvalidForCurrentState", Reason=reason) from None
 
 
 def _find(root: _Root, request: Request) -> _File:
     path = inside(root.folder, request.path_params["filePath"])
-    if path is None or path == root.folder or not path.exists():
+    if path is None or path == root.folder or not (path.is_file() or path.is_dir()):
         raise BatchError("FileNotFound")
     return _File(root, path)
 
@@ -210,4 +235,4 @@ async def _stream(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
 
 
 def _open(path: Path) -> Any:  # noqa: ANN401 - a file
-    return path.open("rb")
+    return open_file(path, "rb")

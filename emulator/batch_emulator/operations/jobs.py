@@ -9,17 +9,24 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from batch_emulator.operations.checks import check_duration, check_id, check_range, require_active
+from batch_emulator.operations.job_checks import (
+    changed_pool_info,
+    check_manager,
+    check_pool_info,
+)
 from batch_emulator.operations.listing import JOBS, question, selection
+from batch_emulator.operations.preparation import check_preparation
 from batch_emulator.scheduling import jobs as life
+from batch_emulator.scheduling.auto_pools import leave_pool
+from batch_emulator.scheduling.new_jobs import begin_job
 from batch_emulator.service import Service
 from batch_emulator.state.job import Job
 from batch_emulator.wire.body import read_body
-from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
+from batch_emulator.wire.errors import BatchError, missing_property
 from batch_emulator.wire.paging import choose, reply_page
+from batch_emulator.wire.query import truth
 from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
 
-_NOT_YET = ("jobManagerTask", "jobPreparationTask", "jobReleaseTask")
-"""What this emulator does not do yet, and says so rather than ignore it."""
 _ENDED = {
     "completed": "JobCompleted",
     "terminating": "JobBeingTerminated",
@@ -34,19 +41,15 @@ async def create_job(service: Service, request: Request) -> Response:
     body = await read_body(request, "BatchJobCreateOptions")
     job_id = body.pop("id")
     check_id("id", job_id)
-    _check_new(body)
-    _check_job(body)
+    check_new_job(service, body, lifetimes=("job",))
     if job_id.lower() in service.account.jobs:
         raise BatchError("JobExists")
-    active = sum(
-        job.state not in ("completed", "deleting") for job in service.account.jobs.values()
-    )
-    if active >= service.options.active_jobs:
+    if job_id.lower() in service.account.schedules:
+        raise BatchError("JobScheduleWithSameIdExists")
+    if service.account.active_count() >= service.active_jobs:
         raise BatchError("ActiveJobAndScheduleQuotaReached")
     job = Job(id=job_id, created=service.now(), ledger=service.ledger, spec=body)
-    service.account.jobs[job_id.lower()] = job
-    life.start_timer(service, job)
-    life.end_if_all_done(service, job)
+    begin_job(service, job)
     return reply(201, resource=job, url=f"{own_url(request)}/{job_id}")
 
 
@@ -70,8 +73,9 @@ async def delete_job(service: Service, request: Request) -> Response:
     """Delete a job with its tasks and their files."""
     job = service.account.job(request.path_params["jobId"])
     check_conditions(request, job)
-    if job.state != "deleting":
-        life.delete_job(service, job)
+    force = truth(request, "force")
+    if job.state != "deleting" or force:
+        life.delete_job(service, job, force=force)
     return reply(202)
 
 
@@ -121,7 +125,8 @@ async def terminate_job(service: Service, request: Request) -> Response:
     check_conditions(request, job)
     body = await read_body(request, "BatchJobTerminateOptions", optional=True)
     require_active(_ENDED, job.state)
-    life.terminate_job(service, job, body.get("terminateReason", "UserTerminate"))
+    reason = body.get("terminateReason", "UserTerminate")
+    life.terminate_job(service, job, reason, force=truth(request, "force"))
     return reply(202, resource=job, url=own_url(request))
 
 
@@ -144,9 +149,10 @@ def _changeable(service: Service, request: Request) -> Job:
 
 
 def _apply(service: Service, job: Job, spec: dict[str, Any]) -> None:
+    spec = {**spec, "poolInfo": changed_pool_info(job, spec["poolInfo"])}
     _check_job(spec)
-    if spec["poolInfo"] != job.spec["poolInfo"] and job.state != "disabled":
-        raise invalid_property("poolInfo", spec["poolInfo"], "The job has to be disabled first.")
+    if "poolId" in spec["poolInfo"]:
+        leave_pool(service, job)
     job.spec = spec
     job.touch(service.now())
     life.start_timer(service, job)
@@ -154,16 +160,24 @@ def _apply(service: Service, job: Job, spec: dict[str, Any]) -> None:
     life.end_if_all_done(service, job)
 
 
-def _check_new(body: dict[str, Any]) -> None:
-    for name in (name for name in _NOT_YET if name in body):
-        raise BatchError("NotImplemented", PropertyName=name)
-    if "autoPoolSpecification" in body["poolInfo"]:
-        raise BatchError("NotImplemented", PropertyName="poolInfo.autoPoolSpecification")
+def check_new_job(service: Service, spec: dict[str, Any], *, lifetimes: tuple[str, ...]) -> None:
+    """Check a job that is to be made, now or on a schedule.
+
+    Args:
+        service: the service.
+        spec: the job, without an id.
+        lifetimes: the `poolLifetimeOption`s that an auto pool may have.
+
+    Raises:
+        BatchError: if it cannot be.
+    """
+    check_pool_info(spec["poolInfo"], lifetimes)
+    check_manager(service, spec)
+    check_preparation(service, spec)
+    _check_job(spec)
 
 
 def _check_job(spec: dict[str, Any]) -> None:
-    if not spec["poolInfo"].get("poolId"):
-        raise missing_property("poolInfo.poolId")
     check_range("priority", spec.get("priority", 0), -1000, 1000)
     parallel = spec.get("maxParallelTasks", -1)
     if parallel != -1:

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from batch_emulator.wire.body import property_names
 from batch_emulator.wire.odata import Property, parse_filter, parse_select, prop
 from batch_emulator.wire.paging import Question, page_size, skip_token
+from batch_emulator.wire.versions import is_older
 
 _SAME = "eq ne"
 _ORDER = "eq ne ge gt le lt"
@@ -31,6 +32,7 @@ POOLS: Properties = {
     "allocationState": prop("choice", _SAME),
     "allocationStateTransitionTime": prop("time", _ORDER),
     "enableAutoScale": prop("truth", _SAME),
+    "enableInterNodeCommunication": prop("truth", _SAME),
     "vmSize": prop("text", _TEXT),
 }
 JOBS: Properties = {
@@ -39,6 +41,15 @@ JOBS: Properties = {
     "executionInfo/startTime": prop("time", _ORDER),
     "executionInfo/endTime": prop("time", _ORDER),
     "executionInfo/poolId": prop("text", _TEXT),
+}
+SCHEDULES: Properties = {
+    **_COMMON,
+    "executionInfo/endTime": prop("time", _ORDER),
+    "schedule/doNotRunUntil": prop("time", _ORDER),
+    "schedule/doNotRunAfter": prop("time", _ORDER),
+}
+SCHEDULE_JOBS: Properties = {
+    name: kind for name, kind in JOBS.items() if name not in ("id", "priority")
 }
 TASKS: Properties = {
     **_COMMON,
@@ -59,6 +70,20 @@ NODES: Properties = {
     "startTaskInfo/startTime": prop("time", _ORDER),
     "startTaskInfo/endTime": prop("time", _ORDER),
 }
+_RUN: Properties = {
+    "state": prop("choice", "eq"),
+    "startTime": prop("time", _ORDER),
+    "endTime": prop("time", _ORDER),
+    "exitCode": prop("number", _ORDER),
+    "result": prop("choice", _SAME),
+}
+PREPARATIONS: Properties = {
+    "poolId": prop("text", _SAME),
+    "nodeId": prop("text", _SAME),
+    **{f"jobPreparationTaskExecutionInfo/{name}": kind for name, kind in _RUN.items()},
+    **{f"jobReleaseTaskExecutionInfo/{name}": kind for name, kind in _RUN.items()},
+}
+USAGES: Properties = {"poolId": prop("text", _TEXT)}
 NODE_COUNTS: Properties = {"poolId": prop("text", "eq")}
 FILES: Properties = {"name": prop("text", "startswith")}
 IMAGES: Properties = {
@@ -85,4 +110,5 @@ def question(request: Request, properties: Properties, shape: str | None) -> Que
 
 def selection(request: Request, shape: str) -> frozenset[str] | None:
     """The `$select` of a request for resources of a shape."""
-    return parse_select(request.query_params.get("$select"), property_names(shape))
+    names = property_names(shape, older=is_older(request))
+    return parse_select(request.query_params.get("$select"), names)

@@ -7,7 +7,9 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from batch_emulator.operations.checks import check_duration, check_range
 from batch_emulator.operations.listing import NODE_COUNTS, NODES, question, selection
+from batch_emulator.operations.pools import RESIZE_TIMEOUT
 from batch_emulator.scheduling.allocation import remove_nodes as begin_removal
 from batch_emulator.service import Service
 from batch_emulator.state.pool import Pool
@@ -19,6 +21,7 @@ from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
 _COUNTED = {
     "starttaskfailed": "startTaskFailed",
     "leavingpool": "leavingPool",
+    "upgradingos": "upgradingOS",
     "waitingforstarttask": "waitingForStartTask",
 }
 _STATES = (
@@ -39,6 +42,10 @@ _STATES = (
     "upgradingOS",
     "waitingForStartTask",
 )
+
+
+_MOST_REMOVED = 100
+"""Nodes that one request may remove: the service's number."""
 
 
 async def list_nodes(service: Service, request: Request) -> Response:
@@ -68,8 +75,11 @@ async def remove_nodes(service: Service, request: Request) -> Response:
         raise BatchError("PoolBeingResized")
     if pool.formula is not None:
         raise BatchError("OperationNotValidOnPool", Reason="The pool has autoscale enabled.")
+    check_range("nodeList", len(body["nodeList"]), 1, _MOST_REMOVED)
+    timeout = body.get("resizeTimeout")
+    limit = check_duration("resizeTimeout", timeout, *RESIZE_TIMEOUT) if timeout else None
     nodes = [service.account.node(pool.id, name) for name in dict.fromkeys(body["nodeList"])]
-    begin_removal(service, pool, nodes, body.get("nodeDeallocationOption", "requeue"))
+    begin_removal(service, pool, nodes, body.get("nodeDeallocationOption", "requeue"), limit)
     return reply(202, resource=pool, url=own_url(request))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -10,22 +11,28 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from batch_emulator.autoscale.evaluate import check_targets
-from batch_emulator.autoscale.syntax import FormulaError
+from batch_emulator.autoscale.syntax import FormulaError, parse
 from batch_emulator.operations.checks import check_duration, check_id, check_range, check_work
+from batch_emulator.operations.identities import check_accounts
 from batch_emulator.operations.listing import POOLS, question, selection
+from batch_emulator.operations.older import check_older_pool
+from batch_emulator.operations.sources import check_sources
 from batch_emulator.scheduling.allocation import delete_pool as begin_deletion
 from batch_emulator.scheduling.allocation import resize, stop_resize
 from batch_emulator.scheduling.autoscaling import start_autoscale, stop_autoscale, try_formula
+from batch_emulator.scheduling.packages import check_pool_packages
+from batch_emulator.scheduling.pools import make_pool
 from batch_emulator.service import Service
 from batch_emulator.state.pool import Pool
 from batch_emulator.wire.body import read_body
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
 from batch_emulator.wire.paging import choose, reply_page
 from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
+from batch_emulator.wire.versions import pool_as_told
 
 _TARGETS = ("targetDedicatedNodes", "targetLowPriorityNodes")
 _INTERVAL = (timedelta(minutes=5), timedelta(hours=168))
-_TIMEOUT = (timedelta(minutes=5), timedelta(hours=168))
+RESIZE_TIMEOUT = (timedelta(minutes=5), timedelta(hours=168))
 _FIXED = ("vmSize", "virtualMachineConfiguration", "taskSlotsPerNode", "taskSchedulingPolicy")
 """What an update may change only while the pool has no nodes."""
 _MOST = 1_000_000
@@ -34,22 +41,13 @@ _MOST = 1_000_000
 async def create_pool(service: Service, request: Request) -> Response:
     """Create a pool, and begin to fill it."""
     body = await read_body(request, "BatchPoolCreateOptions")
-    _check_pool(body)
     pool_id = body.pop("id")
+    check_id("id", pool_id)
+    check_pool(body)
+    check_sources(service, body.get("startTask", {}), "startTask.")
     if pool_id.lower() in service.account.pools:
         raise BatchError("PoolExists")
-    pool = Pool(id=pool_id, created=service.now(), ledger=service.ledger, spec={})
-    targets = [body.pop(name, 0) for name in _TARGETS]
-    timeout = _timeout(body.pop("resizeTimeout", None))
-    formula, interval = body.pop("autoScaleFormula", None), _interval(body)
-    body.pop("enableAutoScale", None)
-    pool.spec = body
-    service.account.pools[pool_id.lower()] = pool
-    if formula is not None:
-        pool.formula, pool.interval = formula, interval or pool.interval
-        start_autoscale(service, pool)
-    else:
-        resize(service, pool, dedicated=targets[0], spot=targets[1], timeout=timeout)
+    pool = make_pool(service, pool_id, body)
     return reply(201, resource=pool, url=f"{own_url(request)}/{pool_id}")
 
 
@@ -58,14 +56,14 @@ async def list_pools(service: Service, request: Request) -> Response:
     asked = question(request, POOLS, "BatchPool")
     base = base_url(request)
     pools = list(service.account.pools.values())
-    return reply_page(request, pools, asked, lambda pool: pool.document(base))
+    return reply_page(request, pools, asked, lambda p: pool_as_told(request, p.document(base)))
 
 
 async def get_pool(service: Service, request: Request) -> Response:
     """Get a pool; for HEAD, only whether it is there."""
     pool = service.account.pool(request.path_params["poolId"])
     check_conditions(request, pool)
-    document = pool.document(base_url(request))
+    document = pool_as_told(request, pool.document(base_url(request)))
     return reply(200, body=choose(document, selection(request, "BatchPool")), resource=pool)
 
 
@@ -86,7 +84,8 @@ async def update_pool(service: Service, request: Request) -> Response:
             "OperationNotValidOnPool",
             Reason=f"{', '.join(fixed)} can be changed only while the pool has no nodes.",
         )
-    _check_spec({**pool.spec, **body})
+    check_older_pool(body)
+    _check_change(service, {**pool.spec, **body})
     pool.spec = {**pool.spec, **body}
     pool.touch(service.now())
     return reply(200, resource=pool, url=own_url(request))
@@ -96,7 +95,8 @@ async def replace_pool_properties(service: Service, request: Request) -> Respons
     """Replace start task, packages and metadata: what is not given is removed."""
     pool = _changeable(service, request)
     body = await read_body(request, "BatchPoolReplaceOptions")
-    _check_spec({**pool.spec, **body})
+    check_older_pool(body)
+    _check_change(service, {**pool.spec, **body})
     kept = {k: v for k, v in pool.spec.items() if k not in ("startTask", "metadata")}
     pool.spec = {**kept, **body}
     pool.touch(service.now())
@@ -168,7 +168,7 @@ async def evaluate_autoscale(service: Service, request: Request) -> Response:
     body = await read_body(request, "BatchPoolEvaluateAutoScaleOptions")
     if pool.formula is None:
         raise BatchError("OperationNotValidOnPool", Reason="Autoscale is not enabled.")
-    _check_formula(body["autoScaleFormula"])
+    _check_formula(body["autoScaleFormula"], parse)
     run, _ = try_formula(service, pool, body["autoScaleFormula"])
     return reply(200, body=run.document(), resource=pool, url=own_url(request))
 
@@ -182,8 +182,13 @@ def _changeable(service: Service, request: Request) -> Pool:
     return pool
 
 
-def _check_pool(body: dict[str, Any]) -> None:
-    check_id("id", body["id"])
+def check_pool(body: dict[str, Any]) -> None:
+    """Check a pool that is to be made, by itself or for a job, without an id.
+
+    Raises:
+        BatchError: if it cannot be.
+    """
+    check_older_pool(body)
     if "virtualMachineConfiguration" not in body:
         raise missing_property("virtualMachineConfiguration")
     _check_spec(body)
@@ -209,6 +214,13 @@ def _check_autoscaled(body: dict[str, Any]) -> None:
     _check_formula(body["autoScaleFormula"])
 
 
+def _check_change(service: Service, spec: dict[str, Any]) -> None:
+    """Check what a pool is to become."""
+    _check_spec(spec)
+    check_pool_packages(service, spec.get("applicationPackageReferences", ()))
+    check_sources(service, spec.get("startTask", {}), "startTask.")
+
+
 def _check_spec(spec: dict[str, Any]) -> None:
     if not spec["vmSize"].strip():
         raise invalid_property("vmSize", spec["vmSize"], "A size of machines is expected.")
@@ -220,6 +232,12 @@ def _check_spec(spec: dict[str, Any]) -> None:
         raise missing_property("virtualMachineConfiguration.imageReference", reason)
     if "startTask" in spec:
         check_work(spec["startTask"], "startTask.")
+        configured = "containerConfiguration" in spec["virtualMachineConfiguration"]
+        if "containerSettings" in spec["startTask"] and not configured:
+            settings = spec["startTask"]["containerSettings"]
+            reason = "The pool has no container configuration."
+            raise invalid_property("startTask.containerSettings", settings, reason)
+    check_accounts(spec)
 
 
 def _most_slots(vm_size: str) -> int:
@@ -235,15 +253,15 @@ def _check_targets(body: dict[str, Any]) -> None:
     _interval(dict(body))
 
 
-def _check_formula(formula: str) -> None:
+def _check_formula(formula: str, check: Callable[[str], object] = check_targets) -> None:
     try:
-        check_targets(formula)
+        check(formula)
     except FormulaError as error:
         raise BatchError(error.code, Reason=str(error)) from None
 
 
 def _timeout(text: str | None) -> timedelta | None:
-    return None if text is None else check_duration("resizeTimeout", text, *_TIMEOUT)
+    return None if text is None else check_duration("resizeTimeout", text, *RESIZE_TIMEOUT)
 
 
 def _interval(body: dict[str, Any]) -> timedelta | None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 
+from batch_emulator.faults.effects import add_or_fail
 from batch_emulator.operations.checks import (
-    check_duration,
+    check_constraints,
     check_id,
     check_range,
     check_work,
     require_active,
 )
+from batch_emulator.operations.identities import check_identity, names_for
 from batch_emulator.operations.listing import TASKS, question, selection
+from batch_emulator.operations.sources import check_auto_storage, check_sources
 from batch_emulator.scheduling import tasks as life
 from batch_emulator.service import Service
 from batch_emulator.state.job import Job
@@ -28,7 +31,6 @@ from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
 
 MOST = 100
 """Tasks in one call: the service's limit."""
-_LONGEST = timedelta(days=10675200)
 _CLOSED = {
     "completed": "JobCompleted",
     "terminating": "JobBeingTerminated",
@@ -51,7 +53,11 @@ async def create_task_collection(service: Service, request: Request) -> Response
     if len(body["value"]) > MOST:
         raise invalid_property("value", len(body["value"]), f"At most {MOST} tasks in one call.")
     base = base_url(request)
-    return reply(200, body={"value": [_try(service, job, one, base) for one in body["value"]]})
+    results = [
+        add_or_fail(service, request, one["id"], partial(_try, service, job, one, base))
+        for one in body["value"]
+    ]
+    return reply(200, body={"value": results})
 
 
 async def list_tasks(service: Service, request: Request) -> Response:
@@ -77,7 +83,7 @@ async def replace_task(service: Service, request: Request) -> Response:
     body = await read_body(request, "BatchTask")
     if task.state == "completed":
         raise BatchError("TaskCompleted")
-    _check_constraints(body.get("constraints", {}))
+    check_constraints(body.get("constraints", {}))
     task.respecify({**task.spec, "constraints": body.get("constraints", {})})
     task.touch(service.now())
     return reply(200, resource=task, url=own_url(request))
@@ -112,6 +118,16 @@ async def reactivate_task(service: Service, request: Request) -> Response:
         raise BatchError("TaskSucceeded")
     life.reactivate(service, task)
     return reply(204, resource=task, url=own_url(request))
+
+
+async def list_subtasks(service: Service, request: Request) -> Response:
+    """List the subtasks of a multi-instance task's last try; a plain task has none."""
+    task = _task(service, request)
+    select = selection(request, "BatchSubtask")
+    base = base_url(request)
+    members = [choose(one.document(base), select) for one in task.subtasks or ()]
+    metadata = f"{base}/$metadata#subtasks"
+    return reply(200, body={"odata.metadata": metadata, "value": members}, resource=task)
 
 
 def _task(service: Service, request: Request) -> Task:
@@ -150,15 +166,21 @@ def _add(service: Service, job: Job, body: Json) -> Task:
     check_id("id", task_id)
     if task_id.lower() in job.tasks:
         raise BatchError("TaskExists")
+    if job.preparation and task_id.lower() == job.preparation_id.lower():
+        raise BatchError("TaskIdSameAsJobPreparationTask")
+    if "jobReleaseTask" in job.spec and task_id.lower() == job.release_id.lower():
+        raise BatchError("TaskIdSameAsJobReleaseTask")
     _check_task(service, job, body)
     return life.add_task(service, job, task_id, body)
 
 
 def _check_task(service: Service, job: Job, body: Json) -> None:
     check_work(body)
-    _check_constraints(body.get("constraints", {}))
+    check_constraints(body.get("constraints", {}))
+    check_sources(service, body)
+    check_identity(body, names_for(service, {"poolId": job.pool_id}))
     if "multiInstanceSettings" in body:
-        raise BatchError("NotImplemented", PropertyName="multiInstanceSettings")
+        _check_instances(service, body)
     if "dependsOn" in body:
         _check_dependencies(job, body["dependsOn"])
     _check_exit_conditions(job, body.get("exitConditions", {}))
@@ -170,12 +192,17 @@ def _check_task(service: Service, job: Job, body: Json) -> None:
         raise invalid_property("containerSettings", body.get("containerSettings"), reason)
 
 
-def _check_constraints(constraints: dict[str, Any]) -> None:
-    retries = constraints.get("maxTaskRetryCount", 0)
-    check_range("constraints.maxTaskRetryCount", retries, -1, 2**31 - 1)
-    for name in ("maxWallClockTime", "retentionTime"):
-        if name in constraints:
-            check_duration(f"constraints.{name}", constraints[name], timedelta(0), _LONGEST)
+def _check_instances(service: Service, body: Json) -> None:
+    settings = body["multiInstanceSettings"]
+    path = "multiInstanceSettings"
+    check_range(f"{path}.numberOfInstances", settings.get("numberOfInstances", 1), 1, 2**31 - 1)
+    check_range("requiredSlots", body.get("requiredSlots", 1), 1, 1)
+    coordination = {
+        "commandLine": settings["coordinationCommandLine"],
+        "resourceFiles": settings.get("commonResourceFiles", []),
+    }
+    check_work(coordination, f"{path}.")
+    check_auto_storage(service, coordination["resourceFiles"], f"{path}.commonResourceFiles")
 
 
 def _check_dependencies(job: Job, wanted: dict[str, Any]) -> None:

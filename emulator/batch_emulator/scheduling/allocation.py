@@ -12,6 +12,7 @@ from batch_emulator.state.pool import Deallocation, Pool
 
 ALLOCATION = 0.4
 """The part of a node's boot time before machines are there."""
+_NO_USE = ("preempted", "unusable", "starttaskfailed", "unknown", "deallocating", "deallocated")
 
 
 def resize(
@@ -30,7 +31,7 @@ def resize(
     pool.touch(service.now())
     if pool.resizing is not None:
         pool.resizing.cancel()
-    if _fits(pool):
+    if fits(pool):
         pool.allocate("steady", service.now())
         return
     pool.allocate("resizing", service.now())
@@ -46,9 +47,14 @@ def stop_resize(service: Service, pool: Pool) -> None:
 
 
 def remove_nodes(
-    service: Service, pool: Pool, nodes: list[Node], deallocation: Deallocation
+    service: Service,
+    pool: Pool,
+    nodes: list[Node],
+    deallocation: Deallocation,
+    timeout: timedelta | None = None,
 ) -> None:
     """Take certain nodes away, and want so many fewer."""
+    pool.resize_timeout = timeout or pool.resize_timeout
     pool.dedicated -= sum(node.dedicated for node in nodes)
     pool.spot -= sum(not node.dedicated for node in nodes)
     pool.dedicated, pool.spot = max(0, pool.dedicated), max(0, pool.spot)
@@ -70,7 +76,8 @@ def delete_pool(service: Service, pool: Pool) -> None:
     service.spawn(_delete(service, pool))
 
 
-def _fits(pool: Pool) -> bool:
+def fits(pool: Pool) -> bool:
+    """Whether a pool has as many nodes as it wants."""
     present = [node for node in pool.nodes.values() if node.state != "leavingpool"]
     dedicated = sum(node.dedicated for node in present)
     return (dedicated, len(present) - dedicated) == (pool.dedicated, pool.spot)
@@ -79,29 +86,49 @@ def _fits(pool: Pool) -> bool:
 async def _resize(service: Service, pool: Pool) -> None:
     await service.clock.sleep(ALLOCATION * service.options.boot_time)
     leaving = _surplus(pool, dedicated=True) + _surplus(pool, dedicated=False)
-    departures = [leave(service, node, pool.deallocation) for node in leaving]
-    for dedicated in (True, False):
-        _grow(service, pool, dedicated=dedicated)
-    departures += [n.life for n in pool.nodes.values() if n.state == "leavingpool" and n.life]
-    if departures:
-        try:
-            async with service.clock.limit(pool.resize_timeout.total_seconds()):
-                await asyncio.wait(departures)
-        except TimeoutError:
-            pool.mark()
-            pool.resize_errors.append(
-                ("AllocationTimedOut", "Desired number of nodes could not be reached in time")
-            )
+    for node in leaving:
+        leave(service, node, pool.deallocation)
+    if any(_missing(pool, dedicated=kind) > 0 for kind in (True, False)):
+        await _grow_or_fail(service, pool)
+    await _departed(service, pool)
     pool.allocate("steady", service.now())
 
 
 async def _remove(
     service: Service, pool: Pool, nodes: list[Node], deallocation: Deallocation
 ) -> None:
-    departures = [leave(service, node, deallocation) for node in nodes]
-    if departures:
-        await asyncio.wait(departures)
+    for node in nodes:
+        leave(service, node, deallocation)
+    await _departed(service, pool)
     pool.allocate("steady", service.now())
+
+
+async def _departed(service: Service, pool: Pool) -> None:
+    """Wait for the nodes that leave, but no longer than the resize may take."""
+    departures = [n.life for n in pool.nodes.values() if n.state == "leavingpool" and n.life]
+    if not departures:
+        return
+    try:
+        async with service.clock.limit(pool.resize_timeout.total_seconds()):
+            await asyncio.wait(departures)
+    except TimeoutError:
+        pool.mark()
+        pool.resize_errors.append(
+            ("AllocationTimedOut", "Desired number of nodes could not be reached in time")
+        )
+
+
+async def _grow_or_fail(service: Service, pool: Pool) -> None:
+    """Add the nodes that are missing, unless a failure was ordered."""
+    fault = pool.take_fault()
+    if fault is None:
+        for dedicated in (True, False):
+            _grow(service, pool, dedicated=dedicated)
+        return
+    if fault.code == "AllocationTimedOut":
+        await service.clock.sleep(pool.resize_timeout.total_seconds())
+    pool.resize_errors.append((fault.code, fault.message))
+    pool.mark()
 
 
 async def _delete(service: Service, pool: Pool) -> None:
@@ -111,30 +138,35 @@ async def _delete(service: Service, pool: Pool) -> None:
     pool.gone = True
     pool.mark()
     service.account.pools.pop(pool.id.lower(), None)
+    if pool.usage is not None:
+        pool.usage.end(service.now())
     service.remove_folders({service.pool_folder(pool.id)})
 
 
-def _surplus(pool: Pool, *, dedicated: bool) -> list[Node]:
-    """Nodes too many: first those that do nothing, then those with least to do, then the newest."""
-    present = [
-        node
-        for node in pool.nodes.values()
-        if node.dedicated == dedicated and node.state != "leavingpool"
-    ]
+def _present(pool: Pool, *, dedicated: bool) -> list[Node]:
+    nodes = pool.nodes.values()
+    return [n for n in nodes if n.dedicated == dedicated and n.state != "leavingpool"]
+
+
+def _missing(pool: Pool, *, dedicated: bool) -> int:
+    """Nodes too few; below 0 where there are too many. Those that were preempted count."""
     wanted = pool.dedicated if dedicated else pool.spot
-    present.sort(key=lambda node: (node.used, -node.sequence))
-    return present[: max(0, len(present) - wanted)]
+    return wanted - len(_present(pool, dedicated=dedicated))
+
+
+def _surplus(pool: Pool, *, dedicated: bool) -> list[Node]:
+    """Nodes too many: first those of no use, then those with least to do, then the newest."""
+    present = _present(pool, dedicated=dedicated)
+    present.sort(key=lambda node: (node.state not in _NO_USE, node.used, -node.sequence))
+    return present[: max(0, -_missing(pool, dedicated=dedicated))]
 
 
 def _grow(service: Service, pool: Pool, *, dedicated: bool) -> None:
-    wanted = pool.dedicated if dedicated else pool.spot
-    present = sum(
-        node.dedicated == dedicated and node.state != "leavingpool" for node in pool.nodes.values()
-    )
-    room = service.options.nodes - service.account.node_count()
-    for _ in range(min(wanted - present, room)):
+    missing = _missing(pool, dedicated=dedicated)
+    room, limit = service.room(dedicated=dedicated)
+    for _ in range(min(missing, room)):
         add_node(service, pool, dedicated=dedicated)
-    if wanted - present > room:
+    if missing > room:
         kind = "AccountCoreQuotaReached" if dedicated else "AccountLowPriorityCoreQuotaReached"
-        text = f"The account's quota is reached: this emulator has --nodes {service.options.nodes}"
-        pool.resize_errors.append((kind, text))
+        pool.resize_errors.append((kind, f"The account's quota is reached: {limit}"))
+        pool.mark()

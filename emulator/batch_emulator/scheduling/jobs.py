@@ -7,6 +7,7 @@ from functools import partial
 from typing import Literal
 
 from batch_emulator.node.attempt import Ending
+from batch_emulator.scheduling.preparation import end_preparations, keep_prepared, release
 from batch_emulator.service import Service
 from batch_emulator.state.job import Job
 from batch_emulator.wire.iso8601 import parse_duration
@@ -24,19 +25,24 @@ def end_if_all_done(service: Service, job: Job) -> None:
         terminate_job(service, job, "AllTasksComplete")
 
 
-def terminate_job(service: Service, job: Job, reason: str) -> None:
-    """End a job and its running tasks; tasks that wait stay as they are."""
+def terminate_job(service: Service, job: Job, reason: str, *, force: bool = False) -> None:
+    """End a job and its running tasks; tasks that wait stay as they are.
+
+    With `force` it is over at once, even if nodes are not done with its tasks yet.
+    """
     job.enter("terminating", service.now())
     job.terminate_reason = reason
     _end_attempts(job, "terminate")
-    advance(service, job)
+    end_preparations(job)
+    advance(service, job, force=force)
 
 
-def delete_job(service: Service, job: Job) -> None:
-    """Remove a job, its tasks and their files."""
+def delete_job(service: Service, job: Job, *, force: bool = False) -> None:
+    """Remove a job, its tasks and their files; `force` as for `terminate_job`."""
     job.enter("deleting", service.now())
     _end_attempts(job, "delete")
-    advance(service, job)
+    end_preparations(job)
+    advance(service, job, force=force)
 
 
 def disable_job(service: Service, job: Job, disabling: Disabling) -> None:
@@ -54,19 +60,28 @@ def enable_job(service: Service, job: Job) -> None:
     end_if_all_done(service, job)
 
 
-def advance(service: Service, job: Job) -> None:
+def advance(service: Service, job: Job, *, force: bool = False) -> None:
     """Go on from a state that waits for running tasks to end, once they have."""
-    if job.counts.running:
+    if job.gone or (job.counts.running and not force):
         return
-    now = service.now()
+    ending = job.state in ("terminating", "deleting")
+    if ending and not job.ended and not (release(service, job) or force):
+        return
     if job.state == "terminating":
-        job.enter("completed", now)
-        job.ended = now
-        _stop_timer(job)
+        complete_job(service, job)
     elif job.state == "disabling":
-        job.enter("disabled", now)
+        job.enter("disabled", service.now())
     elif job.state == "deleting":
         _forget(service, job)
+
+
+def complete_job(service: Service, job: Job) -> None:
+    """A job is over: nothing of it runs."""
+    job.ended = service.now()
+    job.enter("completed", job.ended)
+    _stop_timer(job)
+    keep_prepared(service, job)
+    _tell(job)
 
 
 def start_timer(service: Service, job: Job) -> None:
@@ -100,5 +115,14 @@ def _forget(service: Service, job: Job) -> None:
     _stop_timer(job)
     job.gone = True
     job.mark()
+    for visit in job.visits.values():
+        if visit.work is not None:
+            visit.work.cancel()
     service.account.jobs.pop(job.id.lower(), None)
     service.remove_folders(job.folders)
+    _tell(job)
+
+
+def _tell(job: Job) -> None:
+    for act in list(job.then):
+        act()

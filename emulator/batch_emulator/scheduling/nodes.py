@@ -1,21 +1,21 @@
-"""A node's life: created, started, at work, taken away."""
+"""A node's life: it is added, does one thing after the other, and leaves."""
 
 from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
 
-from batch_emulator.node.environment import start_task_environment
-from batch_emulator.node.execute import execute
-from batch_emulator.node.work import Outcome, Work
+from batch_emulator.scheduling.boot import boot, come_up
+from batch_emulator.scheduling.preparation import vacate
 from batch_emulator.service import Service
-from batch_emulator.state.node import Node, StartTaskRun
-from batch_emulator.state.pool import Deallocation, Pool
+from batch_emulator.state.node import Drain, Node
+from batch_emulator.state.pool import Pool
 
-CREATION = 0.2
-"""The part of a node's boot time that it is `creating`."""
-START = 0.4
-"""The part that it is `starting`."""
+_LONGEST = timedelta(days=365)
+"""Retentions beyond are held to this: clients send ten million days for "always"."""
 
 
 def add_node(service: Service, pool: Pool, *, dedicated: bool) -> Node:
@@ -31,85 +31,97 @@ def add_node(service: Service, pool: Pool, *, dedicated: bool) -> Node:
         root=root,
     )
     pool.nodes[name] = node
-    node.life = service.spawn(_come_up(service, node))
+    pool.use(1, node.created)
+    go_on(service, node, partial(come_up, service, node))
     return node
 
 
-def leave(service: Service, node: Node, deallocation: Deallocation) -> asyncio.Task[None]:
+def go_on(service: Service, node: Node, work: Callable[[], Awaitable[None]]) -> asyncio.Task[None]:
+    """Let a node break off what it does, its start task for one, and do something else."""
+    before = node.life
+    if before is not None:
+        before.cancel()
+    node.life = service.spawn(_after(before, work))
+    return node.life
+
+
+async def _after(before: asyncio.Task[None] | None, work: Callable[[], Awaitable[None]]) -> None:
+    if before is not None:
+        await asyncio.wait([before])
+    await work()
+
+
+def leave(service: Service, node: Node, deallocation: Drain) -> asyncio.Task[None]:
     """Take a node away, and do with its running tasks as told; returns what waits for its end."""
     if node.state == "leavingpool" and node.life is not None and deallocation != "requeue":
         return node.life
-    if node.life is not None:
-        node.life.cancel()
+    stop_timer(node)
+    node.drain = deallocation
     node.enter("leavingpool", service.now())
-    if deallocation in ("requeue", "terminate"):
-        for task in list(node.running):
-            if task.attempt is not None:
-                task.attempt.end("terminate" if deallocation == "terminate" else "requeue")
-    node.life = service.spawn(_depart(service, node))
-    return node.life
+    end_running(node, deallocation)
+    return go_on(service, node, partial(_depart, service, node))
 
 
 def restart(service: Service, node: Node) -> None:
     """Let a node boot again; its files stay."""
     node.enter("starting", service.now())
-    node.life = service.spawn(_boot(service, node))
+    go_on(service, node, partial(boot, service, node))
 
 
-async def _come_up(service: Service, node: Node) -> None:
-    await service.clock.sleep(CREATION * service.options.boot_time)
-    node.enter("starting", service.now())
-    await _boot(service, node)
+def end_running(node: Node, drain: Drain) -> None:
+    """End a node's running tasks, where that is what becomes of them."""
+    if drain in ("requeue", "terminate"):
+        for task in list(node.running):
+            if task.attempt is not None:
+                task.attempt.end("terminate" if drain == "terminate" else "requeue")
 
 
-async def _boot(service: Service, node: Node) -> None:
-    for name in ("shared", "startup/wd", "fsmounts", "workitems"):
-        (node.root / name).mkdir(parents=True, exist_ok=True)
-    await service.clock.sleep(START * service.options.boot_time)
-    node.booted = service.now()
-    start_task = node.pool.spec.get("startTask")
-    if start_task and start_task.get("waitForSuccess", True):
-        node.enter("waitingforstarttask", service.now())
-        if not await _run_start_task(service, node):
-            node.enter("starttaskfailed", service.now())
-            return
-    node.enter("idle", service.now())
-    service.wake(node.pool.id)
-    if start_task and not start_task.get("waitForSuccess", True):
-        await _run_start_task(service, node)
+async def drained(service: Service, node: Node) -> None:
+    """Wait for a node's tasks to end, and with `retaineddata` for their files' retention."""
+    if node.running:
+        await node.emptied.wait()
+    await vacate(service, node)
+    if node.drain == "retaineddata":
+        while (left := _retention(service, node)) > timedelta(0):
+            await service.clock.sleep(left.total_seconds())
 
 
-async def _run_start_task(service: Service, node: Node) -> bool:
-    """Run the pool's start task, as often as it may be tried."""
-    spec = node.pool.spec["startTask"]
-    folder = node.root / "startup"
-    work = Work(
-        command=spec["commandLine"],
-        folder=folder,
-        environment=start_task_environment(service.options, service.endpoint, node, folder),
-        resource_files=spec.get("resourceFiles", []),
-        container="containerSettings" in spec,
-    )
-    run = node.start_task = StartTaskRun(service.now())
-    limit = spec.get("maxTaskRetryCount", 0)
-    while True:
-        outcome = await execute(work, service.host)
-        if not outcome.retryable or (limit != -1 and run.retries >= limit):
-            break
-        run.retries += 1
-    _note(run, outcome, service)
-    return run.succeeded
+def _retention(service: Service, node: Node) -> timedelta:
+    """How long files of completed tasks are to stay on a node."""
+    ends = [
+        task.ended + min(task.retention, _LONGEST)
+        for job in service.account.jobs.values()
+        for task in job.order
+        if task.ended and task.place and task.place.node_id == node.id and not task.gone
+    ]
+    return max(ends, default=service.now()) - service.now()
 
 
-def _note(run: StartTaskRun, outcome: Outcome, service: Service) -> None:
-    run.exit_code, run.failure, run.ended = outcome.exit_code, outcome.failure, service.now()
+def wipe(service: Service, node: Node) -> None:
+    """Take a node's files away at once; deleting them may take a while and goes on beside."""
+    old = node.root.with_name(f"{node.root.name}.{secrets.token_hex(4)}.old")
+    if node.root.exists():
+        node.root.rename(old)
+        service.remove_folders({old})
+    node.start_task = None
+    node.imaged = service.now()
+    node.mark()
+
+
+def stop_timer(node: Node) -> None:
+    """Have a node not come back by itself."""
+    node.returns = None
+    if node.timer is not None:
+        node.timer.cancel()
+        node.timer = None
 
 
 async def _depart(service: Service, node: Node) -> None:
-    if node.running:
-        await node.emptied.wait()
+    await drained(service, node)
     node.gone = True
     node.mark()
-    node.pool.nodes.pop(node.id, None)
-    service.remove_folders({node.root})
+    if node.pool.nodes.pop(node.id, None) and node.has_machine:
+        node.pool.use(-1, service.now())
+    service.remove_folders({node.root, node.journal.folder})
     node.pool.touch(service.now())
+    service.wake(node.pool.id)

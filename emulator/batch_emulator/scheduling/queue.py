@@ -6,16 +6,18 @@ import asyncio
 from collections.abc import Iterator
 
 from batch_emulator.node.attempt import Attempt
-from batch_emulator.node.environment import task_environment
-from batch_emulator.node.execute import PROCESS_NOTE, execute
-from batch_emulator.node.work import Outcome, Work
-from batch_emulator.scheduling.tasks import begin, settle
+from batch_emulator.node.execute import execute
+from batch_emulator.node.work import Outcome
+from batch_emulator.scheduling.instances import allot, run_instances
+from batch_emulator.scheduling.jobs import advance
+from batch_emulator.scheduling.orders import order
+from batch_emulator.scheduling.preparation import is_prepared, note_use, prepare
+from batch_emulator.scheduling.tasks import await_preparation, begin, settle
 from batch_emulator.service import Service
 from batch_emulator.state.job import Job
 from batch_emulator.state.node import Node
 from batch_emulator.state.pool import Pool
 from batch_emulator.state.task import Failure, Place, Task
-from batch_emulator.wire.iso8601 import parse_duration
 
 
 async def dispatch(service: Service) -> None:
@@ -28,6 +30,9 @@ async def dispatch(service: Service) -> None:
             pool = service.account.pools.get(pool_id)
             if pool is not None and pool.state == "active":
                 schedule(service, pool)
+        for job in list(service.account.jobs.values()):
+            if job.state in ("terminating", "deleting"):
+                advance(service, job)
 
 
 def schedule(service: Service, pool: Pool) -> None:
@@ -38,64 +43,82 @@ def schedule(service: Service, pool: Pool) -> None:
     """
     jobs = sorted(_eligible(service, pool), key=lambda job: (-job.priority, job.sequence))
     for job in jobs:
+        if pool.joins_nodes:
+            job.unpark()
         while (task := job.first()) and _below_limit(job):
-            node = _choose(pool, task)
-            if node is None:
+            if task.instances and not pool.joins_nodes:
+                job.park_first()
+                continue
+            nodes = _choose(pool, task)
+            if not nodes:
                 break
             job.dequeue(task)
-            _start(service, task, node)
+            _start(service, task, nodes)
 
 
 def _eligible(service: Service, pool: Pool) -> Iterator[Job]:
-    return (j for j in service.account.jobs_of(pool.id) if j.state == "active" and j.ready)
+    jobs = service.account.jobs_of(pool.id)
+    return (job for job in jobs if job.state == "active" and job.ready)
 
 
 def _below_limit(job: Job) -> bool:
     return job.max_parallel is None or job.counts.running < job.max_parallel
 
 
-def _choose(pool: Pool, task: Task) -> Node | None:
-    """The node to run on: the emptiest, or for `pack` the fullest, that has the slots."""
+def _choose(pool: Pool, task: Task) -> list[Node]:
+    """The nodes to run on, as many as it takes; none where there are not enough.
+
+    A node that the task would like comes first, then the emptiest, or for `pack` the fullest.
+    """
+    job = task.job
     fitting = [node for node in pool.nodes.values() if node.free >= task.slots]
-    if not fitting:
-        return None
-    return (min if pool.packs else max)(fitting, key=lambda node: node.free)
+    if job.visits:
+        fitting = [node for node in fitting if not job.refuses(node)]
+    if job.managed_by(task):
+        fitting = [node for node in fitting if _suits_manager(node, task)]
+    if not fitting or len(fitting) < task.instances:
+        return []
+    if task.instances > 1:
+        return sorted(fitting, key=lambda node: node.id != task.affinity)[: task.instances]
+    liked = pool.nodes.get(task.affinity)
+    if liked is not None and liked in fitting:
+        return [liked]
+    return [(min if pool.packs else max)(fitting, key=lambda node: node.free)]
 
 
-def _start(service: Service, task: Task, node: Node) -> None:
-    job_folder = node.root / "workitems" / task.job.id
-    folder = job_folder / "job-1" / task.id
-    task.job.folders.add(job_folder)
-    task.place = Place(node.pool.id, node.id, folder)
-    node.take(task, service.now())
-    begin(service, task)
-    attempt = task.attempt = Attempt(task, node)
-    task.job.attempts.add(attempt)
-    work = _work(service, task, node)
-    if work.container and service.options.containers == "process":
-        task.container = PROCESS_NOTE
-    attempt.work = service.spawn(_drive(service, attempt, work))
+def _suits_manager(node: Node, task: Task) -> bool:
+    """Whether a job manager may run on a node: by default on none that has other tasks."""
+    spot = node.dedicated or task.job.manager.get("allowLowPriorityNode", True)
+    return spot and not (task.exclusive and node.used)
 
 
-def _work(service: Service, task: Task, node: Node) -> Work:
-    assert task.place is not None
-    folder, spec = task.place.folder, task.spec
-    limit = spec.get("constraints", {}).get("maxWallClockTime")
-    return Work(
-        command=spec["commandLine"],
-        folder=folder,
-        environment=task_environment(service.options, service.endpoint, task, spec, node, folder),
-        limit=None if limit is None else parse_duration(limit),
-        resource_files=spec.get("resourceFiles", []),
-        output_files=spec.get("outputFiles", []),
-        container="containerSettings" in spec,
-    )
+def _start(service: Service, task: Task, nodes: list[Node]) -> None:
+    job, master = task.job, nodes[0]
+    task.place = Place(master.pool.id, master.id, job.tasks_on(master.root) / task.id)
+    for node in nodes:
+        job.folders.add(job.folder_on(node.root))
+        node.take(task, service.now())
+    attempt = task.attempt = Attempt(task, master, tuple(nodes[1:]))
+    job.attempts.add(attempt)
+    if task.instances:
+        allot(task, attempt.nodes, service.now())
+    if _waits(job, nodes):
+        await_preparation(service, task)
+    else:
+        begin(service, task)
+    attempt.work = service.spawn(_drive(service, attempt))
 
 
-async def _drive(service: Service, attempt: Attempt, work: Work) -> None:
+def _waits(job: Job, nodes: list[Node]) -> bool:
+    """Whether a task has to wait for the job's preparation task."""
+    waiting = bool(job.preparation) and job.preparation.get("waitForSuccess", True)
+    return waiting and not all(is_prepared(job, node) for node in nodes)
+
+
+async def _drive(service: Service, attempt: Attempt) -> None:
     outcome: Outcome | None = None
     try:
-        outcome = await execute(work, service.host)
+        outcome = await _run(service, attempt)
     except asyncio.CancelledError:
         if attempt.ending is None:
             raise
@@ -104,3 +127,22 @@ async def _drive(service: Service, attempt: Attempt, work: Work) -> None:
         settle(service, attempt, Outcome("prepare", failure=failure))
         raise
     settle(service, attempt, outcome)
+
+
+async def _run(service: Service, attempt: Attempt) -> Outcome | None:
+    """Do one try; None where it was ended, or where its node could not be prepared for it."""
+    task, job = attempt.task, attempt.task.job
+    if job.preparation:
+        if not await prepare(service, job, list(attempt.nodes)):
+            attempt.ending = attempt.ending or "requeue"
+            return None
+        if task.state == "preparing":
+            begin(service, task)
+        for node in attempt.nodes:
+            note_use(job, node)
+    spec = task.spec
+    if task.instances:
+        return await run_instances(service, attempt, spec)
+    assert task.place is not None
+    work = order(service, job, spec, attempt.node, task.place.folder, note=task.note_container)
+    return await execute(work, service.host)

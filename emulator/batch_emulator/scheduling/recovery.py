@@ -3,23 +3,36 @@
 from __future__ import annotations
 
 from batch_emulator.scheduling.allocation import delete_pool, resize
+from batch_emulator.scheduling.auto_pools import watch
 from batch_emulator.scheduling.autoscaling import start_autoscale
 from batch_emulator.scheduling.jobs import advance, end_if_all_done, start_timer
+from batch_emulator.scheduling.node_actions import resume
+from batch_emulator.scheduling.node_faults import start_timer as start_return
 from batch_emulator.scheduling.nodes import leave, restart
+from batch_emulator.scheduling.preparation import keep_prepared
+from batch_emulator.scheduling.schedules import advance_schedule, watch_jobs
 from batch_emulator.scheduling.tasks import keep_files
 from batch_emulator.service import Service
 from batch_emulator.state.job import Job
+from batch_emulator.state.node import Node
 from batch_emulator.state.pool import Pool
 
-_AT_WORK = ("creating", "starting", "waitingforstarttask", "idle", "running")
+_AT_WORK = ("creating", "starting", "waitingforstarttask", "idle", "running", "offline")
+_IN_ACTION = ("rebooting", "reimaging", "upgradingos", "deallocating")
 
 
 def recover(service: Service) -> None:
     """Go on with what was loaded: nodes boot, as after the loss of their machine."""
+    schedules = list(service.account.schedules.values())
+    for schedule in schedules:
+        watch_jobs(service, schedule)
     for pool in list(service.account.pools.values()):
         _recover_pool(service, pool)
     for job in list(service.account.jobs.values()):
+        watch(service, job)
         _recover_job(service, job)
+    for schedule in schedules:
+        advance_schedule(service, schedule)
 
 
 def _recover_pool(service: Service, pool: Pool) -> None:
@@ -27,15 +40,29 @@ def _recover_pool(service: Service, pool: Pool) -> None:
         delete_pool(service, pool)
         return
     for node in list(pool.nodes.values()):
-        if node.state == "leavingpool":
-            leave(service, node, "requeue")
-        elif node.state in _AT_WORK:
-            restart(service, node)
+        _recover_node(service, node)
     if pool.allocation != "steady":
-        resize(service, pool, dedicated=pool.dedicated, spot=pool.spot)
+        resize(
+            service,
+            pool,
+            dedicated=pool.dedicated,
+            spot=pool.spot,
+            deallocation=pool.deallocation,
+        )
     if pool.formula is not None:
         start_autoscale(service, pool)
     service.wake(pool.id)
+
+
+def _recover_node(service: Service, node: Node) -> None:
+    """Nodes that broke, were preempted or deallocated stay so; the rest goes on."""
+    if node.state == "leavingpool":
+        leave(service, node, node.drain)
+    elif node.state in _IN_ACTION:
+        resume(service, node)
+    elif node.state in _AT_WORK:
+        restart(service, node)
+    start_return(service, node)
 
 
 def _recover_job(service: Service, job: Job) -> None:
@@ -44,5 +71,6 @@ def _recover_job(service: Service, job: Job) -> None:
     for task in job.order:
         if task.state == "completed":
             keep_files(service, task)
+    keep_prepared(service, job)
     advance(service, job)
     end_if_all_done(service, job)

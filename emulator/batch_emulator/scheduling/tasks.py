@@ -27,8 +27,13 @@ def add_task(service: Service, job: Job, task_id: str, spec: dict[str, Any]) -> 
     return task
 
 
+def await_preparation(service: Service, task: Task) -> None:
+    """Note that a task waits for its node to be prepared for the job."""
+    task.job.move(task, "preparing", service.now())
+
+
 def begin(service: Service, task: Task) -> None:
-    """Note that a task starts on its node."""
+    """Note that a task starts on its nodes."""
     now = service.now()
     task.job.move(task, "running", now)
     task.started = now
@@ -39,7 +44,8 @@ def begin(service: Service, task: Task) -> None:
 def settle(service: Service, attempt: Attempt, outcome: Outcome | None) -> None:
     """Note that a try has ended: by itself with an outcome, or from outside."""
     task, job, now = attempt.task, attempt.task.job, service.now()
-    attempt.node.release(task, now)
+    for node in attempt.nodes:
+        node.release(task, now)
     job.attempts.discard(attempt)
     task.attempt = None
     if attempt.ending == "delete":
@@ -72,8 +78,7 @@ def delete_task(service: Service, task: Task) -> None:
     task.job.remove(task)
     if task.attempt is not None:
         task.attempt.end("delete")
-    if task.place:
-        service.remove_folders({task.place.folder})
+    service.remove_folders(task.folders)
     end_if_all_done(service, task.job)
 
 
@@ -123,7 +128,9 @@ def _follow(service: Service, task: Task, outcome: Outcome) -> None:
         for waiting in job.dependencies.satisfy(task.id):
             if waiting.state == "active":
                 job.enqueue(waiting)
-    if job.state == "active" and job.spec.get("onTaskFailure") == "performexitoptionsjobaction":
+    if job.ends_with(task) and job.state in ("active", "disabling", "disabled"):
+        terminate_job(service, job, "JMComplete")
+    elif job.state == "active" and job.spec.get("onTaskFailure") == "performexitoptionsjobaction":
         if options.job == "terminate":
             terminate_job(service, job, "TaskFailed")
         elif options.job == "disable":
@@ -141,5 +148,5 @@ def keep_files(service: Service, task: Task) -> None:
 
 def _clean_up(service: Service, task: Task, ended: object) -> None:
     # The same end: a task that was reactivated meanwhile keeps its files.
-    if task.place and task.ended is ended:
-        service.remove_folders({task.place.folder})
+    if task.ended is ended:
+        service.remove_folders(task.folders)

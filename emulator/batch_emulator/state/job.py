@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -12,11 +13,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 from batch_emulator.clock import Timer
 from batch_emulator.state.dependencies import Dependencies
 from batch_emulator.state.resource import Resource, without_none
-from batch_emulator.state.task import Task, TaskState
+from batch_emulator.state.standing import Standing
+from batch_emulator.state.task import Failure, Task, TaskState
 from batch_emulator.wire.iso8601 import format_time
 
 if TYPE_CHECKING:
     from batch_emulator.node.attempt import Attempt
+    from batch_emulator.state.node import Node
+    from batch_emulator.state.visit import Visit
 
 JobState = Literal[
     "active", "disabling", "disabled", "enabling", "terminating", "completed", "deleting"
@@ -64,7 +68,7 @@ class Job(Resource):
     SAVED: ClassVar[tuple[str, ...]] = (
         *Resource.SAVED,
         *("state", "state_since", "previous_state", "previous_since", "ended"),
-        *("terminate_reason", "forgotten"),
+        *("terminate_reason", "forgotten", "schedule_id", "auto_pool", "scheduling_error"),
     )
 
     spec: dict[str, Any]
@@ -75,6 +79,14 @@ class Job(Resource):
     previous_since: datetime | None = None
     ended: datetime | None = None
     terminate_reason: str | None = None
+    schedule_id: str | None = None
+    """The job schedule that it was made on."""
+    auto_pool: str | None = None
+    """The pool that was made for it."""
+    scheduling_error: Failure | None = None
+    """Why it could not start."""
+    then: list[Callable[[], None]] = field(default_factory=list[Callable[[], None]])
+    """What to do once it has ended, and again once it is gone."""
     tasks: dict[str, Task] = field(default_factory=dict[str, Task])
     """By id in lower case: ids differ by more than case."""
     order: list[Task] = field(default_factory=list[Task])
@@ -83,6 +95,7 @@ class Job(Resource):
     forgotten: list[str] = field(default_factory=list[str])
     """Ids of tasks that satisfied those that wait for them, and were deleted since."""
     slot_counts: Counts = field(default_factory=Counts)
+    standing: Standing = field(default_factory=Standing)
     dependencies: Dependencies = field(default_factory=Dependencies)
     ready: int = 0
     """Tasks in the queue."""
@@ -90,6 +103,10 @@ class Job(Resource):
     """Runs of its tasks that are under way."""
     folders: set[Path] = field(default_factory=set[Path])
     """Where its tasks left files: a folder a node."""
+    visits: dict[str, Visit] = field(default_factory=dict[str, "Visit"])
+    """What its preparation and release tasks did, by the node's id."""
+    parked: list[tuple[int, Task]] = field(default_factory=list[tuple[int, Task]])
+    """Multi-instance tasks that the pool cannot run as it is."""
     timer: Timer | None = None
     """Ends it when its time is up."""
     _queue: list[tuple[int, Task]] = field(default_factory=list[tuple[int, Task]])
@@ -106,7 +123,41 @@ class Job(Resource):
     @property
     def pool_id(self) -> str:
         """The pool it runs on, which need not exist."""
-        return self.spec["poolInfo"].get("poolId", "")
+        return self.spec["poolInfo"].get("poolId") or self.auto_pool or ""
+
+    @property
+    def manager(self) -> dict[str, Any]:
+        """Its job manager task, as the client sent it; empty for none."""
+        return self.spec.get("jobManagerTask", {})
+
+    def managed_by(self, task: Task) -> bool:
+        """Whether a task is its job manager."""
+        return bool(self.manager) and self.manager["id"].lower() == task.id.lower()
+
+    def ends_with(self, task: Task) -> bool:
+        """Whether it is over when a task is: the service's default for a job manager."""
+        return self.managed_by(task) and self.manager.get("killJobOnCompletion", True)
+
+    @property
+    def preparation(self) -> dict[str, Any]:
+        """Its preparation task, as the client sent it; empty for none."""
+        return self.spec.get("jobPreparationTask", {})
+
+    @property
+    def preparation_id(self) -> str:
+        """The id that no other task may have."""
+        return self.preparation.get("id", _PREPARATION["id"])
+
+    @property
+    def release_id(self) -> str:
+        """The same for its release task."""
+        return self.spec.get("jobReleaseTask", {}).get("id", _RELEASE["id"])
+
+    def refuses(self, node: Node) -> bool:
+        """Whether its tasks must not run on a node, since it could not be prepared."""
+        visit = self.visits.get(node.id)
+        waits = self.preparation.get("waitForSuccess", True)
+        return visit is not None and waits and visit.refuses(node)
 
     @property
     def priority(self) -> int:
@@ -130,6 +181,7 @@ class Job(Resource):
         self.order.append(task)
         self.counts.shift(task, 1)
         self.slot_counts.shift(task, task.slots)
+        self.standing.enter(task)
         self.dependencies.add(task)
         if not task.waits_for:
             self.enqueue(task)
@@ -143,6 +195,7 @@ class Job(Resource):
             self.order.append(task)
             self.counts.shift(task, 1)
             self.slot_counts.shift(task, task.slots)
+            self.standing.enter(task)
             if task.state == "active":
                 self.dependencies.add(task)
                 if not task.waits_for:
@@ -154,6 +207,7 @@ class Job(Resource):
         del self.tasks[task.id.lower()]
         self.counts.shift(task, -1)
         self.slot_counts.shift(task, -task.slots)
+        self.standing.leave(task)
         task.gone = True
         task.mark()
         if task.satisfies and self.spec.get("usesTaskDependencies"):
@@ -166,9 +220,11 @@ class Job(Resource):
         """Change a task's state; a result has to be set through `finish`."""
         self.counts.shift(task, -1)
         self.slot_counts.shift(task, -task.slots)
+        self.standing.leave(task)
         task.enter(state, now)
         self.counts.shift(task, 1)
         self.slot_counts.shift(task, task.slots)
+        self.standing.enter(task)
 
     def enqueue(self, task: Task) -> None:
         """Let a task wait for a node; one that waited before keeps its place."""
@@ -183,6 +239,16 @@ class Job(Resource):
             task.queued = False
             self.ready -= 1
 
+    def park_first(self) -> None:
+        """Let the task whose turn it is wait beside the queue, so that it holds up no others."""
+        self.parked.append(heapq.heappop(self._queue))
+
+    def unpark(self) -> None:
+        """Let the tasks beside the queue wait in it again."""
+        parked, self.parked = self.parked, []
+        for place in parked:
+            heapq.heappush(self._queue, place)
+
     def first(self) -> Task | None:
         """The task whose turn it is."""
         while self._queue and not self._queue[0][1].queued:
@@ -194,6 +260,17 @@ class Job(Resource):
         self.previous_state, self.previous_since = self.state, self.state_since
         self.state, self.state_since = state, now
         self.touch(now)
+
+    def folder_on(self, root: Path) -> Path:
+        """The folder of its own on a node: a schedule's jobs are together in the schedule's."""
+        if self.schedule_id is None:
+            return root / "workitems" / self.id
+        return root / "workitems" / self.schedule_id / self.id.rpartition(":")[2]
+
+    def tasks_on(self, root: Path) -> Path:
+        """The folder of its tasks' folders on a node."""
+        own = self.folder_on(root)
+        return own / "job-1" if self.schedule_id is None else own
 
     def url(self, base: str) -> str:
         """The job's address."""
@@ -213,32 +290,55 @@ class Job(Resource):
                 "stateTransitionTime": format_time(self.state_since),
                 "previousState": self.previous_state,
                 "previousStateTransitionTime": format_time(previous) if previous else None,
-                "priority": 0,
-                "maxParallelTasks": -1,
-                "allowTaskPreemption": False,
-                "usesTaskDependencies": False,
-                "onAllTasksComplete": "noaction",
-                "onTaskFailure": "noaction",
-                **self.spec,
-                "constraints": self._constraints(),
+                **complete_spec(self.spec),
                 "executionInfo": self._execution(),
             }
         )
 
-    def _constraints(self) -> dict[str, Any]:
-        given: dict[str, Any] = self.spec.get("constraints", {})
-        return {
-            "maxWallClockTime": "P10675199DT2H48M5.4775807S",
-            "maxTaskRetryCount": self.max_retries,
-            **given,
-        }
-
     def _execution(self) -> dict[str, Any]:
+        error = self.scheduling_error
         return without_none(
             {
                 "startTime": format_time(self.created),
                 "endTime": format_time(self.ended) if self.ended else None,
-                "poolId": self.pool_id,
+                "poolId": self.pool_id or None,
+                "schedulingError": error.document() if error else None,
                 "terminateReason": self.terminate_reason,
             }
         )
+
+
+def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
+    """What a client sent of a job, with the service's defaults for what it left out."""
+    full = {
+        "priority": 0,
+        "maxParallelTasks": -1,
+        "allowTaskPreemption": False,
+        "usesTaskDependencies": False,
+        "onAllTasksComplete": "noaction",
+        "onTaskFailure": "noaction",
+        **spec,
+        "constraints": {**_UNLIMITED, **spec.get("constraints", {})},
+    }
+    if "jobManagerTask" in spec:
+        full["jobManagerTask"] = {**_MANAGER, **spec["jobManagerTask"]}
+    if "jobPreparationTask" in spec:
+        full["jobPreparationTask"] = {**_PREPARATION, **spec["jobPreparationTask"]}
+    if "jobReleaseTask" in spec:
+        full["jobReleaseTask"] = {**_RELEASE, **spec["jobReleaseTask"]}
+    return full
+
+
+_UNLIMITED = {"maxWallClockTime": "P10675199DT2H48M5.4775807S", "maxTaskRetryCount": 0}
+_PREPARATION = {
+    "id": "jobpreparation",
+    "waitForSuccess": True,
+    "rerunOnNodeRebootAfterSuccess": True,
+}
+_RELEASE = {"id": "jobrelease", "maxWallClockTime": "PT15M", "retentionTime": "P7D"}
+_MANAGER = {
+    "requiredSlots": 1,
+    "killJobOnCompletion": True,
+    "runExclusive": True,
+    "allowLowPriorityNode": True,
+}

@@ -7,11 +7,19 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-from batch_emulator.state.node import StartTaskRun
-from batch_emulator.state.pool import AutoscaleRun
+from batch_emulator.state.container import ContainerInfo
+from batch_emulator.state.node import NodeError
+from batch_emulator.state.node_user import NodeUser
+from batch_emulator.state.pool import AllocationFault, AutoscaleRun
+from batch_emulator.state.start_task import StartTaskRun
+from batch_emulator.state.subtask import Subtask
 from batch_emulator.state.task import Failure, Place
+from batch_emulator.state.visit import Run
 
-_RECORDS = {kind.__name__: kind for kind in (Failure, Place, StartTaskRun, AutoscaleRun)}
+_NODE_KINDS = (NodeError, NodeUser, StartTaskRun)
+_TASK_KINDS = (Failure, Place, Run, Subtask, ContainerInfo)
+_KINDS = (*_TASK_KINDS, AutoscaleRun, AllocationFault, *_NODE_KINDS)
+_RECORDS = {kind.__name__: kind for kind in _KINDS}
 
 
 def pack(value: Any) -> Any:  # noqa: ANN401 - whatever a resource holds

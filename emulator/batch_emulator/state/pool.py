@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from batch_emulator.clock import LOOKS
 from batch_emulator.state.node import Node
 from batch_emulator.state.resource import Resource, without_none
+from batch_emulator.state.usage import Usage
 from batch_emulator.wire.iso8601 import format_duration, format_time
 
 Allocation = Literal["steady", "resizing", "stopping"]
@@ -35,15 +37,27 @@ class AutoscaleRun:
     time: datetime
     results: str
     """`$name=value` pairs, separated by `;`."""
-    error: tuple[str, str] | None = None
-    """Code and message."""
+    error: tuple[str, ...] | None = None
+    """Code and message, and where and why."""
 
     def document(self) -> dict[str, Any]:
         """The service's JSON."""
         document: dict[str, Any] = {"timestamp": format_time(self.time), "results": self.results}
         if self.error:
-            document["error"] = {"code": self.error[0], "message": self.error[1], "values": []}
+            code, message, *details = self.error
+            values = [{"name": "Message", "value": detail} for detail in details]
+            document["error"] = {"code": code, "message": message, "values": values}
         return document
+
+
+@dataclass(frozen=True, slots=True)
+class AllocationFault:
+    """An order to let resizes fail that need more nodes."""
+
+    code: str
+    message: str
+    times: int
+    """Resizes that are yet to fail."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -54,7 +68,7 @@ class Pool(Resource):
         *Resource.SAVED,
         *("state", "state_since", "allocation", "allocation_since", "dedicated", "spot"),
         *("deallocation", "resize_timeout", "resize_errors", "formula", "interval"),
-        "autoscale_run",
+        *("autoscale_run", "allocation_faults"),
     )
 
     spec: dict[str, Any]
@@ -71,6 +85,8 @@ class Pool(Resource):
     resize_timeout: timedelta = timedelta(minutes=15)
     resize_errors: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Codes and messages of the last resize."""
+    allocation_faults: list[AllocationFault] = field(default_factory=list[AllocationFault])
+    """Ordered failures, the next one first."""
     formula: str | None = None
     """The autoscale formula, while autoscale is enabled."""
     interval: timedelta = timedelta(minutes=15)
@@ -78,6 +94,8 @@ class Pool(Resource):
     samples: deque[Sample] = field(default_factory=lambda: deque[Sample](maxlen=LOOKS))
     nodes: dict[str, Node] = field(default_factory=dict[str, Node])
     """By id in lower case."""
+    usage: Usage | None = None
+    """What it used so far."""
     resizing: asyncio.Task[None] | None = None
     scaling: asyncio.Task[None] | None = None
 
@@ -96,6 +114,21 @@ class Pool(Resource):
         return self.spec.get("taskSlotsPerNode", 1)
 
     @property
+    def joins_nodes(self) -> bool:
+        """Whether it can run multi-instance tasks: its nodes reach each other, and take one each.
+
+        Elsewhere such tasks are never scheduled, says the service's page "Use multi-instance tasks
+        to run Message Passing Interface (MPI) applications".
+        """
+        return self.spec.get("enableInterNodeCommunication", False) and self.slots == 1
+
+    @property
+    def cores(self) -> int:
+        """Cores of each node, which the name of its size tells: 4 in `Standard_D4s_v5`."""
+        number = re.match(r"(?:Standard|Basic)_[A-Z]+(\d+)", self.spec["vmSize"], re.IGNORECASE)
+        return int(number[1]) if number and int(number[1]) else 1
+
+    @property
     def packs(self) -> bool:
         """Whether tasks fill one node before the next."""
         return self.spec.get("taskSchedulingPolicy", {}).get("nodeFillType") == "pack"
@@ -108,6 +141,22 @@ class Pool(Resource):
     def count(self, *, dedicated: bool) -> int:
         """Nodes that are there; those that leave still count, as at the service."""
         return sum(node.dedicated == dedicated for node in self.nodes.values())
+
+    def use(self, nodes: int, now: datetime) -> None:
+        """Have so many machines more, or fewer, from now on."""
+        if self.usage is not None:
+            self.usage.vm_size = self.spec["vmSize"]
+            self.usage.change(nodes * self.cores, now)
+
+    def take_fault(self) -> AllocationFault | None:
+        """The failure that the resize under way is to have."""
+        if not self.allocation_faults:
+            return None
+        fault, *rest = self.allocation_faults
+        left = [replace(fault, times=fault.times - 1)] if fault.times > 1 else []
+        self.allocation_faults = [*left, *rest]
+        self.mark()
+        return fault
 
     def allocate(self, allocation: Allocation, now: datetime) -> None:
         """Change the allocation's state."""

@@ -29,8 +29,8 @@ _versions = itertools.count(0x8DD000000000000 + time.time_ns() // 1000)
 
 
 def next_etag() -> str:
-    """A version's tag that was never given before."""
-    return f'"0x{next(_versions):X}"'
+    """A version's tag that was never given before; the service's have no quotes either."""
+    return f"0x{next(_versions):X}"
 
 
 @dataclass(slots=True, kw_only=True, eq=False)

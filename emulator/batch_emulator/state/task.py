@@ -9,17 +9,20 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from batch_emulator.state.container import ContainerInfo
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.wire.iso8601 import format_time, parse_duration
 
 if TYPE_CHECKING:
     from batch_emulator.node.attempt import Attempt
     from batch_emulator.state.job import Job
+    from batch_emulator.state.subtask import Subtask
 
 TaskState = Literal["active", "preparing", "running", "completed"]
 Result = Literal["success", "failure"]
 Category = Literal["usererror", "servererror"]
 
+_ANYWHERE = {"affinityId": ""}
 RETENTION = timedelta(days=7)
 """How long a completed task's files stay unless it says otherwise: the service's default."""
 
@@ -75,7 +78,7 @@ class Task(Resource):
         *Resource.SAVED,
         *("state", "state_since", "previous_state", "previous_since", "started", "ended"),
         *("exit_code", "result", "failure", "retries", "last_retry", "requeues"),
-        *("last_requeue", "container", "place", "satisfies"),
+        *("last_requeue", "container", "place", "satisfies", "subtasks"),
     )
 
     job: Job
@@ -100,9 +103,15 @@ class Task(Resource):
     last_retry: datetime | None = None
     requeues: int = 0
     last_requeue: datetime | None = None
-    container: str | None = None
-    """How a container task ran, in words."""
+    container: ContainerInfo | None = None
+    """The container of its last try, if it asks for one."""
     place: Place | None = None
+    instances: int = field(init=False)
+    """Nodes that it takes as a multi-instance task; 0 for a plain one."""
+    affinity: str = field(init=False)
+    """The id of the node that it would like; nothing for any."""
+    subtasks: list[Subtask] | None = None
+    """Those of its last try, beside the primary."""
     attempt: Attempt | None = None
     """The run that is under way."""
     waits_for: int = 0
@@ -114,7 +123,11 @@ class Task(Resource):
         """A new task is in its state since it was made."""
         Resource.__post_init__(self)
         self.state_since = self.created
-        self.slots = self.spec.get("requiredSlots", 1)
+        spec = self.spec
+        self.slots = spec.get("requiredSlots", 1)
+        settings = spec.get("multiInstanceSettings")
+        self.instances = settings.get("numberOfInstances", 1) if settings else 0
+        self.affinity = spec.get("affinityInfo", _ANYWHERE)["affinityId"].removeprefix("TVM:")
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -151,10 +164,32 @@ class Task(Resource):
         text = self.spec.get("constraints", {}).get("retentionTime")
         return RETENTION if text is None else parse_duration(text)
 
+    @property
+    def folders(self) -> set[Path]:
+        """Its folder, and those of its subtasks."""
+        places = [self.place, *(subtask.place for subtask in self.subtasks or ())]
+        return {place.folder for place in places if place}
+
+    def subtask_on(self, node_id: str) -> int | None:
+        """Which of its instances ran on a node; None for a plain task."""
+        if not self.instances:
+            return None
+        return next((s.id for s in self.subtasks or () if s.place.node_id == node_id), 0)
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no other task may be on its node: for a job manager the default."""
+        return self.job.managed_by(self) and self.job.manager.get("runExclusive", True)
+
     def enter(self, state: TaskState, now: datetime) -> None:
         """Change state. The job's counts are the caller's business: use `Job.move`."""
         self.previous_state, self.previous_since = self.state, self.state_since
         self.state, self.state_since = state, now
+        self.mark()
+
+    def note_container(self, info: ContainerInfo) -> None:
+        """Something has become of its container."""
+        self.container = info
         self.mark()
 
     def url(self, base: str) -> str:
@@ -195,7 +230,7 @@ class Task(Resource):
 
     def execution(self) -> dict[str, Any]:
         """The service's `executionInfo`: results only once completed."""
-        container = {"state": self.container} if self.container else None
+        container = self.container.document() if self.container else None
         return without_none(
             {
                 "startTime": _time(self.started),

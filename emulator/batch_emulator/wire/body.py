@@ -15,6 +15,7 @@ from starlette.requests import Request
 
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
 from batch_emulator.wire.iso8601 import parse_duration, parse_time
+from batch_emulator.wire.versions import is_older, number_of_text, with_older
 
 Json = dict[str, Any]
 
@@ -22,16 +23,22 @@ LIMIT = 1024 * 1024
 """The service's limit for a body, in bytes; a larger one is `RequestBodyTooLarge`."""
 
 
+_SECRETS = {"UserAccount": ("password",), "LinuxUserConfiguration": ("sshPrivateKey",)}
+"""What is checked and then forgotten: the service never tells it, and nothing here uses it."""
+
+
 @cache
-def schemas() -> dict[str, Json]:
-    """All shapes, by the wheel's class names."""
+def schemas(*, older: bool = False) -> dict[str, Json]:
+    """All shapes, by the wheel's class names; what only older api-versions have on demand."""
+    if older:
+        return with_older(schemas())
     text = files("batch_emulator.wire").joinpath("schemas.json").read_text("utf-8")
     return cast("dict[str, Json]", json.loads(text))
 
 
-def property_names(shape: str) -> frozenset[str]:
+def property_names(shape: str, *, older: bool = False) -> frozenset[str]:
     """The names a resource of this shape can have."""
-    return frozenset(schemas()[shape]["properties"])
+    return frozenset(schemas(older=older)[shape]["properties"])
 
 
 async def read_body(request: Request, shape: str, *, optional: bool = False) -> Json:
@@ -40,7 +47,8 @@ async def read_body(request: Request, shape: str, *, optional: bool = False) -> 
     Raises:
         BatchError: if it is too large, no JSON, or not of the shape.
     """
-    return check(await read_json(request, optional=optional), shape)
+    body = await read_json(request, optional=optional)
+    return check(body, shape, older=is_older(request))
 
 
 async def read_json(request: Request, *, optional: bool = False) -> Json:
@@ -78,13 +86,19 @@ async def _read(request: Request) -> bytes:
     return bytes(parts)
 
 
-def check(value: Json, shape: str, path: str = "") -> Json:
+def check(value: Json, shape: str, path: str = "", *, older: bool = False) -> Json:
     """Check an object against a shape and return it without its `null` members.
+
+    Args:
+        value: the object.
+        shape: the name of what it is to be.
+        path: where it stands in the body.
+        older: whether it may have what only older api-versions have.
 
     Raises:
         BatchError: naming the property, the value and what is allowed.
     """
-    schema = schemas()[shape]
+    schema = schemas(older=older)[shape]
     properties: Json = schema["properties"]
     result: Json = {}
     for name, member in value.items():
@@ -97,25 +111,29 @@ def check(value: Json, shape: str, path: str = "") -> Json:
                 Reason=f"{shape} has no property of this name.",
             )
         if member is not None:
-            result[name] = _check(member, properties[name], path + name)
+            checked = _check(member, properties[name], path + name, older=older)
+            result[name] = "" if name in _SECRETS.get(shape, ()) else checked
     for name in schema.get("required", ()):
         if name not in result:
             raise missing_property(path + name)
     return result
 
 
-def _check(value: Any, kind: Json, path: str) -> Any:  # noqa: ANN401 - JSON is anything
+def _check(value: Any, kind: Json, path: str, *, older: bool) -> Any:  # noqa: ANN401 - JSON
     if "ref" in kind:
         if not isinstance(value, dict):
             raise invalid_property(path, value, "An object is expected.")
-        return check(cast("Json", value), kind["ref"], path + ".")
+        return check(cast("Json", value), kind["ref"], path + ".", older=older)
     if "list" in kind:
         if not isinstance(value, list):
             raise invalid_property(path, value, "An array is expected.")
         members = cast("list[Any]", value)
-        return [_check(v, kind["list"], f"{path}[{i}]") for i, v in enumerate(members)]
+        one = kind["list"]
+        return [_check(v, one, f"{path}[{i}]", older=older) for i, v in enumerate(members)]
     if "enum" in kind:
         return _check_choice(value, kind["enum"], path)
+    if older:
+        value = number_of_text(value, kind["type"])
     reason = _fault(value, kind["type"])
     if reason:
         raise invalid_property(path, value, reason)

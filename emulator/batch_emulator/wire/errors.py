@@ -15,6 +15,7 @@ ERRORS: dict[str, tuple[int, str]] = {
         409,
         "Active job and schedule quota for the account has been reached.",
     ),
+    "ApplicationNotFound": (404, "The specified application does not exist."),
     "AuthenticationFailed": (
         403,
         "Server failed to authenticate the request. Make sure the value of Authorization header "
@@ -28,9 +29,10 @@ ERRORS: dict[str, tuple[int, str]] = {
         400,
         "The specified auto-scaling formula exceeds lengths limit.",
     ),
+    "CertificateNotFound": (404, "The specified certificate does not exist."),
     "ConditionNotMet": (
         412,
-        "The condition specified in the conditional header(s) was not met for a write operation.",
+        "The condition specified using HTTP conditional header(s) is not met.",
     ),
     "FileNotFound": (404, "The specified file does not exist."),
     "InternalError": (
@@ -43,6 +45,10 @@ ERRORS: dict[str, tuple[int, str]] = {
         "of Authorization header.",
     ),
     "InvalidAutoScalingSettings": (400, "The specified auto-scaling settings are not valid."),
+    "InvalidCertificateReferences": (
+        409,
+        "One or more of the specified certificate references are invalid.",
+    ),
     "InvalidHeaderValue": (
         400,
         "The value provided for one of the HTTP headers was not in the correct format.",
@@ -53,14 +59,22 @@ ERRORS: dict[str, tuple[int, str]] = {
     ),
     "InvalidQueryParameterValue": (
         400,
-        "Value for one of the query parameters specified in the request URI is invalid",
+        "Value for one of the query parameters specified in the request URI is invalid.",
     ),
     "InvalidRange": (
         416,
         "The range specified is invalid for the current size of the resource.",
     ),
     "InvalidRequestBody": (400, "The specified Request Body is not syntactically valid."),
+    "InvalidRestAPIForAccountSetting": (
+        409,
+        "The REST API that is used and the setting of the account do not fit each other.",
+    ),
     "InvalidUri": (400, "The requested URI does not represent any resource on the server."),
+    "InvalidApplicationPackageReferences": (
+        409,
+        "One or more of the specified application package references are invalid.",
+    ),
     "JobBeingDeleted": (
         409,
         "The specified job has been marked for deletion and is being garbage collected.",
@@ -71,6 +85,25 @@ ERRORS: dict[str, tuple[int, str]] = {
     "JobExists": (409, "The specified job already exists."),
     "JobNotActive": (409, "The specified job is not in active state."),
     "JobNotFound": (404, "The specified job does not exist."),
+    "JobScheduleBeingDeleted": (
+        409,
+        "The specified job schedule has been marked for deletion and is being reclaimed.",
+    ),
+    "JobScheduleBeingTerminated": (409, "The specified job schedule is being terminated."),
+    "JobScheduleCompleted": (409, "The specified job schedule is already in completed state."),
+    "JobScheduleDisabled": (409, "The specified job schedule is disabled."),
+    "JobScheduleExists": (409, "The specified job schedule already exists."),
+    "JobScheduleNotFound": (404, "The specified job schedule does not exist."),
+    "JobScheduleWithSameIdExists": (
+        409,
+        "A job schedule with the specified job id exists. Job and job schedule cannot have the "
+        "same id.",
+    ),
+    "JobWithSameIdExists": (
+        409,
+        "A job with the specified job schedule id exists. Job and job schedule cannot have the "
+        "same id.",
+    ),
     "MissingRequiredProperty": (
         400,
         "A required property was not specified in the request body.",
@@ -79,16 +112,32 @@ ERRORS: dict[str, tuple[int, str]] = {
         400,
         "A required query parameter was not specified for this request.",
     ),
-    "NodeNotFound": (404, "The specified node does not exist."),
-    "NotImplemented": (
-        501,
-        "This emulator of Azure Batch does not do this operation yet; the service does.",
+    "JobPreparationTaskNotSpecified": (
+        409,
+        "The specified job does not have a Job Preparation task.",
     ),
+    "NodeAlreadyInTargetSchedulingState": (
+        409,
+        "The specified node is already in the target scheduling state.",
+    ),
+    "NodeBeingCreated": (409, "The specified node is being created."),
+    "NodeBeingRebooted": (409, "The specified node is being rebooted."),
+    "NodeBeingReimaged": (409, "The specified node is being reimaged."),
+    "NodeBeingStarted": (409, "The specified node is being started."),
+    "NodeNotFound": (404, "The specified node does not exist."),
+    "NodeStateUnusable": (409, "The state of the specified node is unusable."),
+    "NodeUserExists": (409, "The specified node user already exists."),
+    "NodeUserNotFound": (404, "The specified node user does not exist."),
     "OperationInvalidForCurrentState": (
         409,
         "The specified operation is not valid for the current state of the resource.",
     ),
+    "OperationNotValidOnNode": (409, "The specified operation is not valid on the node."),
     "OperationNotValidOnPool": (409, "The specified operation is not valid on the pool."),
+    "OperationTimedOut": (
+        500,
+        "The operation could not be completed within the permitted time.",
+    ),
     "OutOfRangeQueryParameterValue": (
         400,
         "A query parameter specified in the request URI is outside the permissible range.",
@@ -100,10 +149,17 @@ ERRORS: dict[str, tuple[int, str]] = {
     "PoolBeingResized": (409, "The specified pool is being resized."),
     "PoolExists": (409, "The specified pool already exists."),
     "PoolNotFound": (404, "The specified pool does not exist."),
+    "PoolQuotaReached": (409, "Pool quota for the account has been reached."),
     "RequestBodyTooLarge": (
         413,
         "The size of the request body exceeds the maximum size permitted.",
     ),
+    "ResourceNotFound": (404, "The specified resource does not exist."),
+    "ServerBusy": (
+        503,
+        "The server is currently unable to receive requests. Please retry your request.",
+    ),
+    "StorageAccountNotFound": (404, "The specified storage account was not found."),
     "TaskCompleted": (409, "The specified task is already in a completed state."),
     "TaskDependenciesNotSpecifiedOnJob": (
         400,
@@ -113,6 +169,14 @@ ERRORS: dict[str, tuple[int, str]] = {
     "TaskExists": (409, "The specified task already exists."),
     "TaskFilesCleanedup": (409, "The files of the specified task are cleanedup."),
     "TaskFilesUnavailable": (409, "The files of the specified task are unavailable."),
+    "TaskIdSameAsJobPreparationTask": (
+        409,
+        "The specified task id is same as the job preparation task of the job.",
+    ),
+    "TaskIdSameAsJobReleaseTask": (
+        409,
+        "The specified task id is same as the job release task of the job.",
+    ),
     "TaskNotCompleted": (
         409,
         "The specified task is not in a completed state, and the requested operation can be "
@@ -123,6 +187,10 @@ ERRORS: dict[str, tuple[int, str]] = {
         409,
         "The specified task has already completed successfully, and the requested operation "
         "cannot be performed on successful tasks.",
+    ),
+    "TooManyRequests": (
+        429,
+        "Request failed as server encountered too many requests. Please try again.",
     ),
     "UnsupportedHttpVerb": (405, "The resource doesn't support the specified HTTP verb."),
     "UnsupportedRequestVersion": (400, "The specified request version is not supported."),
@@ -144,6 +212,8 @@ class BatchError(Exception):
         self.code = code
         self.status = own_status if status is None else status
         self.details = {name: str(value) for name, value in details.items()}
+        # what the answer is to say besides, such as Retry-After
+        self.headers: dict[str, str] = {}
 
     def body(self, request_id: str, now: datetime) -> dict[str, Any]:
         """The error as JSON, with the request and time in its sentence as the service adds them."""

@@ -18,6 +18,8 @@ from batch_emulator.wire.reply import base_url, own_url, reply
 
 PAGE = 1000
 """Members of a page unless asked for fewer: the service's own limit."""
+EXAMINED = 20_000
+"""Members that are looked at for one page: where few match, it ends early, as the service's may."""
 
 
 class Listed(Protocol):
@@ -88,18 +90,19 @@ def reply_page(
 ) -> Response:
     """Answer with one page of `items`, which are in the order of their sequence."""
     start = bisect.bisect_right(items, question.after, key=lambda item: item.sequence)
+    end = start + EXAMINED
     members: list[Json] = []
     last: int | None = None
-    for item in _matching(items, start, question.predicate):
+    for item in _matching(items, start, end, question.predicate):
         if len(members) == question.size:
             return _page(request, members, last)
         members.append(choose(write(item), question.select))
         last = item.sequence
-    return _page(request, members, None)
+    return _page(request, members, items[end - 1].sequence if end < len(items) else None)
 
 
-def _matching(items: Sequence[T], start: int, predicate: Predicate | None) -> Iterator[T]:
-    for at in range(start, len(items)):
+def _matching(items: Sequence[T], start: int, end: int, predicate: Predicate | None) -> Iterator[T]:
+    for at in range(start, min(end, len(items))):
         item = items[at]
         if not item.gone and (predicate is None or predicate(item.peek)):
             yield item

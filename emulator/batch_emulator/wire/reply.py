@@ -6,7 +6,8 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
+from urllib.parse import quote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,13 +17,15 @@ from batch_emulator.wire.iso8601 import format_http_time
 
 JSON = "application/json; odata=minimalmetadata"
 
+_MARK = '"password":'
+
 
 class Versioned(Protocol):
     """A resource that has versions."""
 
     @property
     def etag(self) -> str:
-        """The version's tag, in quotes."""
+        """The version's tag."""
         ...
 
     @property
@@ -59,12 +62,24 @@ def reply(
     if body is None:
         return Response(status_code=status, headers=headers)
     text = json.dumps(body, separators=(",", ":"))
+    if _MARK in text:
+        text = json.dumps(_public(body), separators=(",", ":"))
     return Response(text, status_code=status, headers=headers, media_type=JSON)
+
+
+def _public(value: Any) -> Any:  # noqa: ANN401 - JSON is anything
+    """JSON without the passwords in it: registries' are kept for nodes, and never given back."""
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, Any]", value).items()
+        return {k: _public(v) for k, v in members if k != "password" or not v}
+    if isinstance(value, list):
+        return [_public(member) for member in cast("list[Any]", value)]
+    return value
 
 
 def own_url(request: Request) -> str:
     """The address of what a request acts on, without its query."""
-    return f"{base_url(request)}{request.url.path}"
+    return f"{base_url(request)}{quote(request.url.path, safe='/:@')}"
 
 
 def base_url(request: Request) -> str:
@@ -94,8 +109,8 @@ def check_conditions(request: Request, resource: Versioned) -> None:
 
 
 def _matches(header: str, etag: str) -> bool:
-    tags = [tag.strip() for tag in header.split(",")]
-    return "*" in tags or etag in tags or etag.strip('"') in tags
+    tags = [tag.strip().strip('"') for tag in header.split(",")]
+    return "*" in tags or etag.strip('"') in tags
 
 
 def _time(headers: Mapping[str, str], name: str) -> datetime | None:

@@ -1,0 +1,79 @@
+"""Users: those that a pool has, and those that tasks ask to run as.
+
+Everything here runs as the emulator's own user: a name or a level is checked and told, no more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from batch_emulator.service import Service
+from batch_emulator.wire.errors import invalid_property, missing_property
+
+_LONGEST = 20
+
+
+def check_accounts(spec: dict[str, Any]) -> None:
+    """Check a pool's user accounts, and its start task's user.
+
+    Raises:
+        BatchError: if one cannot be.
+    """
+    accounts: list[dict[str, Any]] = spec.get("userAccounts", [])
+    names = [account["name"].lower() for account in accounts]
+    for at, account in enumerate(accounts):
+        path = f"userAccounts[{at}]"
+        if not 1 <= len(account["name"]) <= _LONGEST:
+            reason = f"Allowed: 1 to {_LONGEST} characters."
+            raise invalid_property(f"{path}.name", account["name"], reason)
+        if names.index(names[at]) != at:
+            raise invalid_property(f"{path}.name", account["name"], "There is one of this name.")
+        linux = account.get("linuxUserConfiguration", {})
+        if ("uid" in linux) != ("gid" in linux):
+            reason = "uid and gid must be given together or not at all."
+            raise invalid_property(f"{path}.linuxUserConfiguration", linux, reason)
+        if "windowsUserConfiguration" in account and not _is_windows(spec):
+            given = account["windowsUserConfiguration"]
+            reason = "The pool has Linux nodes."
+            raise invalid_property(f"{path}.windowsUserConfiguration", given, reason)
+    check_identity(spec.get("startTask", {}), account_names(spec), "startTask.")
+
+
+def account_names(pool: dict[str, Any]) -> set[str]:
+    """The names of a pool's accounts, in lower case."""
+    return {account["name"].lower() for account in pool.get("userAccounts", ())}
+
+
+def names_for(service: Service, pool_info: dict[str, Any]) -> set[str] | None:
+    """The names that tasks of a job may run as; None where its pool is yet to be."""
+    auto = pool_info.get("autoPoolSpecification")
+    if auto is not None:
+        return account_names(auto.get("pool", {}))
+    pool = service.account.pools.get(pool_info.get("poolId", "").lower())
+    return account_names(pool.spec) if pool else None
+
+
+def check_identity(spec: dict[str, Any], names: Iterable[str] | None, path: str = "") -> None:
+    """Check the user that a task of any kind is to run as.
+
+    Raises:
+        BatchError: if it is not exactly one of a name and an auto user, or no account of the pool.
+    """
+    identity = spec.get("userIdentity")
+    if identity is None:
+        return
+    if not identity:
+        raise missing_property(f"{path}userIdentity", "username or autoUser is needed.")
+    if len(identity) > 1:
+        reason = "Either username or autoUser is allowed, not both."
+        raise invalid_property(f"{path}userIdentity", sorted(identity), reason)
+    name = identity.get("username")
+    if name is not None and names is not None and name.lower() not in names:
+        reason = "The pool has no user account of this name."
+        raise invalid_property(f"{path}userIdentity.username", name, reason)
+
+
+def _is_windows(pool: dict[str, Any]) -> bool:
+    machine = pool.get("virtualMachineConfiguration", {})
+    return "windows" in machine.get("nodeAgentSKUId", "").lower()

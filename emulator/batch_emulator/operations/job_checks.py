@@ -1,0 +1,108 @@
+"""Checks of what a job, or a schedule for its jobs, says of their pool and job manager."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from batch_emulator.operations.checks import check_constraints, check_id, check_range, check_work
+from batch_emulator.operations.identities import check_identity, names_for
+from batch_emulator.operations.pools import check_pool
+from batch_emulator.operations.sources import check_sources
+from batch_emulator.service import Service
+from batch_emulator.state.job import Job
+from batch_emulator.wire.errors import invalid_property, missing_property
+
+_AUTO = "poolInfo.autoPoolSpecification"
+_PREFIX = re.compile(r"[A-Za-z0-9_-]{0,20}")
+
+
+def check_pool_info(info: dict[str, Any], lifetimes: tuple[str, ...]) -> None:
+    """Either a pool, which need not exist, or an auto pool of one of these lifetimes.
+
+    Raises:
+        BatchError: if it is neither or both, or the auto pool cannot be.
+    """
+    if "autoPoolSpecification" not in info:
+        if not info.get("poolId"):
+            raise missing_property("poolInfo.poolId")
+        return
+    if "poolId" in info:
+        reason = "Either poolId or autoPoolSpecification is allowed, not both."
+        raise invalid_property("poolInfo.poolId", info["poolId"], reason)
+    wanted = info["autoPoolSpecification"]
+    for name in ("poolLifetimeOption", "pool"):
+        if name not in wanted:
+            raise missing_property(f"{_AUTO}.{name}")
+    if wanted["poolLifetimeOption"] not in lifetimes:
+        reason = f"Allowed here: {', '.join(lifetimes)}."
+        raise invalid_property(f"{_AUTO}.poolLifetimeOption", wanted["poolLifetimeOption"], reason)
+    prefix = wanted.get("autoPoolIdPrefix", "")
+    if not _PREFIX.fullmatch(prefix):
+        reason = "Allowed: up to 20 letters, digits, hyphens and underscores."
+        raise invalid_property(f"{_AUTO}.autoPoolIdPrefix", prefix, reason)
+    check_pool(wanted["pool"])
+
+
+def changed_pool_info(job: Job, given: dict[str, Any]) -> dict[str, Any]:
+    """A job's `poolInfo` after a change to what is given.
+
+    Of an auto pool only `keepAlive` can change, and only where its life is the job's.
+
+    Raises:
+        BatchError: if the job cannot change like this, or not now.
+    """
+    old = job.spec["poolInfo"]
+    if "autoPoolSpecification" in given:
+        given = {**given, "autoPoolSpecification": _changed_auto_pool(old, given)}
+    else:
+        check_pool_info(given, ())
+    if given != old and job.state != "disabled":
+        raise invalid_property("poolInfo", given, "The job has to be disabled first.")
+    return given
+
+
+def _changed_auto_pool(old: dict[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    before = old.get("autoPoolSpecification")
+    if before is None or "poolId" in given:
+        raise invalid_property(_AUTO, given, "A job cannot change to an auto pool.")
+    after = {**before, **given["autoPoolSpecification"]}
+    changed = {name for name in after if after[name] != before.get(name)}
+    allowed = {"keepAlive"} if before["poolLifetimeOption"] == "job" else set[str]()
+    if changed - allowed:
+        reason = "Only keepAlive can change, where poolLifetimeOption is job."
+        raise invalid_property(_AUTO, ", ".join(sorted(changed)), reason)
+    return after
+
+
+def check_manager(service: Service, spec: dict[str, Any]) -> None:
+    """A job's job manager, if it has one.
+
+    Raises:
+        BatchError: if it cannot be.
+    """
+    manager = spec.get("jobManagerTask")
+    if manager is None:
+        return
+    path = "jobManagerTask."
+    check_id(f"{path}id", manager["id"])
+    check_work(manager, path)
+    check_sources(service, manager, path)
+    check_identity(manager, names_for(service, spec["poolInfo"]), path)
+    check_constraints(manager.get("constraints", {}), f"{path}constraints")
+    slots, containers = _pool_traits(service, spec["poolInfo"])
+    check_range(f"{path}requiredSlots", manager.get("requiredSlots", 1), 1, slots)
+    if containers is not None and containers != ("containerSettings" in manager):
+        needed = "needed: the pool has" if containers else "forbidden: the pool has no"
+        reason = f"Container settings are {needed} container configuration."
+        raise invalid_property(f"{path}containerSettings", manager.get("containerSettings"), reason)
+
+
+def _pool_traits(service: Service, info: dict[str, Any]) -> tuple[int, bool | None]:
+    """A pool's slots and whether it has containers, as far as there is a pool to tell."""
+    if "autoPoolSpecification" in info:
+        pool = info["autoPoolSpecification"]["pool"]
+        has = "containerConfiguration" in pool.get("virtualMachineConfiguration", {})
+        return pool.get("taskSlotsPerNode", 1), has
+    found = service.account.pools.get(info["poolId"].lower())
+    return (found.slots, found.has_containers) if found else (256, None)

@@ -1,0 +1,1 @@
+"""The page at `/`: what a person sees of the account in a browser. It changes nothing."""
