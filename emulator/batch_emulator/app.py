@@ -28,7 +28,7 @@ from batch_emulator.wire.auth import Access, Signed, authenticate, authenticate_
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.exchange import Exchange
 from batch_emulator.wire.head import check_head, check_host
-from batch_emulator.wire.reply import reply
+from batch_emulator.wire.reply import ERRORS, element, reply
 from batch_emulator.wire.versions import check_version
 
 _log = logging.getLogger("batch_emulator")
@@ -87,7 +87,8 @@ def _tell(service: Service, scope: Scope, error: Exception) -> Response:
     if error.status == 304 or scope["method"] == "HEAD":
         response = reply(error.status)
     else:
-        response = reply(error.status, body=error.body(exchange.id, service.now()))
+        kind = {"odata.metadata": element(Request(scope), ERRORS)} if exchange.of_service else {}
+        response = reply(error.status, body={**kind, **error.body(exchange.id, service.now())})
     response.headers.update(error.headers)
     return response
 

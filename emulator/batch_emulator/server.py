@@ -13,8 +13,8 @@ from batch_emulator.admin.identity import make_secret
 from batch_emulator.app import make_app
 from batch_emulator.clock import Clock
 from batch_emulator.listening import Listener, Server, listen
+from batch_emulator.node.agent_link import AgentLink
 from batch_emulator.node.host import Host
-from batch_emulator.node.warden import Warden
 from batch_emulator.options import OptionError, Options
 from batch_emulator.scheduling.autoscaling import take_samples
 from batch_emulator.scheduling.queue import dispatch
@@ -46,11 +46,11 @@ def serve(options: Options, announce: Announce, *, exit_with_parent: bool = Fals
     listener = listen(options)
     _use_pidfds()
     held = None if options.temporary else lock(options.state)
-    warden = Warden(options.state if options.temporary else None, held)
+    agent = AgentLink(options.state if options.temporary else None, held)
     try:
-        asyncio.run(_serve(options, listener, warden, announce, exit_with_parent=exit_with_parent))
+        asyncio.run(_serve(options, listener, agent, announce, exit_with_parent=exit_with_parent))
     finally:
-        warden.close()
+        agent.close()
         listener.socket.close()
         if held is not None:
             os.close(held)
@@ -67,13 +67,13 @@ def _use_pidfds() -> None:
 async def _serve(
     options: Options,
     listener: Listener,
-    warden: Warden,
+    agent: AgentLink,
     announce: Announce,
     *,
     exit_with_parent: bool,
 ) -> None:
     clock = Clock(options.time_scale)
-    service = Service(Host(options, clock, warden))
+    service = Service(Host(options, clock, agent))
     service.endpoint = listener.endpoint
     service.identity = make_secret() if options.oauth == "basic" else ""
     address = Address(service.endpoint, service.identity)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,8 +15,11 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ODataV4Format
+from azure.core.pipeline.transport import RequestsTransport
+from azure.core.rest import HttpRequest, HttpResponse
 
 from batch_emulator.process import Running, start
+from conformity import Book, Exchanged, read_book
 from own_ca import Certificate
 from own_ca import make as make_certificate
 
@@ -161,12 +165,78 @@ def signed_request(
     request.headers["authorization"] = f"SharedKey {running.account}:{signature.decode()}"
     # No certificates to load for plain http: that alone would take most of a test's time.
     with httpx.Client(trust_env=False, verify=False) as client:  # noqa: S501 - plain http
-        return client.send(request)
+        answer = client.send(request)
+    witness(
+        Exchanged(
+            method,
+            str(request.url),
+            dict(request.headers),
+            answer.status_code,
+            dict(answer.headers),
+            answer.content,
+        )
+    )
+    return answer
+
+
+_book: list[Book] = []
+"""The documents that answers are held to, where they are at hand."""
+
+
+def witness(exchanged: Exchanged) -> None:
+    """Hold an answer to the documents."""
+    for book in _book:
+        book.check(exchanged)
+
+
+class Witness(RequestsTransport):
+    """The client's own transport, and a look at what came over it."""
+
+    def send(self, request: HttpRequest, **rest: Any) -> HttpResponse:
+        """Send as ever."""
+        answer = super().send(request, **rest)
+        witness(
+            Exchanged(
+                request.method,
+                request.url,
+                {name.lower(): str(value) for name, value in request.headers.items()},
+                answer.status_code,
+                {name.lower(): value for name, value in answer.headers.items()},
+                None if rest.get("stream") else _body(answer),
+            )
+        )
+        return answer
+
+
+def _body(answer: HttpResponse) -> bytes:
+    """What was answered, whichever of its two kinds of answer the client asked for."""
+    return answer.content if hasattr(answer, "content") else answer.body()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def book(pytestconfig: pytest.Config) -> Book | None:
+    """What the service's documents say, in the shared folder; None where it is not there."""
+    shared = os.environ.get("SCENEFLEET_SHARED", pytestconfig.rootpath.parent / "shared")
+    reference = Path(shared) / "reference"
+    if not reference.is_dir():
+        return None
+    _book[:] = [read_book(reference)]
+    return _book[0]
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_the_service_s(book: Book | None) -> Iterator[None]:
+    """Fail a test in which the emulator answered as the service does not."""
+    yield
+    if book is not None:
+        found, book.found = book.found, []
+        assert not found, "\n".join(found)
 
 
 def _client(running: Running) -> BatchClient:
     credential = AzureNamedKeyCredential(running.account, running.key)
-    return BatchClient(running.endpoint, credential, connection_verify=running.trust)
+    transport = Witness(connection_verify=running.trust)
+    return BatchClient(running.endpoint, credential, transport=transport)
 
 
 @pytest.fixture(scope="session")

@@ -156,7 +156,7 @@ def test_paths_stay_inside_the_task_s_folder(batch, path):
 def test_files_of_a_task_that_has_not_run(batch, refused):
     job = batch.job(batch.pool(nodes=0))
     error = refused(lambda: list(batch.client.list_task_files(job, batch.task(job))))
-    assert (error.status_code, error.error.code) == (409, "TaskFilesUnavailable")
+    assert (error.status_code, error.error.code) == (409, "OperationInvalidForCurrentState")
 
 
 def test_standard_output_can_be_read_while_a_task_runs(batch):

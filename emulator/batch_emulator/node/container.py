@@ -7,10 +7,9 @@ import secrets
 from typing import Any
 
 from batch_emulator.node.container_options import create_arguments
-from batch_emulator.node.engine import Engine, failed
+from batch_emulator.node.engine import Engine, engine_environment, failed
 from batch_emulator.node.host import Host
-from batch_emulator.node.process import exit_outcome, expired, reap, streams
-from batch_emulator.node.warden import engine_environment, kill_group
+from batch_emulator.node.process import attend, exit_outcome, expired
 from batch_emulator.node.work import Container, Outcome, Work, WorkError
 from batch_emulator.state.container import ContainerInfo
 from batch_emulator.state.task import Failure
@@ -31,14 +30,14 @@ async def run_container(work: Work, container: Container, host: Host) -> Outcome
     await host.engines.have(engine, settings["imageName"], [*own, *container.registries])
     name = f"batch-emulator-{secrets.token_hex(8)}"
     removal = engine.removal(name)
-    host.warden.watch_command(removal)
+    host.agent.watch_command(removal)
     try:
         identity = await _create(engine, name, work, container)
         container.note(ContainerInfo("created", identity))
         return await _attend(engine, identity, work, container, host)
     finally:
         await _finish(engine, removal)
-        host.warden.forget_command(removal)
+        host.agent.forget_command(removal)
 
 
 async def prefetch(configuration: dict[str, Any], host: Host) -> None:
@@ -71,30 +70,14 @@ async def _attend(
     engine: Engine, identity: str, work: Work, container: Container, host: Host
 ) -> Outcome:
     """Start a container and wait; its engine's client writes what it says to the task's files."""
-    with streams(work.folder, appends=work.appends) as (out, err):
-        client = await asyncio.create_subprocess_exec(
-            engine.program,
-            *("start", "--attach", identity),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            env=engine_environment(),
-            start_new_session=True,
-        )
     container.note(ContainerInfo("running", identity))
-    host.warden.watch(client.pid)
-    limit = None if work.limit is None else work.limit.total_seconds()
+    start = [engine.program, "start", "--attach", identity]
     try:
-        async with host.clock.limit(limit):
-            await client.wait()
+        await attend(work, start, engine_environment(), host)
     except TimeoutError:
         await engine.ask("kill", identity)
         _note(container, identity, await engine.look(identity))
         return Outcome("run", exit_code=137, failure=expired(work))
-    finally:
-        kill_group(client.pid)
-        await reap(client)
-        host.warden.forget(client.pid)
     return _ended(work, container, identity, await engine.look(identity))
 
 

@@ -15,7 +15,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from batch_emulator.node.warden import engine_environment
 from batch_emulator.node.work import WorkError
 from batch_emulator.options import Containers
 from batch_emulator.state.task import Failure
@@ -29,6 +28,19 @@ _PROBE: dict[Kind, tuple[str, ...]] = {
 _DOCKER_HUB = "https://index.docker.io/v1/"
 """The name that Docker keeps its own registry's credentials under."""
 _ACCESS = ("unauthorized", "authentication required", "denied")
+
+
+_ENGINE_VARIABLES = ("PATH", "HOME", "XDG_RUNTIME_DIR", "DOCKER_HOST", "DOCKER_CONTEXT")
+_ENGINE_PREFIXES = ("CONTAINER", "DOCKER_TLS", "DOCKER_CERT")
+
+
+def engine_environment() -> dict[str, str]:
+    """What of this machine's environment an engine needs: where it is, and its settings are."""
+    return {
+        name: value
+        for name, value in os.environ.items()
+        if name in _ENGINE_VARIABLES or name.startswith(_ENGINE_PREFIXES)
+    }
 
 
 @dataclass(frozen=True, slots=True)

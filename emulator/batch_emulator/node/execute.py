@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 
 from batch_emulator.node.applications import deploy
 from batch_emulator.node.container import run_container
 from batch_emulator.node.host import Host
 from batch_emulator.node.output_files import send_outputs
-from batch_emulator.node.process import disk_failure, run_process
+from batch_emulator.node.process import folder_failure, run_process
 from batch_emulator.node.resource_files import fetch_all
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.options import Options
 from batch_emulator.state.container import ContainerInfo
-from batch_emulator.state.task import Failure
 
 PROCESS_NOTE = "run as a process of the host, not in a container (--containers=process)"
 
@@ -23,7 +21,8 @@ async def execute(work: Work, host: Host) -> Outcome:
     """Do one try, whatever comes of it."""
     options = host.options
     try:
-        _make_folders(work.folder)
+        if work.packages or work.common_files or work.resource_files:
+            _make_folders(work)
         work = await _with_packages(work, options)
         allow_files = options.allow_file_urls
         await fetch_all(work.common_files, work.folder, allow_files=allow_files)
@@ -56,12 +55,9 @@ async def _run(work: Work, host: Host) -> Outcome:
     return await run_container(work, work.container, host)
 
 
-def _make_folders(folder: Path) -> None:
+def _make_folders(work: Work) -> None:
+    """Make what files go to; where there are none, the agent makes it as the command starts."""
     try:
-        (folder / "wd").mkdir(parents=True, exist_ok=True)
+        work.directory.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        text = f"The task's directory could not be created: {error.strerror}"
-        failure = disk_failure(error)
-        if failure.code != "DiskFull":
-            failure = Failure("ResourceDirectoryCreateFailed", text, category="servererror")
-        raise WorkError(failure) from None
+        raise WorkError(folder_failure(error)) from None

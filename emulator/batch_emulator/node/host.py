@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from batch_emulator.clock import Clock
+from batch_emulator.node.agent_link import AgentLink
 from batch_emulator.node.engine import Engines
-from batch_emulator.node.warden import Warden
 from batch_emulator.options import Options
 
 
@@ -16,6 +16,6 @@ class Host:
 
     options: Options
     clock: Clock
-    warden: Warden
+    agent: AgentLink
     engines: Engines = field(default_factory=Engines)
     """What runs containers here."""

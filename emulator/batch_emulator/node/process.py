@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import errno
 import shlex
-from collections.abc import Generator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
-from typing import IO
+from collections.abc import Mapping
 
+from batch_emulator.node.agent_link import AgentLostError, Ended, Order, StartError
 from batch_emulator.node.host import Host
-from batch_emulator.node.paths import open_file
-from batch_emulator.node.warden import group_lives, kill_group
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.state.task import Failure
 
@@ -25,32 +19,49 @@ async def run_process(work: Work, host: Host) -> Outcome:
         WorkError: if it cannot be started.
     """
     arguments = _split(work.command)
-    with streams(work.folder, appends=work.appends) as (out, err):
-        process = await _start(arguments, work, out, err)
-    host.warden.watch(process.pid)
-    limit = None if work.limit is None else work.limit.total_seconds()
-    well = False
     try:
-        async with host.clock.limit(limit):
-            code = await process.wait()
-        well = code == 0
+        ended = await attend(work, arguments, work.environment, host)
     except TimeoutError:
         return Outcome("run", exit_code=137, failure=expired(work))
-    finally:
-        if well and work.background is not None and group_lives(process.pid):
-            work.background.add(process.pid)
-        else:
-            kill_group(process.pid)
-            await reap(process)
-            host.warden.forget(process.pid)
-    return exit_outcome(128 - code if code < 0 else code)
+    except StartError as error:
+        raise _not_started(arguments[0], error) from None
+    if ended.left and work.background is not None:
+        work.background.add(ended.group)
+    return exit_outcome(128 - ended.code if ended.code < 0 else ended.code)
+
+
+async def attend(
+    work: Work, arguments: list[str], environment: Mapping[str, str], host: Host
+) -> Ended:
+    """Have a program run in a task's folder to its end; what it writes goes to the task's files.
+
+    Raises:
+        TimeoutError: if it took longer than the work may.
+        StartError: if it cannot be started.
+        WorkError: if the agent was killed.
+    """
+    order = Order(
+        argv=arguments,
+        cwd=work.directory,
+        environment=dict(environment),
+        out=work.folder / "stdout.txt",
+        err=work.folder / "stderr.txt",
+        append=work.appends,
+        keep=work.background is not None,
+    )
+    limit = None if work.limit is None else work.limit.total_seconds()
+    try:
+        async with host.clock.limit(limit):
+            return await host.agent.run(order)
+    except AgentLostError as error:
+        failure = Failure("UnknownError", str(error), category="servererror")
+        raise WorkError(failure) from None
 
 
 def end_background(groups: set[int], host: Host) -> None:
     """Kill the processes that commands left at work."""
     for group in groups:
-        kill_group(group)
-        host.warden.forget(group)
+        host.agent.kill_left(group)
     groups.clear()
 
 
@@ -62,15 +73,6 @@ def exit_outcome(code: int) -> Outcome:
     details = (("Message", message), ("AdditionalErrorCode", "FailureExitCode"))
     failure = Failure("FailureExitCode", message, details)
     return Outcome("run", exit_code=code, failure=failure, retryable=True)
-
-
-async def reap(process: asyncio.subprocess.Process) -> None:
-    """Wait for a killed process even where this is being cancelled."""
-    waiting = asyncio.ensure_future(process.wait())
-    with contextlib.suppress(asyncio.CancelledError):
-        await asyncio.shield(waiting)
-        return
-    await waiting
 
 
 def _split(command: str) -> list[str]:
@@ -85,49 +87,31 @@ def _split(command: str) -> list[str]:
     return arguments
 
 
-@contextmanager
-def streams(folder: Path, *, appends: bool) -> Generator[tuple[IO[bytes], IO[bytes]]]:
-    """The files that take what a command writes.
-
-    Raises:
-        WorkError: if they cannot be opened.
-    """
-    mode = "ab" if appends else "wb"
-    with ExitStack() as stack:
-        try:
-            out = stack.enter_context(open_file(folder / "stdout.txt", mode))
-            err = stack.enter_context(open_file(folder / "stderr.txt", mode))
-        except OSError as error:
-            raise WorkError(disk_failure(error)) from None
-        yield out, err
-
-
-async def _start(
-    arguments: list[str], work: Work, out: IO[bytes], err: IO[bytes]
-) -> asyncio.subprocess.Process:
-    try:
-        return await asyncio.create_subprocess_exec(
-            *arguments,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=out,
-            stderr=err,
-            cwd=work.directory,
-            env=work.environment,
-            start_new_session=True,
-        )
-    except FileNotFoundError:
+def _not_started(program: str, error: StartError) -> WorkError:
+    if error.step == "folder":
+        return WorkError(folder_failure(error))
+    if error.step == "output":
+        return WorkError(disk_failure(error))
+    if error.errno == errno.ENOENT:
         text = "The specified command program is not found"
-        details = (("Executable", arguments[0]),)
-        raise WorkError(Failure("CommandProgramNotFound", text, details)) from None
-    except (OSError, ValueError) as error:
-        text = f"The command could not be started: {error}"
-        raise WorkError(Failure("CommandLaunchFailed", text)) from None
+        return WorkError(Failure("CommandProgramNotFound", text, (("Executable", program),)))
+    text = f"The command could not be started: {error.strerror}"
+    return WorkError(Failure("CommandLaunchFailed", text))
 
 
 def expired(work: Work) -> Failure:
     """Why work was ended that took longer than it may."""
     text = f"The task was ended: it ran longer than its maxWallClockTime of {work.limit}"
     return Failure("TaskEnded", text, (("Message", "Max wall clock time expired"),))
+
+
+def folder_failure(error: OSError) -> Failure:
+    """What a node says when it cannot make a task's folder."""
+    failure = disk_failure(error)
+    if failure.code == "DiskFull":
+        return failure
+    text = f"The task's directory could not be created: {error.strerror}"
+    return Failure("ResourceDirectoryCreateFailed", text, category="servererror")
 
 
 def disk_failure(error: OSError, name: str = "") -> Failure:

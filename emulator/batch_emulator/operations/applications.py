@@ -12,7 +12,7 @@ from batch_emulator.operations.listing import question
 from batch_emulator.service import Service
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.paging import reply_page
-from batch_emulator.wire.reply import reply
+from batch_emulator.wire.reply import reply_one
 
 
 async def list_all(service: Service, request: Request) -> Response:
@@ -28,7 +28,7 @@ async def get_application(service: Service, request: Request) -> Response:
     application = find_application(service.options.applications, name)
     if application is None:
         raise BatchError("ApplicationNotFound")
-    return reply(200, body=application.document(), resource=application)
+    return reply_one(request, "applications", application.document(), resource=application)
 
 
 class _Listed:

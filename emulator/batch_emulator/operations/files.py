@@ -76,7 +76,7 @@ def _task_root(service: Service, request: Request) -> _Root:
 def _task_folder(service: Service, task: Task) -> Path:
     """A task's folder; it goes with its node, or when its retention is over."""
     if task.place is None:
-        raise BatchError("TaskFilesUnavailable", Reason="The task has not run yet.")
+        raise BatchError("OperationInvalidForCurrentState", Reason="The task has not run yet.")
     if service.find_node(task.place.pool_id, task.place.node_id) is None:
         raise BatchError("TaskFilesUnavailable", Reason="The task's node is gone.")
     if not task.place.folder.is_dir():

@@ -19,7 +19,7 @@ from batch_emulator.wire.errors import BatchError, invalid_property, missing_pro
 from batch_emulator.wire.iso8601 import parse_time
 from batch_emulator.wire.paging import choose, reply_page
 from batch_emulator.wire.query import truth
-from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
+from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply, reply_one
 
 _SHAPE = "BatchJobSchedule"
 _ENDED = {
@@ -62,7 +62,7 @@ async def get_job_schedule(service: Service, request: Request) -> Response:
     schedule = service.account.schedule(request.path_params["jobScheduleId"])
     check_conditions(request, schedule)
     document = choose(schedule.document(base_url(request)), selection(request, _SHAPE))
-    return reply(200, body=document, resource=schedule)
+    return reply_one(request, "jobschedules", document, resource=schedule)
 
 
 async def list_jobs(service: Service, request: Request) -> Response:

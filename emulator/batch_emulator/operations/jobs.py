@@ -25,7 +25,7 @@ from batch_emulator.wire.body import read_body
 from batch_emulator.wire.errors import BatchError, missing_property
 from batch_emulator.wire.paging import choose, reply_page
 from batch_emulator.wire.query import truth
-from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
+from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply, reply_one
 
 _ENDED = {
     "completed": "JobCompleted",
@@ -66,7 +66,8 @@ async def get_job(service: Service, request: Request) -> Response:
     job = service.account.job(request.path_params["jobId"])
     check_conditions(request, job)
     document = job.document(base_url(request))
-    return reply(200, body=choose(document, selection(request, "BatchJob")), resource=job)
+    chosen = choose(document, selection(request, "BatchJob"))
+    return reply_one(request, "jobs", chosen, resource=job)
 
 
 async def delete_job(service: Service, request: Request) -> Response:
@@ -137,7 +138,7 @@ async def count_tasks(service: Service, request: Request) -> Response:
         "taskCounts": job.counts.document(),
         "taskSlotCounts": job.slot_counts.document(),
     }
-    return reply(200, body=counts, resource=job)
+    return reply_one(request, "taskcountsresult", counts)
 
 
 def _changeable(service: Service, request: Request) -> Job:

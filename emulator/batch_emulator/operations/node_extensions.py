@@ -16,7 +16,7 @@ from batch_emulator.state.node import Node
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.iso8601 import format_time
 from batch_emulator.wire.paging import choose, reply_page
-from batch_emulator.wire.reply import reply
+from batch_emulator.wire.reply import reply_one
 
 _SHAPE = "BatchNodeVMExtension"
 
@@ -33,7 +33,7 @@ async def get_extension(service: Service, request: Request) -> Response:
     for extension in _extensions(service, request):
         if extension.name == name:
             document = choose(extension.document(), selection(request, _SHAPE))
-            return reply(200, body=document, resource=extension.node)
+            return reply_one(request, "extensions", document, resource=extension.node)
     raise BatchError("ResourceNotFound", Reason=f"The node has no extension {name!r}.")
 
 

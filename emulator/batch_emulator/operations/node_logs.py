@@ -21,7 +21,7 @@ from batch_emulator.state.node import Node
 from batch_emulator.wire.body import read_body
 from batch_emulator.wire.errors import invalid_property
 from batch_emulator.wire.iso8601 import parse_time
-from batch_emulator.wire.reply import reply
+from batch_emulator.wire.reply import reply_one
 
 _REACHABLE = (
     *("idle", "running", "offline", "waitingforstarttask", "starttaskfailed", "unusable"),
@@ -48,7 +48,7 @@ async def upload_logs(service: Service, request: Request) -> Response:
     files = await asyncio.to_thread(node.journal.files, start, end)
     service.spawn(_send(service, node, container, folder, files))
     answer = {"virtualDirectoryName": folder, "numberOfFilesUploaded": len(files)}
-    return reply(200, body=answer, resource=node)
+    return reply_one(request, "uploadbatchservicelogsresult", answer)
 
 
 async def _send(

@@ -20,7 +20,7 @@ from batch_emulator.state.node_user import LIFETIME, NodeUser
 from batch_emulator.wire.body import check, read_json
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
 from batch_emulator.wire.iso8601 import parse_time
-from batch_emulator.wire.reply import own_url, reply
+from batch_emulator.wire.reply import own_url, reply, reply_one
 
 _NAME = re.compile(r"""[^\x00-\x20"/\\\[\]:;|=,+*?<>@]{1,20}""")
 """Characters and length that both of the service's systems take."""
@@ -70,7 +70,7 @@ async def get_login_settings(service: Service, request: Request) -> Response:
     node = service.account.node(request.path_params["poolId"], request.path_params["nodeId"])
     port = _RDP if _is_windows(node) else _SSH
     body = {"remoteLoginIPAddress": ADDRESS, "remoteLoginPort": port}
-    return reply(200, body=body, resource=node)
+    return reply_one(request, "remoteloginsettings", body)
 
 
 async def _read(request: Request, shape: str) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from batch_emulator.state.pool import Pool
 from batch_emulator.wire.body import read_body
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.paging import choose, reply_page
-from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
+from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply, reply_one
 
 _COUNTED = {
     "starttaskfailed": "startTaskFailed",
@@ -61,7 +61,8 @@ async def get_node(service: Service, request: Request) -> Response:
     """Get a node."""
     node = service.account.node(request.path_params["poolId"], request.path_params["nodeId"])
     document = node.document(base_url(request))
-    return reply(200, body=choose(document, selection(request, "BatchNode")), resource=node)
+    chosen = choose(document, selection(request, "BatchNode"))
+    return reply_one(request, "nodes", chosen, resource=node)
 
 
 async def remove_nodes(service: Service, request: Request) -> Response:

@@ -27,7 +27,7 @@ from batch_emulator.state.pool import Pool
 from batch_emulator.wire.body import read_body
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
 from batch_emulator.wire.paging import choose, reply_page
-from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
+from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply, reply_one
 from batch_emulator.wire.versions import pool_as_told
 
 _TARGETS = ("targetDedicatedNodes", "targetLowPriorityNodes")
@@ -64,7 +64,8 @@ async def get_pool(service: Service, request: Request) -> Response:
     pool = service.account.pool(request.path_params["poolId"])
     check_conditions(request, pool)
     document = pool_as_told(request, pool.document(base_url(request)))
-    return reply(200, body=choose(document, selection(request, "BatchPool")), resource=pool)
+    chosen = choose(document, selection(request, "BatchPool"))
+    return reply_one(request, "pools", chosen, resource=pool)
 
 
 async def delete_pool(service: Service, request: Request) -> Response:
@@ -170,7 +171,8 @@ async def evaluate_autoscale(service: Service, request: Request) -> Response:
         raise BatchError("OperationNotValidOnPool", Reason="Autoscale is not enabled.")
     _check_formula(body["autoScaleFormula"], parse)
     run, _ = try_formula(service, pool, body["autoScaleFormula"])
-    return reply(200, body=run.document(), resource=pool, url=own_url(request))
+    document = run.document()
+    return reply_one(request, "autoscalerun", document, resource=pool, url=own_url(request))
 
 
 def _changeable(service: Service, request: Request) -> Pool:

@@ -27,7 +27,7 @@ from batch_emulator.wire.body import Json, read_body
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
 from batch_emulator.wire.iso8601 import format_time
 from batch_emulator.wire.paging import choose, reply_page
-from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
+from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply, reply_one
 
 MOST = 100
 """Tasks in one call: the service's limit."""
@@ -57,7 +57,8 @@ async def create_task_collection(service: Service, request: Request) -> Response
         add_or_fail(service, request, one["id"], partial(_try, service, job, one, base))
         for one in body["value"]
     ]
-    return reply(200, body={"value": results})
+    metadata = f"{base}/$metadata#taskaddresult"
+    return reply(200, body={"odata.metadata": metadata, "value": results})
 
 
 async def list_tasks(service: Service, request: Request) -> Response:
@@ -73,7 +74,7 @@ async def get_task(service: Service, request: Request) -> Response:
     task = _task(service, request)
     check_conditions(request, task)
     document = choose(task.document(base_url(request)), selection(request, "BatchTask"))
-    return reply(200, body=document, resource=task, url=own_url(request))
+    return reply_one(request, "tasks", document, resource=task, url=own_url(request))
 
 
 async def replace_task(service: Service, request: Request) -> Response:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from batch_emulator.clock import Timer
+from batch_emulator.state.defaults import UNLIMITED, complete_auto_pool
 from batch_emulator.state.dependencies import Dependencies
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.state.standing import Standing
@@ -320,6 +321,8 @@ def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
         **spec,
         "constraints": {**_UNLIMITED, **spec.get("constraints", {})},
     }
+    if "autoPoolSpecification" in spec.get("poolInfo", {}):
+        full["poolInfo"] = complete_auto_pool(spec["poolInfo"])
     if "jobManagerTask" in spec:
         full["jobManagerTask"] = {**_MANAGER, **spec["jobManagerTask"]}
     if "jobPreparationTask" in spec:
@@ -329,7 +332,7 @@ def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
     return full
 
 
-_UNLIMITED = {"maxWallClockTime": "P10675199DT2H48M5.4775807S", "maxTaskRetryCount": 0}
+_UNLIMITED = {"maxWallClockTime": UNLIMITED, "maxTaskRetryCount": 0}
 _PREPARATION = {
     "id": "jobpreparation",
     "waitForSuccess": True,

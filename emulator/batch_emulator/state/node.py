@@ -11,6 +11,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
+from batch_emulator.state.defaults import complete_image, complete_start_task
 from batch_emulator.state.journal import Journal
 from batch_emulator.state.node_user import NodeUser
 from batch_emulator.state.resource import Resource, without_none
@@ -199,6 +200,8 @@ class Node(Resource):
     def document(self, base: str) -> dict[str, Any]:
         """The service's JSON of a node."""
         machine = self.pool.spec.get("virtualMachineConfiguration", {})
+        image = machine.get("imageReference")
+        start = json.loads(self.start_spec) if self.start_spec else None
         endpoints = self._endpoints()
         return without_none(
             {
@@ -217,7 +220,7 @@ class Node(Resource):
                 "runningTasksCount": len(self.running),
                 "runningTaskSlotsCount": self.used,
                 "recentTasks": [_recent(task, self, base) for task in self.recent],
-                "startTask": json.loads(self.start_spec) if self.start_spec else None,
+                "startTask": start and complete_start_task(start),
                 "startTaskInfo": self.start_task.document() if self.start_task else None,
                 "errors": [error.document() for error in self.errors] or None,
                 "isDedicated": self.dedicated,
@@ -226,7 +229,7 @@ class Node(Resource):
                     "version": "emulator",
                     "lastUpdateTime": format_time(self.created),
                 },
-                "virtualMachineInfo": {"imageReference": machine.get("imageReference")},
+                "virtualMachineInfo": {"imageReference": image and complete_image(image)},
             }
         )
 

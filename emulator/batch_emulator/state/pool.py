@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
 
 from batch_emulator.clock import LOOKS
+from batch_emulator.state.defaults import complete_pool
 from batch_emulator.state.node import Node
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.state.usage import Usage
@@ -182,9 +183,8 @@ class Pool(Resource):
                 "allocationState": self.allocation,
                 "allocationStateTransitionTime": format_time(self.allocation_since),
                 "taskSlotsPerNode": 1,
-                "taskSchedulingPolicy": {"nodeFillType": "spread"},
                 "enableInterNodeCommunication": False,
-                **self.spec,
+                **complete_pool(self.spec),
                 "resizeTimeout": format_duration(self.resize_timeout),
                 "resizeErrors": self._errors(),
                 "currentDedicatedNodes": self.count(dedicated=True),

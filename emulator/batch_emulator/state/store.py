@@ -23,7 +23,7 @@ from batch_emulator.state.resource import Resource
 
 VERSION = 1
 _PATIENCE = 2.0
-"""Seconds to wait for an emulator that was killed: its warden ends its tasks first."""
+"""Seconds to wait for an emulator that was killed: its agent ends its tasks first."""
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS resources (
     sequence INTEGER PRIMARY KEY,
@@ -53,8 +53,8 @@ class Record:
 def lock(folder: Path) -> int:
     """Make sure that no other emulator uses a folder; returns the lock's descriptor.
 
-    The warden holds it too: so it is free only when the tasks of an emulator that was killed are
-    dead.
+    The node agent holds it too: so it is free only when the tasks of an emulator that was killed
+    are dead.
 
     Raises:
         OptionError: if another one does.

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from batch_emulator.state.container import ContainerInfo
+from batch_emulator.state.defaults import UNLIMITED, complete_user
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.wire.iso8601 import format_time, parse_duration
 
@@ -211,6 +212,7 @@ class Task(Resource):
                 "previousState": self.previous_state,
                 "previousStateTransitionTime": _time(self.previous_since),
                 **spec,
+                "userIdentity": complete_user(spec),
                 "requiredSlots": self.slots,
                 "constraints": self._constraints(spec),
                 "executionInfo": self.execution(),
@@ -222,7 +224,7 @@ class Task(Resource):
         given: dict[str, Any] = spec.get("constraints", {})
         retries = given.get("maxTaskRetryCount", self.job.max_retries)
         return {
-            "maxWallClockTime": "P10675199DT2H48M5.4775807S",
+            "maxWallClockTime": UNLIMITED,
             "retentionTime": "P7D",
             "maxTaskRetryCount": retries,
             **given,

@@ -14,7 +14,7 @@ from typing import Any, cast
 from starlette.requests import Request
 
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
-from batch_emulator.wire.iso8601 import parse_duration, parse_time
+from batch_emulator.wire.iso8601 import format_time, parse_duration, parse_time
 from batch_emulator.wire.versions import is_older, number_of_text, with_older
 
 Json = dict[str, Any]
@@ -137,7 +137,8 @@ def _check(value: Any, kind: Json, path: str, *, older: bool) -> Any:  # noqa: A
     reason = _fault(value, kind["type"])
     if reason:
         raise invalid_property(path, value, reason)
-    return value
+    # The service gives back times in UTC, however they were given.
+    return format_time(parse_time(value)) if kind["type"] == "date-time" else value
 
 
 def _check_choice(value: object, choices: list[str], path: str) -> str:

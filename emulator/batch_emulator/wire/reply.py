@@ -15,7 +15,9 @@ from starlette.responses import Response
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.iso8601 import format_http_time
 
-JSON = "application/json; odata=minimalmetadata"
+JSON = "application/json;odata=minimalmetadata"
+ERRORS = "Microsoft.Azure.Batch.Protocol.Entities.Container.errors"
+"""What an error says that it is."""
 
 _MARK = '"password":'
 
@@ -65,6 +67,24 @@ def reply(
     if _MARK in text:
         text = json.dumps(_public(body), separators=(",", ":"))
     return Response(text, status_code=status, headers=headers, media_type=JSON)
+
+
+def reply_one(
+    request: Request,
+    kind: str,
+    document: Mapping[str, Any],
+    *,
+    resource: Versioned | None = None,
+    url: str | None = None,
+) -> Response:
+    """Answer with one thing; like the service's, the answer says of which collection it is."""
+    body = {"odata.metadata": element(request, kind), **document}
+    return reply(200, body=body, resource=resource, url=url)
+
+
+def element(request: Request, kind: str) -> str:
+    """What an answer says that it is: one of a kind."""
+    return f"{base_url(request)}/$metadata#{kind}/@Element"
 
 
 def _public(value: Any) -> Any:  # noqa: ANN401 - JSON is anything

@@ -1,0 +1,281 @@
+"""The node agent: a small process that starts tasks' processes, and lets none outlive the emulator.
+
+It makes folders and opens files, starts processes and waits for them, so that the emulator's event
+loop need not. Orders come by a socket, a line of JSON each, and are answered in the same way:
+
+- `{"run": number, "argv", "cwd", "env", "out", "err", "append", "keep"}` is answered by
+  `{"began": number, "pid"}` and `{"ended": number, "code", "left"}`, or by
+  `{"failed": number, "at", "errno"}`, where `at` is `folder`, `output` or `start`.
+- `{"kill": number}` kills a process with its group; `{"forget": group}` says that one that was left
+  at work (`keep`) has been killed.
+- `{"watch": argv}` names a command to run at the end, one that takes a container away, and
+  `{"unwatch": argv}` takes that back.
+
+A process has ended when its whole group has: what is killed goes on until it is its turn, and may
+hold a lock meanwhile. On Linux the agent is whom orphans fall to, so none stays as a zombie.
+
+When the socket closes, be it by `kill -9` of the emulator, it kills every process group that is
+left. A signal on the parent's death (PR_SET_PDEATHSIG) would reach a task's first process only.
+It runs by itself, without the package: standard library only.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import errno
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+Json = dict[str, Any]
+
+_PATIENCE = 30.0
+"""Seconds for an engine to take a container away."""
+_DEATH = 2.0
+"""Seconds to wait for killed processes: one that waits for a disk cannot die before."""
+_PAUSE = 0.005
+"""Seconds from one look at dying groups to the next; mostly a signal comes first."""
+_SUBREAPER = 36
+"""`PR_SET_CHILD_SUBREAPER` of prctl(2)."""
+_IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The emulator ends it, by closing the socket: not who presses Ctrl-C."""
+_DEFAULT = (*_IGNORED, signal.SIGPIPE, signal.SIGXFSZ)
+"""Signals that Python or we ignore, and tasks should not."""
+
+
+def kill_group(group: int) -> None:
+    """Kill every process of a group, if there is one."""
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(group, signal.SIGKILL)
+
+
+def group_lives(group: int) -> bool:
+    """Whether a group has processes."""
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _nothing(_number: int, _frame: object) -> None:
+    """That there is a handler is what matters: the wake-up descriptor is written to then."""
+
+
+def _ended_child() -> tuple[int, int] | None:
+    """A child that has ended, and its status."""
+    try:
+        pid, status = os.waitpid(-1, os.WNOHANG)
+    except ChildProcessError:
+        return None
+    return (pid, status) if pid else None
+
+
+class Agent:
+    """What the process does until the socket closes."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self._line = line
+        self._rest = b""
+        self._pids: dict[int, int] = {}
+        """By the numbers of orders."""
+        self._orders: dict[int, Json] = {}
+        """By process id."""
+        self._dying: dict[int, tuple[Json, float]] = {}
+        """By group: what to answer, and until when to wait."""
+        self._left: set[int] = set()
+        self._watched: list[list[str]] = []
+        self._answers: list[Json] = []
+
+    def serve(self) -> None:
+        """Do as ordered, and tell of processes that ended."""
+        woken, wakes = socket.socketpair()
+        for end in (woken, wakes):
+            end.setblocking(False)
+        signal.signal(signal.SIGCHLD, _nothing)
+        signal.set_wakeup_fd(wakes.fileno())
+        while True:
+            pause = _PAUSE if self._dying else None
+            ready, _, _ = select.select([self._line, woken], [], [], pause)
+            if woken in ready:
+                woken.recv(4096)
+                self._reap()
+            self._see_off()
+            if self._line in ready and not self._hear():
+                return
+            self._tell()
+
+    def end(self) -> None:
+        """Kill what is left, and take containers away: they are not of our process groups."""
+        for group in (*self._orders, *self._dying, *self._left):
+            kill_group(group)
+        self._outlast()
+        quiet = subprocess.DEVNULL
+        running = [
+            subprocess.Popen(argv, stdin=quiet, stdout=quiet, stderr=quiet)
+            for argv in self._watched
+        ]
+        for process in running:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_PATIENCE)
+
+    def _hear(self) -> bool:
+        data = self._line.recv(1 << 20)
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        for line in lines:
+            self._obey(json.loads(line))
+        return bool(data)
+
+    def _obey(self, order: Json) -> None:
+        if "run" in order:
+            self._run(order)
+        elif "kill" in order:
+            if pid := self._pids.get(order["kill"]):
+                kill_group(pid)
+        elif "forget" in order:
+            self._left.discard(order["forget"])
+        elif "watch" in order:
+            self._watched.append(order["watch"])
+        elif order["unwatch"] in self._watched:
+            self._watched.remove(order["unwatch"])
+
+    def _run(self, order: Json) -> None:
+        number = order["run"]
+        at = "folder"
+        try:
+            _make(order["cwd"])
+            at = "start"
+            pid = _start(order)
+        except (OSError, ValueError) as error:
+            blocked = _blocked(order) if at == "start" else 0
+            fault = blocked or getattr(error, "errno", None) or errno.EINVAL
+            answer = {"failed": number, "at": "output" if blocked else at, "errno": fault}
+            self._answers.append(answer)
+            return
+        self._pids[number] = pid
+        self._orders[pid] = order
+        self._answers.append({"began": number, "pid": pid})
+
+    def _reap(self) -> None:
+        """Tell of every process that has ended, and end what it leaves behind."""
+        while ended := _ended_child():
+            pid, status = ended
+            order = self._orders.pop(pid, None)
+            if order is None:
+                continue  # an orphan
+            del self._pids[order["run"]]
+            code = os.waitstatus_to_exitcode(status)
+            answer: Json = {"ended": order["run"], "code": code, "left": False}
+            if order["keep"] and code == 0 and group_lives(pid):
+                self._left.add(pid)
+                self._answers.append({**answer, "left": True})
+            else:
+                kill_group(pid)
+                self._dying[pid] = (answer, time.monotonic() + _DEATH)
+
+    def _see_off(self) -> None:
+        """Tell of the groups whose last process has ended."""
+        now = time.monotonic() if self._dying else 0.0
+        for group, (answer, until) in list(self._dying.items()):
+            if now > until or not group_lives(group):
+                del self._dying[group]
+                self._answers.append(answer)
+
+    def _outlast(self) -> None:
+        """Wait for all that was killed."""
+        until = time.monotonic() + _DEATH
+        groups = {*self._orders, *self._dying, *self._left}
+        while groups and time.monotonic() < until:
+            while _ended_child():
+                pass
+            groups = {group for group in groups if group_lives(group)}
+            time.sleep(_PAUSE if groups else 0)
+
+    def _tell(self) -> None:
+        if self._answers:
+            text = "".join(json.dumps(answer) + "\n" for answer in self._answers)
+            self._answers.clear()
+            self._line.sendall(text.encode())
+
+
+def _make(folder: str) -> None:
+    """Make a folder, and those above it, mostly one."""
+    try:
+        os.mkdir(folder)  # noqa: PTH102 - a path for each of many thousands costs time
+    except FileExistsError:
+        return
+    except FileNotFoundError:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+
+
+def _blocked(order: Json) -> int:
+    """The error that opening the output's files gives, or 0."""
+    for name in ("out", "err"):
+        try:
+            os.close(os.open(order[name], os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK, 0o666))
+        except OSError as error:
+            return error.errno or errno.EIO
+    return 0
+
+
+def _start(order: Json) -> int:
+    """Start a process in a session of its own, without a shell; returns its id."""
+    end = os.O_APPEND if order["append"] else os.O_TRUNC
+    # Without waiting: a task may have put a pipe in the place of a file.
+    flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | end
+    os.chdir(order["cwd"])
+    argv: list[str] = order["argv"]
+    return os.posix_spawn(
+        _program(argv[0], order["env"]),
+        argv,
+        order["env"],
+        file_actions=[
+            (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+            (os.POSIX_SPAWN_OPEN, 1, order["out"], flags, 0o666),
+            (os.POSIX_SPAWN_OPEN, 2, order["err"], flags, 0o666),
+        ],
+        setsid=True,
+        setsigdef=_DEFAULT,
+    )
+
+
+def _program(name: str, environment: dict[str, str]) -> str:
+    """Where a program is, by the PATH of who wants it.
+
+    Raises:
+        FileNotFoundError: if it is nowhere.
+    """
+    if "/" in name:
+        return name
+    for folder in os.get_exec_path(environment):
+        path = Path(folder, name)
+        if path.is_file() and os.access(path, os.X_OK):
+            return str(path)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+
+
+def main() -> None:
+    """Serve on standard input, which is the socket; then delete the folders that are named."""
+    for number in _IGNORED:
+        signal.signal(number, signal.SIG_IGN)
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    agent = Agent(socket.socket(fileno=sys.stdin.fileno()))
+    with contextlib.suppress(ConnectionError):
+        agent.serve()
+    agent.end()
+    for scratch in sys.argv[1:]:
+        shutil.rmtree(scratch, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()

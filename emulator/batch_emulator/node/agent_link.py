@@ -1,0 +1,223 @@
+"""The emulator's end of the socket to the node agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import os
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from itertools import count
+from pathlib import Path
+from typing import Any, Literal
+
+from batch_emulator.node import agent
+from batch_emulator.node.agent import kill_group
+from batch_emulator.node.engine import engine_environment
+
+Step = Literal["folder", "output", "start"]
+"""What failed: making the folder, opening the output's files, or starting the program."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended."""
+
+    code: int
+    """Its exit code, negative for a signal."""
+    group: int
+    """Its process group."""
+    left: bool
+    """Whether others of the group are still at work, which was allowed."""
+
+
+class StartError(OSError):
+    """A process could not be started."""
+
+    def __init__(self, step: Step, number: int) -> None:
+        super().__init__(number, os.strerror(number))
+        self.step = step
+
+
+class AgentLostError(RuntimeError):
+    """The agent has ended, and what it had started with it."""
+
+
+@dataclass(slots=True, eq=False)
+class _Run:
+    """A process that was ordered."""
+
+    over: asyncio.Future[Ended]
+    pid: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A process to run."""
+
+    argv: list[str]
+    cwd: Path
+    """Made where it is not there."""
+    environment: dict[str, str] = field(repr=False)
+    out: Path
+    err: Path
+    append: bool = False
+    keep: bool = False
+    """Whether others of its group may go on when it has ended well."""
+
+
+class AgentLink:
+    """Starts the agent, orders processes of it, and starts it anew should it be killed.
+
+    Args:
+        scratch: a folder to delete at the end, after the processes.
+        held: a descriptor to keep open until then, of a lock.
+    """
+
+    def __init__(self, scratch: Path | None, held: int | None = None) -> None:
+        self._scratch = scratch
+        self._held = held
+        self._numbers = count(1)
+        self._runs: dict[int, _Run] = {}
+        self._listening = False
+        self._begin()
+
+    async def run(self, order: Order) -> Ended:
+        """Run a process to its end; where this is cancelled, it is killed first.
+
+        Raises:
+            StartError: if it cannot be started.
+            AgentLostError: if the agent was killed meanwhile.
+        """
+        self._listen()
+        number = next(self._numbers)
+        run = self._runs[number] = _Run(asyncio.get_running_loop().create_future())
+        self._say(
+            {
+                "run": number,
+                "argv": order.argv,
+                "cwd": str(order.cwd),
+                "env": order.environment,
+                "out": str(order.out),
+                "err": str(order.err),
+                "append": order.append,
+                "keep": order.keep,
+            }
+        )
+        try:
+            return await asyncio.shield(run.over)
+        except asyncio.CancelledError:
+            self._say({"kill": number})
+            await self._outlast(run.over)
+            raise
+
+    def kill_left(self, group: int) -> None:
+        """Kill a group that was left at work."""
+        kill_group(group)
+        self._say({"forget": group})
+
+    def watch_command(self, arguments: list[str]) -> None:
+        """A container has been ordered, which this command line takes away."""
+        self._say({"watch": arguments})
+
+    def forget_command(self, arguments: list[str]) -> None:
+        """A container has been taken away."""
+        self._say({"unwatch": arguments})
+
+    def close(self) -> None:
+        """Let the agent kill what is left, and end."""
+        self._flush()
+        self._line.close()
+        self._process.wait()
+
+    def _begin(self) -> None:
+        ours, theirs = socket.socketpair()
+        last = [] if self._scratch is None else [str(self._scratch)]
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", agent.__file__, *last],
+            stdin=theirs.fileno(),
+            stdout=subprocess.DEVNULL,
+            env=engine_environment(),
+            start_new_session=True,
+            pass_fds=() if self._held is None else (self._held,),
+        )
+        theirs.close()
+        ours.setblocking(False)
+        self._line = ours
+        self._heard = b""
+        self._unsaid = b""
+        self._due = False
+
+    def _listen(self) -> None:
+        if not self._listening:
+            self._listening = True
+            asyncio.get_running_loop().add_reader(self._line, self._hear)
+
+    def _hear(self) -> None:
+        try:
+            data = self._line.recv(1 << 20)
+        except BlockingIOError:
+            return
+        except ConnectionError:
+            data = b""
+        *lines, self._heard = (self._heard + data).split(b"\n")
+        for line in lines:
+            self._note(json.loads(line))
+        if not data:
+            self._lose()
+
+    def _note(self, told: dict[str, Any]) -> None:
+        if "began" in told:
+            self._runs[told["began"]].pid = told["pid"]
+        elif "failed" in told:
+            run = self._runs.pop(told["failed"])
+            run.over.set_exception(StartError(told["at"], told["errno"]))
+        else:
+            run = self._runs.pop(told["ended"])
+            run.over.set_result(Ended(told["code"], run.pid, told["left"]))
+
+    def _lose(self) -> None:
+        """Do what the agent cannot any more, and start another."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(self._line)
+        loop.remove_writer(self._line)
+        self._line.close()
+        self._process.wait()
+        runs, self._runs = self._runs, {}
+        for run in runs.values():
+            if run.pid:
+                kill_group(run.pid)
+            run.over.set_exception(AgentLostError("The emulator's node agent was killed"))
+        self._listening = False
+        self._begin()
+
+    def _say(self, order: dict[str, Any]) -> None:
+        self._unsaid += json.dumps(order).encode() + b"\n"
+        if not self._due:
+            self._due = True
+            asyncio.get_running_loop().call_soon(self._flush)
+
+    def _flush(self) -> None:
+        """Send what is unsaid, as far as the socket takes it."""
+        self._due = False
+        with contextlib.suppress(BlockingIOError, ConnectionError):
+            while self._unsaid:
+                self._unsaid = self._unsaid[self._line.send(self._unsaid) :]
+        if self._unsaid and self._listening:
+            self._due = True
+            asyncio.get_running_loop().add_writer(self._line, self._go_on)
+
+    def _go_on(self) -> None:
+        asyncio.get_running_loop().remove_writer(self._line)
+        self._flush()
+
+    @staticmethod
+    async def _outlast(over: asyncio.Future[Ended]) -> None:
+        """Wait for the end, however it comes, and even where this is cancelled again."""
+        while not over.done():
+            with contextlib.suppress(asyncio.CancelledError, OSError, AgentLostError):
+                await asyncio.shield(over)
+        over.exception()
