@@ -8,6 +8,7 @@ import signal
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from batch_emulator.admin.identity import make_secret
 from batch_emulator.app import make_app
@@ -22,6 +23,9 @@ from batch_emulator.scheduling.recovery import recover
 from batch_emulator.service import Service
 from batch_emulator.state.loading import load
 from batch_emulator.state.store import Store, lock
+
+_SAVING = 0.02
+"""Real seconds that changes may wait to be saved together, while nobody was told of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +99,8 @@ async def _serve(
 def _load(service: Service, loop: asyncio.AbstractEventLoop) -> None:
     """Take up the state that was saved, and save from now on."""
     clock = service.clock
-    store = Store(service.options.state / "state.sqlite", loop.call_soon, clock.time)
+    soon = partial(loop.call_later, _SAVING)
+    store = Store(service.options.state / "state.sqlite", soon, clock.time)
     clock.move_to(store.time())
     service.ledger = store
     load(store.load(), service.account, store, service.pool_folder, service.now())

@@ -11,6 +11,7 @@ Hypothesis makes sequences of operations and shrinks those that break an invaria
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
@@ -33,6 +34,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from batch_emulator.admin.client import AdminError, NodeFault
 from batch_emulator.process import start
 
 EXAMPLES = int(os.environ.get("EMULATOR_EXAMPLES", "8"))
@@ -71,6 +73,8 @@ class Emulator(RuleBasedStateMachine):
 
     def ask(self, method: str, path: str, body: Any = None) -> Any:
         answer = self.signed(self.running, method, path, json=body)
+        while answer.status_code == 503:  # an order of `trouble`: it was not done
+            answer = self.signed(self.running, method, path, json=body)
         assert answer.status_code in ANSWERS, f"{method} {path}: {answer.text}"
         return answer
 
@@ -160,6 +164,29 @@ class Emulator(RuleBasedStateMachine):
     @rule(span=st.sampled_from([timedelta(seconds=1), timedelta(minutes=20), timedelta(days=8)]))
     def advance(self, span: timedelta) -> None:
         self.running.admin.advance(span)
+
+    @rule(
+        fault=st.sampled_from(["preempted", "unusable", "unknown", "offline"]),
+        seed=st.integers(0, 9),
+    )
+    def strike(self, fault: NodeFault, seed: int) -> None:
+        with contextlib.suppress(AdminError):  # where no node is left for it
+            self.running.admin.strike("pool", fault, count=1, seed=seed)
+
+    @rule()
+    def bring_back(self) -> None:
+        with contextlib.suppress(AdminError):
+            self.running.admin.bring_back("pool")
+
+    @rule(at=st.integers(0, 4), act=st.sampled_from(["reboot", "reimage", "disablescheduling"]))
+    def act_on_node(self, at: int, act: str) -> None:
+        nodes = self.every("/pools/pool/nodes")
+        if at < len(nodes):
+            self.ask("POST", f"/pools/pool/nodes/{nodes[at]['id']}/{act}")
+
+    @rule(times=st.integers(1, 3), seed=st.integers(0, 9))
+    def trouble(self, times: int, seed: int) -> None:
+        self.running.admin.fail_requests(503, times=times, probability=0.5, seed=seed)
 
     @rule()
     def kill(self) -> None:

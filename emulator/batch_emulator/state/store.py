@@ -80,7 +80,7 @@ class Store:
 
     Args:
         file: the database; made where there is none.
-        soon: has a function called when the present one is done with.
+        soon: has a function called before long: what nobody was told of yet may wait a little.
         now: the clock, in seconds since the epoch: it goes on from there after a restart.
 
     Raises:
@@ -100,7 +100,7 @@ class Store:
             raise OptionError(f"--state: {file} cannot be used: {error}") from None
 
     def add(self, resource: Resource) -> None:
-        """Save a resource when the present function is done with, or sooner."""
+        """Save a resource before long, and before the next answer."""
         self._changed[resource.sequence] = resource
         if not self._due:
             self._due = True
