@@ -2,7 +2,7 @@
 .POSIX:
 .DEFAULT_GOAL := help
 .PHONY: help setup demo test lint lock azurite stac-server bench bench-scene bench-estimate \
-  bench-emulator bench-radiometry conformance clean
+  bench-emulator bench-radiometry conformance fuzz-emulator clean
 
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
@@ -40,6 +40,11 @@ CONFORMANCE_OPTIONS ?=
 conformance: setup .venv-conformance/.sdk14 .venv-conformance/.cli $(NODE_CLIENT) ## other official clients drive the Batch emulator (CONFORMANCE_OPTIONS="--only cli")
 	$(BIN)/python tests/conformance/run.py $(CONFORMANCE_OPTIONS)
 
+FUZZ_OPTIONS ?=
+
+fuzz-emulator: setup .venv-fuzz/.fuzz ## 30,000 requests made up by schemathesis (FUZZ_OPTIONS="--requests 500")
+	.venv-fuzz/bin/python tests/fuzz/run.py $(FUZZ_OPTIONS)
+
 BENCH := --folder build/bench --peers .venv-peers/bin/python
 BENCH_OPTIONS ?=
 
@@ -65,12 +70,13 @@ lock: .venv-lock/bin/uv ## pin the newest dependencies in requirements/*.txt
 	$(COMPILE) --upgrade requirements/task.in -c requirements/dev.txt -o requirements/task.txt
 	$(COMPILE) --upgrade requirements/stac-server.in -o requirements/stac-server.txt
 	$(COMPILE) --upgrade requirements/peers.in -o requirements/peers.txt
+	$(COMPILE) --upgrade requirements/fuzz.in -o requirements/fuzz.txt
 	$(COMPILE) --upgrade requirements/conformance-sdk14.in -o requirements/conformance-sdk14.txt
 	$(COMPILE) --upgrade requirements/conformance-cli.in -o requirements/conformance-cli.txt
 	$(COMPILE) --upgrade --allow-unsafe requirements/pip.in -o requirements/pip.txt
 
 clean: ## remove the environments and what tools left
-	rm -rf .venv .venv-stac .venv-peers .venv-lock .venv-conformance build dist
+	rm -rf .venv .venv-stac .venv-peers .venv-lock .venv-conformance .venv-fuzz build dist
 	rm -rf tests/azurite/node_modules tests/conformance/node/node_modules
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -96,6 +102,11 @@ clean: ## remove the environments and what tools left
 .venv-conformance/.%: requirements/install requirements/pip.txt requirements/conformance-%.txt
 	mkdir -p .venv-conformance
 	sh requirements/install conformance-$* .venv-conformance/$*
+	@touch $@
+
+# what makes requests up for tests/fuzz; nothing else needs it
+.venv-fuzz/.fuzz: requirements/install requirements/pip.txt requirements/fuzz.txt
+	sh requirements/install fuzz .venv-fuzz
 	@touch $@
 
 .venv-lock/bin/uv:

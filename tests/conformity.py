@@ -35,6 +35,7 @@ UNVERSIONED = {
 """Operations whose answers tell of nothing that has a version, whatever headers their models list:
 the service's recorded answers have none either."""
 LEFT_OUT = {
+    "BatchTaskContainerSettings": {"workingDirectory"},
     "BatchNode": {"ipv6Address", "lastBootTime"},
     "BatchTask": {"previousState"},
     "BatchJob": {"previousState"},

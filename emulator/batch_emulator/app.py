@@ -28,6 +28,7 @@ from batch_emulator.wire.auth import Access, Signed, authenticate, authenticate_
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.exchange import Exchange
 from batch_emulator.wire.head import check_head, check_host
+from batch_emulator.wire.parameters import check_parameters
 from batch_emulator.wire.reply import ERRORS, element, reply
 from batch_emulator.wire.versions import check_version
 
@@ -166,6 +167,7 @@ class _Wire:
         )
         authenticate(request, self._access, self._service.clock.real())
         check_version(query)
+        check_parameters(query)
 
 
 def _identify(headers: dict[str, str], request_id: str) -> list[tuple[bytes, bytes]]:

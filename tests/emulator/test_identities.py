@@ -23,7 +23,7 @@ def test_tasks_run_as_a_pools_user_by_name_and_are_the_emulators_own(batch):
     identities = [
         {"username": "alice"},
         {"autoUser": {"scope": "task", "elevationLevel": "admin"}},
-        {"autoUser": {}},
+        {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}},
     ]
     for identity in identities:
         task = batch.run("/usr/bin/id -un", job, userIdentity=identity)

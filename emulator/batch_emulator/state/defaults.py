@@ -10,7 +10,7 @@ _USER = {"autoUser": {"scope": "pool", "elevationLevel": "nonadmin"}}
 
 
 def complete_pool(spec: dict[str, Any]) -> dict[str, Any]:
-    """A pool's specification with the defaults of its scheduling, its image and its start task."""
+    """A pool's specification with the defaults of its scheduling, image, users and start task."""
     policy = {"nodeFillType": "spread", "jobDefaultOrder": "none"}
     given = spec.get("taskSchedulingPolicy", {})
     full = {**spec, "taskSchedulingPolicy": {**policy, **given}}
@@ -18,6 +18,9 @@ def complete_pool(spec: dict[str, Any]) -> dict[str, Any]:
         machine = spec["virtualMachineConfiguration"]
         image = complete_image(machine["imageReference"])
         full["virtualMachineConfiguration"] = {**machine, "imageReference": image}
+    if "userAccounts" in spec:
+        nobody = {"elevationLevel": "nonadmin"}
+        full["userAccounts"] = [{**nobody, **account} for account in spec["userAccounts"]]
     if "startTask" in spec:
         full["startTask"] = complete_start_task(spec["startTask"])
     return full

@@ -23,6 +23,7 @@ LIMIT = 1024 * 1024
 """The service's limit for a body, in bytes; a larger one is `RequestBodyTooLarge`."""
 
 
+_JSON = "application/json"
 _SECRETS = {"UserAccount": ("password",), "LinuxUserConfiguration": ("sshPrivateKey",)}
 """What is checked and then forgotten: the service never tells it, and nothing here uses it."""
 
@@ -57,6 +58,9 @@ async def read_json(request: Request, *, optional: bool = False) -> Json:
     Raises:
         BatchError: if it is too large, or no JSON object.
     """
+    kind = request.headers.get("content-type", _JSON)
+    if kind.partition(";")[0].strip().lower() != _JSON:
+        raise BatchError("InvalidHeaderValue", HeaderName="Content-Type", HeaderValue=kind)
     raw = await _read(request)
     if not raw and optional:
         return {}

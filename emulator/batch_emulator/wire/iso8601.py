@@ -54,7 +54,8 @@ def parse_time(text: str) -> datetime:
 
 def format_time(value: datetime) -> str:
     """Write a UTC time with microseconds and `Z`."""
-    return value.strftime("%Y-%m-%dT%H:%M:%S.%f") + "Z"
+    # strftime writes the year 300 without its leading zero
+    return value.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def format_http_time(value: datetime) -> str:
@@ -62,6 +63,6 @@ def format_http_time(value: datetime) -> str:
     days = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
     months = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
     return (
-        f"{days[value.weekday()]}, {value.day:02} {months[value.month - 1]} {value.year} "
+        f"{days[value.weekday()]}, {value.day:02} {months[value.month - 1]} {value.year:04} "
         f"{value.hour:02}:{value.minute:02}:{value.second:02} GMT"
     )
