@@ -2,7 +2,10 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -41,3 +44,27 @@ def test_work_that_is_ended_in_any_turn_of_the_loop_leaves_no_process(host, tmp_
     left = [int(pid) for pid in pids.read_text().split()] if pids.exists() else []
     assert turns < 5 or len(left) == 2
     assert [pid for pid in left if alive(pid)] == []
+
+
+def test_a_process_that_runs_has_its_output_s_files(batch):
+    job = batch.job(batch.pool(nodes=4))
+    for _ in range(10):
+        task = batch.task(job, "/bin/sleep 0.2")
+        batch.until(lambda task=task: batch.client.get_task(job, task).state != "active")
+        assert batch.text(job, task) == ""
+
+
+def test_an_agent_that_is_killed_is_replaced_and_its_tasks_fail(emulator, alive):
+    own = emulator("--boot-time=0.05")
+    job = own.job()
+    task = own.task(job, "/bin/sh -c 'echo $$; sleep 300'")
+    pid = int(own.until(lambda: own.raw("GET", f"/jobs/{job}/tasks/{task}/files/stdout.txt").text
+                        if own.client.get_task(job, task).state == "running" else ""))  # fmt: skip
+    emulator_pid = own.running.process.pid
+    children = Path(f"/proc/{emulator_pid}/task/{emulator_pid}/children").read_text().split()
+    (agent,) = [int(child) for child in children]
+    os.kill(agent, signal.SIGKILL)
+    failed = own.completed(job, task).execution_info.failure_info
+    assert (failed.code, failed.category) == ("UnknownError", "servererror")
+    own.until(lambda: not alive(pid))
+    assert own.run("/bin/true", job).execution_info.result == "success"

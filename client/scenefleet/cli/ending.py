@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections import Counter
 
 from scenefleet.cli.options import Desk
@@ -42,13 +43,13 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
         say(f"  ... and {failed - 5} more; the report lists them all")
     for line in caveat_lines(ended.outcomes):
         say(line)
-    address = desk.store.address
+    address, there = desk.store.address, shlex.quote(desk.store.address)
     if states["done"]:
         say(f"results  {address}/products/{run.name}/collection.json")
     say(f"report   {address}/{report}")
     if run.state in (RunState.PARTIAL, RunState.FAILED):
-        say(f"next     scenefleet logs {run.id} --store {address}    (what the failed tasks said)")
-        say(f"         {_remedy(ended, run, address)}")
+        say(f"next     scenefleet logs {run.id} --store {there}    (what the failed tasks said)")
+        say(f"         {_remedy(ended, run, there)}")
     elif run.state == RunState.CANCELLED:
         say("next     the same `scenefleet run` goes on with the scenes that are left")
     return code

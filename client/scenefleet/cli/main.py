@@ -123,7 +123,8 @@ def _end(error: BaseException) -> int:
 def _interrupted(error: BaseException | None) -> bool:
     """Whether Ctrl-C is at the bottom of an error: it may come in the middle of an import."""
     while error is not None:
-        if isinstance(error, KeyboardInterrupt):
+        # pydantic tells of it in words only
+        if isinstance(error, KeyboardInterrupt) or str(error).endswith(": KeyboardInterrupt: "):
             return True
         error = error.__cause__ or error.__context__
     return False

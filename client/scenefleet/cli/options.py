@@ -89,7 +89,7 @@ def find_desk(recipe: Path | None, address: str | None, settings_path: Path | No
 
 
 def find_run(desk: Desk, run_id: str | None) -> Run:
-    """The run that is named, or the store's newest.
+    """The run that is named, or the newest: the recipe's, where the store was found by one.
 
     Raises:
         UsageError: if there is none.
@@ -100,6 +100,15 @@ def find_run(desk: Desk, run_id: str | None) -> Run:
     if run_id is not None:
         return load(desk.store, run_id)
     runs = list_runs(desk.store)
+    if runs and desk.source is not None:
+        name = desk.source.recipe.name
+        newest = runs[0].id
+        runs = [run for run in runs if run.name == name]
+        if not runs:
+            raise UsageError(
+                f"{desk.store.address} holds no run of {name} yet; its newest is {newest}: name it "
+                "if you mean that one"
+            )
     if not runs:
         raise UsageError(
             f"{desk.store.address} holds no run yet; `scenefleet run recipe.yaml` makes one"

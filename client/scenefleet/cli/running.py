@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 import time
 from collections.abc import Generator, Sequence
@@ -181,10 +182,11 @@ def go(
 def interrupted(desk: Desk, fleet: Fleet, run: Run, plan: Plan, *, as_json: bool) -> int:
     """Ctrl-C: ends a run on this machine; leaves one on Azure alone, and says so."""
     if run.backend == "azure" and run.jobs:
+        there = shlex.quote(desk.store.address)
         say(
             f"\nNo longer watching; what was submitted of {run.id} goes on in Azure.\n"
-            f"follow it again:  scenefleet watch {run.id} --store {desk.store.address}\n"
-            f"or end it:        scenefleet cancel {run.id} --store {desk.store.address}"
+            f"follow it again:  scenefleet watch {run.id} --store {there}\n"
+            f"or end it:        scenefleet cancel {run.id} --store {there}"
         )
         return 5
     say("\ncancelling; finished scenes stand ...")

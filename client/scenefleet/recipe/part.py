@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterable
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
 
 Place = tuple[str | int, ...]
@@ -16,6 +18,15 @@ class Part(BaseModel):
     """A mapping of the recipe."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _number_is_no_answer(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - YAML
+        """Refuse YAML's `yes` and `true` for numbers: they would count as 1."""
+        wanted = str(cls.model_fields[info.field_name or ""].annotation)
+        if isinstance(value, bool) and re.search(r"\b(int|float)\b", wanted):
+            raise PydanticCustomError("number", "write a number, not yes, no, true or false")
+        return value
 
 
 def near(word: str, known: Iterable[str], *, most: int = 1) -> str:

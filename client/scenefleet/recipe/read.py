@@ -108,7 +108,12 @@ def _load(text: str, path: Path) -> tuple[Any, Lines]:
         first: [(tag, regexp) for tag, regexp in resolvers if not tag.endswith(":timestamp")]
         for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
     }
-    loader = Loader(text)
+    try:
+        loader = Loader(text)
+    except yaml.YAMLError:
+        raise RecipeError(
+            f"{path}: this is no YAML: it holds characters that text has not"
+        ) from None
     try:
         node = loader.get_single_node()
         if node is None:

@@ -208,13 +208,12 @@ class Agent:
 
 
 def _make(folder: str) -> None:
-    """Make a folder, and those above it, mostly one."""
+    """Make a folder, and those above it: mostly one, or none."""
     try:
-        os.mkdir(folder)  # noqa: PTH102 - a path for each of many thousands costs time
-    except FileExistsError:
-        return
-    except FileNotFoundError:
-        Path(folder).mkdir(parents=True, exist_ok=True)
+        os.mkdir(os.path.dirname(folder))  # noqa: PTH102, PTH120 - paths' objects cost time
+        os.mkdir(folder)  # noqa: PTH102
+    except (FileExistsError, FileNotFoundError):
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
 
 
 def _blocked(order: Json) -> int:

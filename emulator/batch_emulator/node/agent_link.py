@@ -51,6 +51,8 @@ class _Run:
     """A process that was ordered."""
 
     over: asyncio.Future[Ended]
+    answered: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when it has begun, or could not."""
     pid: int = 0
 
 
@@ -114,6 +116,11 @@ class AgentLink:
             await self._outlast(run.over)
             raise
 
+    async def answered(self) -> None:
+        """Wait until what was ordered so far has begun: its output's files are there then."""
+        for run in list(self._runs.values()):
+            await run.answered.wait()
+
     def kill_left(self, group: int) -> None:
         """Kill a group that was left at work."""
         kill_group(group)
@@ -171,9 +178,12 @@ class AgentLink:
 
     def _note(self, told: dict[str, Any]) -> None:
         if "began" in told:
-            self._runs[told["began"]].pid = told["pid"]
+            run = self._runs[told["began"]]
+            run.pid = told["pid"]
+            run.answered.set()
         elif "failed" in told:
             run = self._runs.pop(told["failed"])
+            run.answered.set()
             run.over.set_exception(StartError(told["at"], told["errno"]))
         else:
             run = self._runs.pop(told["ended"])
@@ -190,6 +200,7 @@ class AgentLink:
         for run in runs.values():
             if run.pid:
                 kill_group(run.pid)
+            run.answered.set()
             run.over.set_exception(AgentLostError("The emulator's node agent was killed"))
         self._listening = False
         self._begin()

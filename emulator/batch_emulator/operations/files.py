@@ -39,17 +39,17 @@ class _Root:
 
 async def list_task_files(service: Service, request: Request) -> Response:
     """List what lies in a task's folder."""
-    return _list(_task_root(service, request), request)
+    return _list(await _task_root(service, request), request)
 
 
 async def get_task_file(service: Service, request: Request) -> Response:
     """Download a task's file; for HEAD, its properties."""
-    return _get(_task_root(service, request), request)
+    return _get(await _task_root(service, request), request)
 
 
 async def delete_task_file(service: Service, request: Request) -> Response:
     """Delete a task's file, or with `recursive` a folder."""
-    return await _delete(_task_root(service, request), request)
+    return await _delete(await _task_root(service, request), request)
 
 
 async def list_node_files(service: Service, request: Request) -> Response:
@@ -67,8 +67,10 @@ async def delete_node_file(service: Service, request: Request) -> Response:
     return await _delete(_node_root(service, request), request)
 
 
-def _task_root(service: Service, request: Request) -> _Root:
+async def _task_root(service: Service, request: Request) -> _Root:
     task = service.account.task(request.path_params["jobId"], request.path_params["taskId"])
+    if task.attempt is not None:
+        await service.host.agent.answered()
     url = f"{task.url(base_url(request))}/files"
     return _Root(_task_folder(service, task), url)
 

@@ -135,6 +135,12 @@ def test_init_for_azure_brings_the_pool_templates(cli: Cli, tmp_path: Path) -> N
     names = {path.name for path in (tmp_path / "pool_templates").iterdir()}
     assert {"spot.pool.json", "dedicated.pool.json", "main.bicep", "README.md"} <= names
     assert json.loads(cli("init", "--schema").stdout)["title"] == "scenefleet recipe"
+    # in a checkout they are there already
+    (tmp_path / "recipe.yaml").unlink()
+    assert cli("init", "--azure").returncode == 0
+    (tmp_path / "pool_templates/README.md").write_text("mine")
+    (tmp_path / "recipe.yaml").unlink()
+    refused(cli("init", "--azure"), 2, "README.md: there already")
 
 
 def test_a_search_without_any_bound_is_refused(cli: Cli, tmp_path: Path) -> None:

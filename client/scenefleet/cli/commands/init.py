@@ -38,10 +38,20 @@ def command(recipe: Path, *, azure: bool, schema: bool, force: bool) -> None:
         say("and pool_templates/README.md says how to deploy what it runs on")
 
 
+def _differs(path: Path, data: bytes) -> bool:
+    """Whether something else is there: the templates are, in a checkout of scenefleet."""
+    try:
+        return path.read_bytes() != data
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
+
+
 def _write(files: dict[Path, bytes], *, force: bool) -> None:
     from scenefleet.errors import ScenefleetError, UsageError
 
-    there = [str(path) for path in files if path.exists()]
+    there = [str(path) for path, data in files.items() if _differs(path, data)]
     if there and not force:
         raise UsageError(f"{', '.join(there)}: there already; --force replaces, or name another")
     for path, data in files.items():
