@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,8 +105,9 @@ def _ldd(program):
 
 
 @pytest.fixture(scope="module", params=["fake", "podman"])
-def engine(request, tmp_path_factory):
-    folder = tmp_path_factory.mktemp(request.param)
+def engine(request):
+    # A short path: podman puts sockets in it, whose names hold 108 characters at most.
+    folder = Path(tempfile.mkdtemp(prefix="engine-"))
     engine = fake(folder) if request.param == "fake" else podman(folder)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in engine.environment.items():
@@ -113,6 +115,7 @@ def engine(request, tmp_path_factory):
         yield engine
     if not engine.kept:
         engine.run("rm", "--all", "--force")
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.fixture

@@ -68,3 +68,11 @@ def test_an_agent_that_is_killed_is_replaced_and_its_tasks_fail(emulator, alive)
     assert (failed.code, failed.category) == ("UnknownError", "servererror")
     own.until(lambda: not alive(pid))
     assert own.run("/bin/true", job).execution_info.result == "success"
+
+
+def test_a_task_does_not_hold_the_lock_on_the_state(emulator, tmp_path):
+    own = emulator("--boot-time=0.05", f"--state={tmp_path}")
+    job = own.job()
+    held = own.text(job, own.run("/bin/ls -l /proc/self/fd", job).id)
+    assert "stdout.txt" in held
+    assert "lock" not in held

@@ -6,13 +6,14 @@ loop need not. Orders come by a socket, a line of JSON each, and are answered in
 - `{"run": number, "argv", "cwd", "env", "out", "err", "append", "keep"}` is answered by
   `{"began": number, "pid"}` and `{"ended": number, "code", "left"}`, or by
   `{"failed": number, "at", "errno"}`, where `at` is `folder`, `output` or `start`.
-- `{"kill": number}` kills a process with its group; `{"forget": group}` says that one that was left
-  at work (`keep`) has been killed.
+- `{"kill": number}` kills a process with its group. `{"adopt": group}` names a group to kill at the
+  end; `{"forget": group}` takes that back, also of one that was left at work (`keep`).
 - `{"watch": argv}` names a command to run at the end, one that takes a container away, and
   `{"unwatch": argv}` takes that back.
 
 A process has ended when its whole group has: what is killed goes on until it is its turn, and may
-hold a lock meanwhile. On Linux the agent is whom orphans fall to, so none stays as a zombie.
+hold a lock meanwhile. On Linux the agent is whom orphans fall to, so none stays as a zombie. (A
+container's client is no child of it: podman would wait for ever for what falls to another.)
 
 When the socket closes, be it by `kill -9` of the emulator, it kills every process group that is
 left. A signal on the parent's death (PR_SET_PDEATHSIG) would reach a task's first process only.
@@ -111,6 +112,7 @@ class Agent:
                 self._reap()
             self._see_off()
             if self._line in ready and not self._hear():
+                signal.set_wakeup_fd(-1)
                 return
             self._tell()
 
@@ -141,6 +143,8 @@ class Agent:
         elif "kill" in order:
             if pid := self._pids.get(order["kill"]):
                 kill_group(pid)
+        elif "adopt" in order:
+            self._left.add(order["adopt"])
         elif "forget" in order:
             self._left.discard(order["forget"])
         elif "watch" in order:
@@ -268,11 +272,13 @@ def main() -> None:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+    for held in map(int, sys.argv[1].split(",") if sys.argv[1] else ()):
+        os.set_inheritable(held, False)
     agent = Agent(socket.socket(fileno=sys.stdin.fileno()))
     with contextlib.suppress(ConnectionError):
         agent.serve()
     agent.end()
-    for scratch in sys.argv[1:]:
+    for scratch in sys.argv[2:]:
         shutil.rmtree(scratch, ignore_errors=True)
 
 

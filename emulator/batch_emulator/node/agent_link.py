@@ -126,6 +126,14 @@ class AgentLink:
         kill_group(group)
         self._say({"forget": group})
 
+    def adopt(self, group: int) -> None:
+        """A group that another than the agent has started is to be killed at the end."""
+        self._say({"adopt": group})
+
+    def forget(self, group: int) -> None:
+        """A group that was adopted has ended."""
+        self._say({"forget": group})
+
     def watch_command(self, arguments: list[str]) -> None:
         """A container has been ordered, which this command line takes away."""
         self._say({"watch": arguments})
@@ -142,9 +150,10 @@ class AgentLink:
 
     def _begin(self) -> None:
         ours, theirs = socket.socketpair()
+        held = "" if self._held is None else str(self._held)
         last = [] if self._scratch is None else [str(self._scratch)]
         self._process = subprocess.Popen(
-            [sys.executable, "-I", "-S", agent.__file__, *last],
+            [sys.executable, "-I", "-S", agent.__file__, held, *last],
             stdin=theirs.fileno(),
             stdout=subprocess.DEVNULL,
             env=engine_environment(),

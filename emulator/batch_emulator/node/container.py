@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
+from contextlib import ExitStack
 from typing import Any
 
+from batch_emulator.node.agent import kill_group
 from batch_emulator.node.container_options import create_arguments
 from batch_emulator.node.engine import Engine, engine_environment, failed
 from batch_emulator.node.host import Host
-from batch_emulator.node.process import attend, exit_outcome, expired
+from batch_emulator.node.paths import open_file
+from batch_emulator.node.process import disk_failure, exit_outcome, expired
 from batch_emulator.node.work import Container, Outcome, Work, WorkError
 from batch_emulator.state.container import ContainerInfo
 from batch_emulator.state.task import Failure
@@ -70,15 +74,53 @@ async def _attend(
     engine: Engine, identity: str, work: Work, container: Container, host: Host
 ) -> Outcome:
     """Start a container and wait; its engine's client writes what it says to the task's files."""
+    client = await _start(engine, identity, work)
     container.note(ContainerInfo("running", identity))
-    start = [engine.program, "start", "--attach", identity]
+    host.agent.adopt(client.pid)
+    limit = None if work.limit is None else work.limit.total_seconds()
     try:
-        await attend(work, start, engine_environment(), host)
+        async with host.clock.limit(limit):
+            await client.wait()
     except TimeoutError:
         await engine.ask("kill", identity)
         _note(container, identity, await engine.look(identity))
         return Outcome("run", exit_code=137, failure=expired(work))
+    finally:
+        kill_group(client.pid)
+        await _reap(client)
+        host.agent.forget(client.pid)
     return _ended(work, container, identity, await engine.look(identity))
+
+
+async def _start(engine: Engine, identity: str, work: Work) -> asyncio.subprocess.Process:
+    mode = "ab" if work.appends else "wb"
+    with ExitStack() as stack:
+        try:
+            work.directory.mkdir(parents=True, exist_ok=True)
+            out, err = (
+                stack.enter_context(open_file(work.folder / name, mode))
+                for name in ("stdout.txt", "stderr.txt")
+            )
+        except OSError as error:
+            raise WorkError(disk_failure(error)) from None
+        return await asyncio.create_subprocess_exec(
+            engine.program,
+            *("start", "--attach", identity),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=out,
+            stderr=err,
+            env=engine_environment(),
+            start_new_session=True,
+        )
+
+
+async def _reap(process: asyncio.subprocess.Process) -> None:
+    """Wait for a killed process even where this is being cancelled."""
+    waiting = asyncio.ensure_future(process.wait())
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.shield(waiting)
+        return
+    await waiting
 
 
 def _ended(work: Work, container: Container, identity: str, state: dict[str, Any]) -> Outcome:
