@@ -155,13 +155,13 @@ class Clock:
     async def advance(self, seconds: float) -> None:
         """Move on, letting happen what falls due on the way."""
         async with self._moving:
+            await _settle()  # what is just happening belongs to the time before
             target = self.time() + seconds
             while (entry := self._first()) and entry.due <= target:
                 self._observe(entry.due)
                 self.move_to(entry.due)
                 self._fire()
-                for _ in range(_TURNS):
-                    await asyncio.sleep(0)
+                await _settle()
             self._observe(target)
             self.move_to(target)
             self._arm()
@@ -192,6 +192,12 @@ class Clock:
         if due:
             wait = max(0.0, min(due) - self.time()) / self.scale
             self._alarm = asyncio.get_running_loop().call_later(wait, self._fire)
+
+
+async def _settle() -> None:
+    """Let what has fallen due go on until it waits again."""
+    for _ in range(_TURNS):
+        await asyncio.sleep(0)
 
 
 def _expire(timeout: asyncio.Timeout) -> None:

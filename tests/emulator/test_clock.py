@@ -58,6 +58,27 @@ def test_a_year_of_quarters_of_an_hour_takes_no_time(clock):
     assert seen == 30 * 96
 
 
+@pytest.mark.parametrize("turns", range(6))
+def test_what_is_just_happening_is_over_before_the_clock_moves(clock, turns):
+    woken: list[float] = []
+
+    async def due_at_once():
+        await clock.sleep(0)
+        woken.append(clock.time() - 1000)
+        await clock.sleep(60)
+        woken.append(clock.time() - 1000)
+
+    async def main():
+        beside = asyncio.create_task(due_at_once())
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        await clock.advance(100)
+        await beside
+
+    asyncio.run(main())
+    assert woken == [0, 60]
+
+
 def test_who_looks_again_and_again_sees_what_was_between_what_happens(clock):
     looks: list[list[float]] = []
 
