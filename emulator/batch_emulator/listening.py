@@ -99,7 +99,7 @@ class Server(uvicorn.Server):
         self._connections = Connections(options.connections, options.client_timeout)
         self._ready = ready
 
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:  # noqa: ARG002 - as uvicorn calls it
         """Listen, and tell."""
         context = self._listener.context
         server = await asyncio.get_running_loop().create_server(

@@ -17,7 +17,7 @@ from batch_emulator.wire.reply import reply
 _MOST = timedelta(days=3660)
 
 
-async def get_clock(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def get_clock(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """The emulator's time, and how fast it runs."""
     return reply(200, body=_document(service))
 

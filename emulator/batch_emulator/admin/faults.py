@@ -39,12 +39,12 @@ async def order_fault(service: Service, request: Request) -> Response:
     return reply(201, body=standing.document())
 
 
-async def list_faults(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def list_faults(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """Tell what was ordered, and how often it has happened."""
     return reply(200, body={"value": [one.document() for one in service.faults.all()]})
 
 
-async def clear_faults(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def clear_faults(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """Take all orders back."""
     service.faults.clear()
     return reply(204)
@@ -56,7 +56,7 @@ async def clear_fault(service: Service, request: Request) -> Response:
     return reply(204)
 
 
-async def list_requests(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def list_requests(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """Tell the last requests, the newest first."""
     return reply(200, body={"value": [exchange.document() for exchange in service.recent]})
 

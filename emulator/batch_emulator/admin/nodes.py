@@ -85,7 +85,7 @@ async def fail_allocations(service: Service, request: Request) -> Response:
     return reply(200, body={"pending": sum(f.times for f in pool.allocation_faults)})
 
 
-async def get_quotas(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def get_quotas(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """The quotas that were set; null where it is as the emulator was started."""
     quotas = service.account.quotas
     return reply(200, body=quotas.document("") if quotas else dict.fromkeys(_QUOTAS))

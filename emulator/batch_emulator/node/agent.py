@@ -215,9 +215,9 @@ def _make(folder: str) -> None:
     """Make a folder, and those above it: mostly one, or none."""
     try:
         os.mkdir(os.path.dirname(folder))  # noqa: PTH102, PTH120 - paths' objects cost time
-        os.mkdir(folder)  # noqa: PTH102
+        os.mkdir(folder)  # noqa: PTH102 - as above
     except (FileExistsError, FileNotFoundError):
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103 - as above
 
 
 def _blocked(order: Json) -> int:

@@ -127,6 +127,7 @@ async def deploy(
         if not target.is_dir():
             try:
                 await asyncio.to_thread(_unpack, package.archive, target)
+            # zipfile says so of a compression it does not know, and of a password
             except (OSError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
                 raise _failed(reference, str(error)) from None
         variables |= package.variables(target)

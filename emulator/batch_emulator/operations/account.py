@@ -42,7 +42,7 @@ _IMAGES: tuple[tuple[str, str, str, str, list[str], str | None], ...] = (
 """A few of the service's: publisher, offer, sku, node agent, capabilities, end of support."""
 
 
-async def list_images(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def list_images(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """List the images that the service knows; here they are names only."""
     asked = question(request, IMAGES, None)
     images = [_Image(at) for at in range(len(_IMAGES))]

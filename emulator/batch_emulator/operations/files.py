@@ -20,9 +20,10 @@ from batch_emulator.node.paths import inside, open_file
 from batch_emulator.operations.listing import FILES, question
 from batch_emulator.service import Service
 from batch_emulator.state.task import Task
-from batch_emulator.wire.errors import BatchError, invalid_query
+from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.iso8601 import format_http_time, format_time
 from batch_emulator.wire.paging import reply_page
+from batch_emulator.wire.query import truth
 from batch_emulator.wire.reply import base_url, check_conditions, reply
 
 _RANGE = re.compile(r"bytes=(\d+)-(\d*)")
@@ -141,7 +142,7 @@ class _File:
 
 def _list(root: _Root, request: Request) -> Response:
     asked = question(request, FILES, None)
-    files = list(_files(root, sorted(_paths(root, recursive=_recursive(request)))))
+    files = list(_files(root, sorted(_paths(root, recursive=truth(request, "recursive")))))
     return reply_page(request, files, asked, _File.document)
 
 
@@ -183,7 +184,7 @@ async def _delete(root: _Root, request: Request) -> Response:
     file = _find(root, request)
     if not file.is_folder or file.path.is_symlink():
         file.path.unlink(missing_ok=True)
-    elif _recursive(request):
+    elif truth(request, "recursive"):
         await asyncio.to_thread(shutil.rmtree, file.path, ignore_errors=True)
     else:
         _remove_empty(file.path)
@@ -203,13 +204,6 @@ def _find(root: _Root, request: Request) -> _File:
     if path is None or path == root.folder or not (path.is_file() or path.is_dir()):
         raise BatchError("FileNotFound")
     return _File(root, path)
-
-
-def _recursive(request: Request) -> bool:
-    text = request.query_params.get("recursive", "false").lower()
-    if text not in ("true", "false"):
-        raise invalid_query("recursive", text, "true or false is expected.")
-    return text == "true"
 
 
 def _span(request: Request, size: int) -> tuple[int, int]:

@@ -19,7 +19,7 @@ from batch_emulator.wire.reply import base_url, reply
 from batch_emulator.wire.versions import has_certificates
 
 
-async def add_certificate(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def add_certificate(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """Refuse a certificate: nothing here could use it."""
     _require_certificates(request)
     await read_body(request, "CertificateAddParameter")
@@ -27,7 +27,7 @@ async def add_certificate(service: Service, request: Request) -> Response:  # no
     raise BatchError("InvalidRestAPIForAccountSetting", Reason=reason)
 
 
-async def list_certificates(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def list_certificates(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """List certificates, of which there are none."""
     _require_certificates(request)
     page_size(request)
@@ -35,7 +35,7 @@ async def list_certificates(service: Service, request: Request) -> Response:  # 
     return reply(200, body={"odata.metadata": metadata, "value": []})
 
 
-async def find_certificate(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def find_certificate(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """Say that a certificate is not there, to whoever wants to see, delete or keep it."""
     _require_certificates(request)
     raise BatchError("CertificateNotFound")

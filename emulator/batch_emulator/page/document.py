@@ -24,7 +24,7 @@ SAFE = {
 """Headers of all that the page consists of: no other page may hold, read or guess it."""
 
 
-async def show_page(service: Service, request: Request) -> Response:  # noqa: ARG001
+async def show_page(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """Show the page. What there is it asks for itself, again and again."""
     text = _page()
     headers = {**SAFE, "Content-Security-Policy": _policy(text)}
