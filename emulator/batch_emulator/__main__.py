@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="batch_emulator", description="An Azure Batch service on loopback."
+        prog="python -m batch_emulator", description="An Azure Batch service on loopback."
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     serve = verbs.add_parser(
@@ -134,7 +134,7 @@ def _serve(
         allow_file_urls=arguments.allow_file_urls,
         applications=Path(arguments.applications).resolve() if arguments.applications else None,
         auto_storage=storage or None,
-        task_path=tuple(arguments.task_path),
+        task_path=tuple(str(Path(folder).resolve()) for folder in arguments.task_path),
         pools=arguments.pools,
         active_jobs=arguments.active_jobs,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import math
 import resource
 import socket
@@ -63,10 +64,13 @@ def _bind(host: str, port: int) -> socket.socket:
         listener.bind((host, port))
     except OSError as error:
         listener.close()
-        raise OptionError(
-            f"cannot listen on {host}:{port}: {error.strerror}. "
+        advice = (
             "Is another emulator running? --port 0 takes a free port."
-        ) from None
+            if error.errno in (errno.EADDRINUSE, errno.EACCES)
+            else "--host takes an address of this machine, such as 127.0.0.1."
+        )
+        told = f"cannot listen on {host}:{port}: {error.strerror}. {advice}"
+        raise OptionError(told) from None
     listener.listen(_BACKLOG)
     return listener
 

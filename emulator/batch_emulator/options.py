@@ -134,6 +134,9 @@ class Options:
             raise OptionError(
                 f"--applications {self.applications}: a folder is expected, with <id>/<version>.zip"
             )
+        for folder in self.task_path:
+            if not Path(folder).is_dir():
+                raise OptionError(f"--task-path {folder}: a folder is expected that is there")
         if self.auto_storage is not None and not self.auto_storage.startswith(
             ("http://", "https://")
         ):

@@ -3,6 +3,7 @@
 import base64
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -162,6 +163,19 @@ def test_key_files_that_hold_none(capsys, tmp_path, content, reason):
     assert "not base64!" not in error
 
 
+def test_the_page_s_first_program_runs_as_it_stands():
+    page = (Path(__file__).parents[2] / "docs" / "emulator.md").read_text()
+    (key,) = re.findall(r"^export KEY=(\S+)$", page, re.MULTILINE)
+    program = re.findall(r"^```python\n(.*?)^```", page, re.MULTILINE | re.DOTALL)[0]
+    with start("--boot-time=0.05") as running:
+        assert "http://127.0.0.1:10100" in program
+        here = program.replace("http://127.0.0.1:10100", running.endpoint)
+        assert (
+            run([sys.executable, "-c", here], KEY=key)
+            == "BatchTaskExecutionResult.SUCCESS\nhello\n\n"
+        )
+
+
 def test_over_tls_with_tokens_the_lines_work_too(served, certificate):
     bundle = certificate.ca.with_name("bundle.pem")
     bundle.write_bytes(certificate.cert.read_bytes() + certificate.ca.read_bytes())
@@ -192,7 +206,9 @@ def test_a_port_that_is_taken(capsys, shared_emulator):
      (["--time-scale=0"], "--time-scale"),
      (["--state=/dev/null/x"], "--state"), (["--host=0.0.0.0"], "key of your own"),
      (["--connections=0"], "--connections 0"), (["--client-timeout=0"], "--client-timeout"),
-     (["--account=a;b"], "--account a;b")],
+     (["--account=a;b"], "--account a;b"),
+     (["--task-path=/nowhere"], "--task-path /nowhere: a folder"),
+     (["--key=new", "--host=192.0.2.1"], "an address of this machine")],
 )  # fmt: skip
 def test_options_that_cannot_be(capsys, options, text):
     assert main(["serve", "--port=0", *options]) == 1

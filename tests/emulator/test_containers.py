@@ -427,12 +427,11 @@ def test_settings_are_needed_where_the_pool_has_containers(batch, refused):
     batch.pool(nodes=0, startTask={"commandLine": "/bin/true"}, **POOL)
 
 
-@pytest.mark.parametrize("option", ["--task-path=/opt/own/bin"])
-def test_folders_can_be_put_before_the_path_of_tasks(emulator, option):
-    batch = emulator("--boot-time=0.05", option)
+def test_folders_can_be_put_before_the_path_of_tasks(emulator, tmp_path):
+    batch = emulator("--boot-time=0.05", f"--task-path={tmp_path}")
     job = batch.job()
     task = batch.run("/bin/sh -c 'echo $PATH'", job)
-    assert batch.text(job, task.id).startswith("/opt/own/bin:")
+    assert batch.text(job, task.id).startswith(f"{tmp_path}:")
 
 
 def test_a_registry_s_password_is_never_given_back(batch):
