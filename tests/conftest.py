@@ -6,6 +6,7 @@ With SCENEFLEET_CI=1 a thing that is missing is a failure; otherwise the test sk
 import importlib.util
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import threading
@@ -21,6 +22,12 @@ BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 Thing = Literal["shared", "chromium", "gdal", "node", "npm", "azurite", "stac-server"]
 Need = Callable[[Thing], Path]
+
+
+def pytest_configure() -> None:
+    """Lets tests press Ctrl-C: a shell's background job ignores it, and so would all it starts."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _shared() -> Path:

@@ -179,6 +179,29 @@ def test_two_runs_started_at_once_compute_each_scene_once(archive: Path, desk: A
     assert len(attempts(desk)) == 4, "a scene was computed twice"
 
 
+def test_another_recipe_of_the_same_name_waits_for_the_first(
+    archive: Path,
+    serve: Callable[[Path], Any],
+    fault: type[Any],
+    desk: Any,
+    wait_for: Callable[..., None],
+) -> None:
+    server = serve(archive)
+    slow = json.loads((archive / "items.json").read_text())["features"][0]["id"]
+    server.faults = {f"data/{slow}/B04.tif": fault(hang=8, times=1)}
+    search = SEARCH.format(url=server.url("items.json"))
+    desk.write("shared", search.replace("}", ", limit: 3}"), "process: {indices: [ndvi]}")
+    with desk.start("run") as process:
+        wait_for(lambda: (desk.folder / "results/runs").is_dir() and desk.json("list"))
+        wait_for(lambda: desk.json("status")["counts"]["running"])
+        first = desk.json("list")[0]["id"]
+        desk.write("shared", search.replace("}", ", limit: 2}"), "process: {indices: [ndwi]}")
+        refused = desk.run("run", code=2)
+        assert f"{first} is still running" in refused.stderr
+        assert process.wait(timeout=60) == 0
+    assert desk.json("run")["state"] == "done"
+
+
 def test_a_submission_cut_off_before_its_end_is_ended_by_the_next_run(
     archive: Path, on_azure: Any, wait_for: Callable[..., None]
 ) -> None:

@@ -33,6 +33,7 @@ from scenefleet.run import (
     Ended,
     Run,
     cancel,
+    check_alone,
     create,
     find,
     is_active,
@@ -162,6 +163,7 @@ def go(
     """Submits, follows, publishes; returns the exit code."""
     with open_fleet(source, desk.settings, key=key(desk.store, run.id)) as fleet:
         try:
+            check_alone(desk.store, fleet, run)
             run, submitted = submit(
                 desk.store, fleet, run, left, source=source, settings=desk.settings
             )

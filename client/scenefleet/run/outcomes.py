@@ -73,7 +73,7 @@ def _outcome(
         attempts=len(attempts),
         seconds=last.seconds if last else None,
         exit=last.exit if last and state in ("done", "failed") else None,
-        message=(last.message if last else record and record.failure) if failed else None,
+        message=_why(last, record) if failed else None,
         valid_percent=told.get("scenefleet:valid_percent"),
         reasons=told.get("scenefleet:reasons", {}),
         outputs=dict(finished.assets) if finished else {},
@@ -81,6 +81,12 @@ def _outcome(
         radiometry=radiometry(finished.item) if finished else (),
         cut_percent=cut_percent(finished.item) if finished else {},
     )
+
+
+def _why(last: Result | None, record: TaskRecord | None) -> str | None:
+    if last is not None and last.code == 0:
+        return "It ended well, and its outputs are not there any more: deleted, or overwritten."
+    return last.message if last else record and record.failure
 
 
 def _state(finished: Finished | None, last: Result | None, record: TaskRecord | None) -> TaskState:

@@ -111,11 +111,12 @@ def load(store: Store, run_id: str) -> Run:
 
 def list_runs(store: Store) -> list[Run]:
     """All runs of the store that can be read, the newest first."""
-    runs = [run for name in store.folders("runs") if (run := _readable(store, name)) is not None]
+    runs = [run for name in store.folders("runs") if (run := readable(store, name)) is not None]
     return sorted(runs, key=lambda run: (run.created, run.id), reverse=True)
 
 
-def _readable(store: Store, run_id: str) -> Run | None:
+def readable(store: Store, run_id: str) -> Run | None:
+    """The run's record, or None where there is none that can be read."""
     try:
         return find(store, run_id)
     except StoreError:

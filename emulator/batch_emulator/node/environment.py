@@ -108,28 +108,28 @@ def host_environment(
     path = [*options.task_path, *own, host.get("PATH", os.defpath)]
     environment = {name: host[name] for name in _PASSED_ON if name in host}
     environment["PATH"] = os.pathsep.join(path)
-    environment["HOME"] = str(folder / "wd")
+    environment["HOME"] = f"{folder}/wd"
     environment["TMPDIR"] = host.get("TMPDIR", "/tmp")  # noqa: S108 - the host's own
     return environment
 
 
 def node_environment(options: Options, endpoint: str, node: Node, folder: Path) -> dict[str, str]:
     """What the service tells every process on a node."""
-    root = node.root
+    root = str(node.root)  # joined as text: paths' objects cost time
     return {
         "AZ_BATCH_ACCOUNT_NAME": options.account,
         "AZ_BATCH_ACCOUNT_URL": f"{endpoint}/",
         "AZ_BATCH_NODE_ID": node.id,
         "AZ_BATCH_NODE_IS_DEDICATED": "true" if node.dedicated else "false",
         "AZ_BATCH_NODE_LIST": node.address,
-        "AZ_BATCH_NODE_MOUNTS_DIR": str(root / "fsmounts"),
-        "AZ_BATCH_NODE_ROOT_DIR": str(root),
-        "AZ_BATCH_NODE_SHARED_DIR": str(root / "shared"),
-        "AZ_BATCH_NODE_STARTUP_DIR": str(root / "startup"),
-        "AZ_BATCH_NODE_STARTUP_WORKING_DIR": str(root / "startup" / "wd"),
+        "AZ_BATCH_NODE_MOUNTS_DIR": f"{root}/fsmounts",
+        "AZ_BATCH_NODE_ROOT_DIR": root,
+        "AZ_BATCH_NODE_SHARED_DIR": f"{root}/shared",
+        "AZ_BATCH_NODE_STARTUP_DIR": f"{root}/startup",
+        "AZ_BATCH_NODE_STARTUP_WORKING_DIR": f"{root}/startup/wd",
         "AZ_BATCH_POOL_ID": node.pool.id,
         "AZ_BATCH_TASK_DIR": str(folder),
-        "AZ_BATCH_TASK_WORKING_DIR": str(folder / "wd"),
+        "AZ_BATCH_TASK_WORKING_DIR": f"{folder}/wd",
         **node.packages,
     }
 
