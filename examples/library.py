@@ -13,6 +13,7 @@ import numpy as np
 import rasterio
 
 from scenefleet.catalog import search
+from scenefleet.errors import ScenefleetError
 from scenefleet.fleet import open_fleet
 from scenefleet.plan import plan
 from scenefleet.recipe import RecipeFile, read_recipe
@@ -60,4 +61,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except ScenefleetError as error:  # what was given, what is allowed, what to do
+        sys.exit(f"error: {error}")

@@ -181,7 +181,7 @@ class AgentLink:
             data = b""
         *lines, self._heard = (self._heard + data).split(b"\n")
         for line in lines:
-            self._note(json.loads(line))
+            self._note(json.loads(line.decode()))
         if not data:
             self._lose()
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -95,7 +96,7 @@ def host_environment(
     folder: Path,
     *,
     container: bool,
-    host: Mapping[str, str] = os.environ,
+    host: Mapping[str, str] | None = None,
 ) -> dict[str, str]:
     """What of this machine a task sees: in a container nothing.
 
@@ -104,13 +105,23 @@ def host_environment(
     """
     if container and options.containers != "process":
         return {}
+    passed_on = _of_this_machine() if host is None else _passed_on(host)
     own = [str(Path(sys.executable).parent)] if container else []
-    path = [*options.task_path, *own, host.get("PATH", os.defpath)]
-    environment = {name: host[name] for name in _PASSED_ON if name in host}
-    environment["PATH"] = os.pathsep.join(path)
-    environment["HOME"] = f"{folder}/wd"
-    environment["TMPDIR"] = host.get("TMPDIR", "/tmp")  # noqa: S108 - the host's own
-    return environment
+    path = os.pathsep.join([*options.task_path, *own, passed_on["PATH"]])
+    return {**passed_on, "PATH": path, "HOME": f"{folder}/wd"}
+
+
+def _passed_on(host: Mapping[str, str]) -> dict[str, str]:
+    passed_on = {name: host[name] for name in _PASSED_ON if name in host}
+    passed_on["PATH"] = host.get("PATH", os.defpath)
+    passed_on["TMPDIR"] = host.get("TMPDIR", "/tmp")  # noqa: S108 - the host's own
+    return passed_on
+
+
+@cache
+def _of_this_machine() -> dict[str, str]:
+    """What is passed on of the emulator's own environment, which it does not change."""
+    return _passed_on(os.environ)
 
 
 def node_environment(options: Options, endpoint: str, node: Node, folder: Path) -> dict[str, str]:

@@ -49,9 +49,10 @@ async def attend(
         append=work.appends,
         keep=work.background is not None,
     )
-    limit = None if work.limit is None else work.limit.total_seconds()
     try:
-        async with host.clock.limit(limit):
+        if work.limit is None:
+            return await host.agent.run(order)
+        async with host.clock.limit(work.limit.total_seconds()):
             return await host.agent.run(order)
     except AgentLostError as error:
         failure = Failure("UnknownError", str(error), category="servererror")

@@ -265,8 +265,8 @@ class Job(Resource):
     def folder_on(self, root: Path) -> Path:
         """The folder of its own on a node: a schedule's jobs are together in the schedule's."""
         if self.schedule_id is None:
-            return root / "workitems" / self.id
-        return root / "workitems" / self.schedule_id / self.id.rpartition(":")[2]
+            return root.joinpath("workitems", self.id)
+        return root.joinpath("workitems", self.schedule_id, self.id.rpartition(":")[2])
 
     def tasks_on(self, root: Path) -> Path:
         """The folder of its tasks' folders on a node."""

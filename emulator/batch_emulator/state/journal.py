@@ -37,12 +37,13 @@ class Journal:
             _log.warning("the log in %s cannot be written: %s", self.folder, error.strerror)
 
     def _append(self, line: bytes) -> int:
-        """Add a line, and return the file's size: without a file object, for tasks are many."""
+        """Add a line, and return the file's size: without objects' cost, for tasks are many."""
+        path = f"{self.folder}/{NAME}"
         try:
-            file = os.open(self.folder / NAME, _FLAGS, 0o644)
+            file = os.open(path, _FLAGS, 0o644)
         except FileNotFoundError:
             self.folder.mkdir(parents=True, exist_ok=True)
-            file = os.open(self.folder / NAME, _FLAGS, 0o644)
+            file = os.open(path, _FLAGS, 0o644)
         try:
             os.write(file, line)
             return os.lseek(file, 0, os.SEEK_END)

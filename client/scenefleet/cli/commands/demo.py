@@ -51,7 +51,7 @@ def command(folder: Path, *, seed: int) -> None:
     items = make_archive(folder / "archive", seed=seed)
     recipe = folder / "recipe.yaml"
     with serve_archive(folder / "archive") as url:
-        say(f"serving {len(items)} of them as a STAC API at {url}")
+        say(f"serving {len(items)} as a STAC API at {url}; the recipe takes those below 80 % cloud")
         recipe.write_text(_RECIPE.format(url=url), encoding="utf-8")
         code = run_recipe(
             read_recipe(recipe), read_settings(None), yes=False, detach=False, as_json=False
