@@ -16,6 +16,7 @@ from typing import Any
 from batch_emulator.clock import Clock
 from batch_emulator.faults.book import Faults
 from batch_emulator.node.host import Host
+from batch_emulator.node.paths import is_real
 from batch_emulator.options import Options
 from batch_emulator.state.account import Account
 from batch_emulator.state.ledger import Forgetful, Ledger
@@ -91,8 +92,8 @@ class Service:
         return self.options.state / "pools" / pool_id
 
     def remove_folders(self, folders: set[Path]) -> None:
-        """Delete folders, beside: a task may have left many files."""
-        for folder in folders:
+        """Delete folders, beside: a task may have left many files, or links in their place."""
+        for folder in filter(is_real, folders):
             self.spawn(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:

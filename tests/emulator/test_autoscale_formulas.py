@@ -491,3 +491,18 @@ def test_processors_are_measured_where_there_are_nodes(emulator):
     assert int(ask(busy)["n"]) >= 8
     assert 0 <= float(ask(busy)["c"]) <= 1
     assert ask(empty)["n"] == "0"
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [("+".join(["1"] * 4000), 4000), ("-" * 8000 + "7", 7), ("!" * 8001 + "0", 1),
+     ("&&".join(["1"] * 2600), 1), ("||".join(["0"] * 2600), 0),
+     ("0?1:" * 50 + "3", 3)],
+)  # fmt: skip
+def test_a_long_chain_takes_no_deep_stack(expression, value):
+    assert nodes(f"$TargetDedicatedNodes={expression};", view())[0] == value
+
+
+def test_a_long_chain_of_members_is_an_error_like_a_short_one():
+    with pytest.raises(FormulaError, match=r"has no \.a"):
+        evaluate("$TargetDedicatedNodes=time()" + ".a" * 4000 + ";", view())

@@ -233,10 +233,12 @@ def doomed(emulator, alive):
     """An emulator with a task that has children, and their process ids."""
     batch = emulator("--boot-time=0.05")
     job = batch.job()
-    task = batch.task(job, "/bin/sh -c 'sleep 300 & echo $$ $!; wait'")
+    # a child, and one in a session of its own whose parent is gone
+    twice = 'setsid sh -c "sleep 301 & echo \\$!"; sleep 300 & echo $$ $!; wait'
+    task = batch.task(job, f"/bin/sh -c '{twice}'")
     batch.until(lambda: batch.client.get_task(job, task).state, lambda s: s == "running")
     pids = batch.until(
-        lambda: [int(p) for p in batch.text(job, task).split()], lambda p: len(p) == 2
+        lambda: [int(p) for p in batch.text(job, task).split()], lambda p: len(p) == 3
     )
     assert all(alive(pid) for pid in pids)
     return batch, pids

@@ -1,11 +1,16 @@
 """Files: those a task gets, those it leaves, and those it sends."""
 
+import contextlib
 import http.server
+import os
+import socket
 import threading
 from email.utils import formatdate
 from pathlib import Path
 
 import pytest
+
+from raw_http import connect, signed_head
 
 
 @pytest.fixture
@@ -264,3 +269,63 @@ def test_large_files_go_through_without_being_held(emulator, tmp_path):
     status = Path(f"/proc/{batch.running.process.pid}/status").read_text()
     peak = int(status.partition("VmHWM:")[2].split()[0])
     assert peak < 250 << 10, f"{peak} kB"
+
+
+@pytest.mark.parametrize("at", ["..", "../.."])
+def test_a_link_in_the_place_of_a_task_s_folder_leads_nowhere(batch, tmp_path, at):
+    secret = tmp_path / "secret"
+    job = batch.job()
+    task = batch.name("task")
+    place = secret if at == ".." else secret / task
+    (place / "sub").mkdir(parents=True)
+    (place / "s.txt").write_text("secret")
+    # the task's own folder, or the one of all tasks of its job
+    move = f"cd {at}; me=$PWD; cd /; mv $me $me.away; ln -s {secret} $me"
+    batch.completed(job, batch.task(job, f"/bin/sh -c '{move}'", name=task))
+    node = batch.client.get_task(job, task).node_info
+    files = f"/jobs/{job}/tasks/{task}/files"
+    there = f"/pools/{node.pool_id}/nodes/{node.node_id}/files/workitems/{job}/job-1/{task}"
+    for path in (files, f"{files}/s.txt", f"{there}/s.txt"):
+        answer = batch.raw("GET", path)
+        assert answer.status_code in (404, 409), answer.text
+    for path in (f"{files}/sub", f"{there}/sub"):
+        assert batch.raw("DELETE", f"{path}?recursive=true").status_code in (404, 409)
+    batch.client.begin_delete_job(job, polling_interval=0).result()
+    assert (place / "sub").is_dir()
+    assert (place / "s.txt").is_file()
+
+
+def test_links_to_the_outside_are_not_listed_for_they_cannot_be_had(batch, tmp_path):
+    (tmp_path / "file").write_text("secret")
+    job = batch.job()
+    links = f"ln -s {tmp_path}/file out; ln -s {tmp_path} folder; echo > own; ln -s own in"
+    task = batch.run(f"/bin/sh -c '{links}'", job).id
+    names = {file.name for file in batch.client.list_task_files(job, task, recursive=True)}
+    assert names == {"stdout.txt", "stderr.txt", "wd", "wd/own", "wd/in"}
+
+
+def test_a_file_that_shrinks_while_it_is_sent_is_cut_off_and_not_filled(emulator, capfd):
+    batch = emulator("--boot-time=0.05")
+    job = batch.job()
+    task = batch.run("/bin/sh -c 'head -c 40000000 /dev/zero > big; pwd'", job).id
+    path = f"/jobs/{job}/tasks/{task}/files/wd%2Fbig"
+    folder = Path(batch.text(job, task).strip())
+    with connect(batch) as line:
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        line.sendall(signed_head(batch, "GET", path))
+        got = len(line.recv(1000))
+        os.truncate(folder / "big", 0)
+        with contextlib.suppress(ConnectionError):
+            while part := line.recv(1 << 20):
+                got += len(part)
+    assert 0 < got < 40_000_000
+    assert "Traceback" not in capfd.readouterr().err
+    assert batch.text(job, task).strip() == str(folder)
+
+
+def test_a_task_that_never_began_has_no_files_to_have_been_cleaned_up(batch, web):
+    files = [{"httpUrl": f"{web.url}/nowhere", "filePath": "f"}]
+    job = batch.job()
+    task = batch.run("/bin/true", job, resourceFiles=files).id
+    answer = batch.raw("GET", f"/jobs/{job}/tasks/{task}/files/stdout.txt")
+    assert answer.json()["code"] in ("TaskFilesUnavailable", "FileNotFound")

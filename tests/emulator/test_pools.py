@@ -165,6 +165,8 @@ def test_requeue_sends_running_tasks_back(batch, busy):
     waiting = batch.client.get_task(job, task)
     assert waiting.state == "active"
     assert waiting.execution_info.retry_count == 0
+    assert waiting.execution_info.requeue_count == 1
+    assert waiting.execution_info.last_requeue_time
 
 
 def test_terminate_ends_running_tasks(batch, busy):

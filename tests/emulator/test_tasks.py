@@ -173,7 +173,7 @@ def test_reactivate_runs_a_failed_task_again(batch, refused):
         lambda: batch.client.get_task(job, task),
         lambda t: t.state == "completed" and t.execution_info.result == "success",
     )
-    assert done.execution_info.retry_count == 0
+    assert (done.execution_info.retry_count, done.execution_info.requeue_count) == (0, 0)
     assert batch.counts(job).completed == 1
     error = refused(lambda: batch.client.reactivate_task(job, task))
     assert error.error.code == "TaskSucceeded"

@@ -198,8 +198,27 @@ def test_another_recipe_of_the_same_name_waits_for_the_first(
         desk.write("shared", search.replace("}", ", limit: 2}"), "process: {indices: [ndwi]}")
         refused = desk.run("run", code=2)
         assert f"{first} is still running" in refused.stderr
+        assert f"scenefleet cancel {first} --store {desk.folder / 'results'}" in refused.stderr
+        assert [run["id"] for run in desk.json("list")] == [first], "refused, so it is no run"
+        (desk.folder / "link").symlink_to(desk.folder / "results")
+        recipe = desk.folder / "recipe.yaml"
+        recipe.write_text(recipe.read_text() + "output: {store: ./link}\n")
+        assert f"{first} is still running" in desk.run("run", code=2).stderr
         assert process.wait(timeout=60) == 0
     assert desk.json("run")["state"] == "done"
+    assert not list(desk.folder.glob("home/s/**/*.json")), "where an emulator was"
+
+
+def test_of_two_recipes_of_one_name_started_at_once_one_runs(archive: Path, desk: Any) -> None:
+    search = SEARCH.format(url=archive / "items.json").replace("}", ", limit: 3}")
+    desk.write("both", search, "process: {indices: [ndvi]}")
+    (desk.folder / "recipe.yaml").rename(desk.folder / "first.yaml")
+    desk.write("both", search, "process: {indices: [ndwi]}")
+    with desk.start("run", "first.yaml") as first:
+        second = desk.run("run", code=None)
+        codes = sorted([first.wait(timeout=60), second.returncode])
+    # one after the other where the machine was slow to start the second
+    assert codes in ([0, 0], [0, 2]), second.stderr
 
 
 def test_a_submission_cut_off_before_its_end_is_ended_by_the_next_run(

@@ -32,8 +32,8 @@ from scenefleet.recipe import RecipeFile
 from scenefleet.run import (
     Ended,
     Run,
+    alone,
     cancel,
-    check_alone,
     create,
     find,
     is_active,
@@ -72,12 +72,14 @@ def run_recipe(
         if not mine:
             say(f"{prepared.plan.id} is running already, by another command: following it")
             return watch_run(desk, prepared.plan.id, as_json=as_json)
-        run = create(desk.store, source, prepared.plan, prepared.found.items)
-        left = remaining(desk.store, run, prepared.plan, failed=False)
-        if not left:
-            return finish(desk, run, prepared.plan, as_json=as_json)
-        ask(source, len(left), yes=yes)
-        return go(desk, run, prepared.plan, left, source=source, detach=detach, as_json=as_json)
+        plan = prepared.plan
+        with alone(desk.store, plan.id, plan.name, settings, local=local):
+            run = create(desk.store, source, plan, prepared.found.items)
+            left = remaining(desk.store, run, plan, failed=False)
+            if not left:
+                return finish(desk, run, plan, as_json=as_json)
+            ask(source, len(left), yes=yes)
+            return go(desk, run, plan, left, source=source, detach=detach, as_json=as_json)
 
 
 def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: bool) -> int:
@@ -90,13 +92,15 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
                     f"{run.id} is still running, and its failed scenes can be redone once it has "
                     "ended: wait for it by `scenefleet watch`, or end it by `scenefleet cancel`"
                 )
-        left = remaining(desk.store, run, plan, failed=True)
-        if not left:
-            return finish(desk, run, plan, as_json=as_json)
-        say_slots(source, desk.settings)
-        ask(source, len(left), yes=yes)
-        say(f"{run.id}: {count(len(left), 'scene')} to redo")
-        return go(desk, run, plan, left, source=source, detach=False, as_json=as_json)
+        here = source.recipe.compute.backend == "local"
+        with alone(desk.store, run.id, run.name, desk.settings, local=here):
+            left = remaining(desk.store, run, plan, failed=True)
+            if not left:
+                return finish(desk, run, plan, as_json=as_json)
+            say_slots(source, desk.settings)
+            ask(source, len(left), yes=yes)
+            say(f"{run.id}: {count(len(left), 'scene')} to redo")
+            return go(desk, run, plan, left, source=source, detach=False, as_json=as_json)
 
 
 def watch_run(desk: Desk, run_id: str, *, as_json: bool) -> int:
@@ -163,7 +167,6 @@ def go(
     """Submits, follows, publishes; returns the exit code."""
     with open_fleet(source, desk.settings, key=key(desk.store, run.id)) as fleet:
         try:
-            check_alone(desk.store, fleet, run)
             run, submitted = submit(
                 desk.store, fleet, run, left, source=source, settings=desk.settings
             )

@@ -32,9 +32,11 @@ def claim(key: str) -> Generator[bool]:
         mine = _lock(lock)
         if mine:
             _note(key).unlink(missing_ok=True)  # of a client that was killed
-        yield mine
-        if mine:
-            _note(key).unlink(missing_ok=True)
+        try:
+            yield mine
+        finally:
+            if mine:
+                _note(key).unlink(missing_ok=True)
     finally:
         os.close(lock)
 

@@ -4,7 +4,7 @@ from scenefleet.run.events import Ended, Event, Progress, Submitted, TaskChanged
 from scenefleet.run.life import cancel, is_active, look, remaining, settle, submit
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
 from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
-from scenefleet.run.rivals import check_alone
+from scenefleet.run.rivals import alone
 from scenefleet.run.watch import watch
 
 __all__ = [
@@ -19,8 +19,8 @@ __all__ = [
     "TaskChanged",
     "TaskOutcome",
     "Trouble",
+    "alone",
     "cancel",
-    "check_alone",
     "create",
     "find",
     "is_active",

@@ -68,7 +68,10 @@ def key(store: Store, run_id: str) -> str:
 
     It begins the ids of the run's Batch jobs, which have 64 characters at most.
     """
-    return f"{run_id}-{sha256(store.address.encode())[:6]}"
+    address = store.address
+    if not address.startswith("az://"):
+        address = str(Path(address).resolve())  # a link to a store is that store
+    return f"{run_id}-{sha256(address.encode())[:6]}"
 
 
 def update(store: Store, run: Run, **changes: object) -> Run:

@@ -165,31 +165,50 @@ class _Scope:
         self._variables[name] = value
 
     def value(self, node: Node) -> Value:
-        """The value of an expression."""
-        try:
-            return self._value(node)
-        except FormulaError as error:
-            _locate(error, node)
-            raise
+        """The value of an expression.
 
-    def _value(self, node: Node) -> Value:  # noqa: PLR0911 - one for each kind of node
+        A long chain such as `1+1+...` leans to the left: it is walked along, since going down into
+        it would take a stack as deep as the formula is long.
+        """
+        chain: list[Unary | Binary | Member] = []
+        while isinstance(node, Unary | Binary | Member) and (first := _first(node)) is not None:
+            chain.append(node)
+            node = first
+        part: Node = node
+        try:
+            value = self._begun(node)
+            for part in reversed(chain):
+                value = self._continued(part, value)
+        except FormulaError as error:
+            _locate(error, part)
+            raise
+        return value
+
+    def _begun(self, node: Node) -> Value:
         match node:
             case Literal(value):
                 return value
             case Name(name):
                 return self._variable(name)
-            case Unary(sign, operand):
-                value = self.value(operand)
-                return negate(value) if sign == "-" else _not(value)
-            case Binary(sign, left, right):
-                return self._binary(sign, left, right)
             case Choice(condition, yes, no):
                 return self.value(yes if number(self.value(condition)) else no)
             case Call(function, arguments):
                 given = [self.value(argument) for argument in arguments]
                 return call(function, given, Moment(self._view.now))
             case Member(owner, name, arguments):
-                return self._member(owner, name, arguments)
+                return self._asked(owner, name, arguments or ())
+            case Unary() | Binary():
+                raise AssertionError(node)
+
+    def _continued(self, node: Unary | Binary | Member, value: Value) -> Value:
+        """The value of an expression whose first part has one."""
+        match node:
+            case Unary(sign):
+                return negate(value) if sign == "-" else _not(value)
+            case Binary(sign, _, right):
+                return self._binary(sign, value, right)
+            case Member(_, name):
+                return _time_part(value, name)
 
     def _variable(self, given: str) -> Value:
         name = _canonical(given)
@@ -203,22 +222,30 @@ class _Scope:
             return name.lower()
         raise wrong(f"{given} has no value")
 
-    def _binary(self, sign: str, left: Node, right: Node) -> Value:
-        value = self.value(left)
+    def _binary(self, sign: str, value: Value, right: Node) -> Value:
         if sign not in ("&&", "||"):
             return apply(sign, value, self.value(right))
         first = bool(number(value))
         decided = first == (sign == "||")
         return float(first if decided else bool(number(self.value(right))))
 
-    def _member(self, owner: Node, name: str, arguments: tuple[Node, ...] | None) -> Value:
-        if arguments is None:
-            return _time_part(self.value(owner), name)
+    def _asked(self, owner: Node, name: str, arguments: tuple[Node, ...]) -> Value:
         variable = _canonical(owner.name) if isinstance(owner, Name) else ""
         if variable not in (*READ_ONLY, *TARGETS):
             raise wrong(f"Only service-defined variables have {name}(...)")
         given = [self.value(argument) for argument in arguments]
         return ask(self._view, variable[1:], name, given)
+
+
+def _first(node: Unary | Binary | Member) -> Node | None:
+    """The part that has to have a value before the rest; None for what begins by itself."""
+    match node:
+        case Unary(_, operand):
+            return operand
+        case Binary(_, left):
+            return left
+        case Member(owner, _, arguments):
+            return owner if arguments is None else None
 
 
 def _locate(error: FormulaError, part: Node | Statement) -> None:

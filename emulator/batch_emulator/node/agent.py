@@ -16,7 +16,8 @@ hold a lock meanwhile. On Linux the agent is whom orphans fall to, so none stays
 container's client is no child of it: podman would wait for ever for what falls to another.)
 
 When the socket closes, be it by `kill -9` of the emulator, it kills every process group that is
-left. A signal on the parent's death (PR_SET_PDEATHSIG) would reach a task's first process only.
+left, and on Linux what tasks left in sessions of their own. A signal on the parent's death
+(PR_SET_PDEATHSIG) would reach a task's first process only.
 It runs by itself, without the package: standard library only.
 """
 
@@ -79,6 +80,18 @@ def _ended_child() -> tuple[int, int] | None:
     except ChildProcessError:
         return None
     return (pid, status) if pid else None
+
+
+def _children() -> list[int]:
+    """Whose parent the agent is, zombies too; on Linux that is every orphan of a task."""
+    me, found = os.getpid(), list[int]()
+    for process in Path("/proc").glob("[0-9]*") if sys.platform == "linux" else ():
+        with contextlib.suppress(OSError):
+            # the program's name is in parentheses, and may hold some itself
+            parent = (process / "stat").read_bytes().rpartition(b")")[2].split()[1]
+            if int(parent) == me:
+                found.append(int(process.name))
+    return found
 
 
 class Agent:
@@ -195,14 +208,20 @@ class Agent:
                 self._answers.append(answer)
 
     def _outlast(self) -> None:
-        """Wait for all that was killed."""
+        """Wait for all that was killed, and kill what it leaves: orphans fall to the agent."""
         until = time.monotonic() + _DEATH
         groups = {*self._orders, *self._dying, *self._left}
-        while groups and time.monotonic() < until:
+        while time.monotonic() < until:
             while _ended_child():
                 pass
             groups = {group for group in groups if group_lives(group)}
-            time.sleep(_PAUSE if groups else 0)
+            orphans = _children()
+            for pid in orphans:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            if not groups and not orphans:
+                return
+            time.sleep(_PAUSE)
 
     def _tell(self) -> None:
         if self._answers:

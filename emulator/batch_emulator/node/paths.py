@@ -13,9 +13,20 @@ def is_relative(name: str) -> bool:
     return bool(name) and "\0" not in name and not path.is_absolute() and ".." not in path.parts
 
 
+def is_real(folder: Path) -> bool:
+    """Whether a folder is where its path says, with no link on the way.
+
+    The emulator makes its folders so; a task may put a link in the place of its own.
+    """
+    try:
+        return folder.resolve() == folder
+    except (OSError, RuntimeError):
+        return False  # links that go in circles
+
+
 def inside(folder: Path, name: str) -> Path | None:
     """`folder / name`, or None where it would lead out, be it through a link."""
-    if not is_relative(name):
+    if not is_relative(name) or not is_real(folder):
         return None
     target = folder / PurePosixPath(name)
     try:
@@ -23,7 +34,7 @@ def inside(folder: Path, name: str) -> Path | None:
         target.exists()
     except (OSError, RuntimeError):
         return None  # links that go in circles, names that are too long
-    return target if resolved.is_relative_to(folder.resolve()) else None
+    return target if resolved.is_relative_to(folder) else None
 
 
 def open_file(path: Path, mode: Literal["rb", "wb", "ab"]) -> Any:  # noqa: ANN401 - a file

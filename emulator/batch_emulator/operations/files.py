@@ -16,8 +16,10 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from batch_emulator.node.paths import inside, open_file
+from batch_emulator.faults.effects import DROP
+from batch_emulator.node.paths import inside, is_real, open_file
 from batch_emulator.operations.listing import FILES, question
+from batch_emulator.scheduling.tasks import KEPT
 from batch_emulator.service import Service
 from batch_emulator.state.task import Task
 from batch_emulator.wire.errors import BatchError
@@ -82,14 +84,24 @@ def _task_folder(service: Service, task: Task) -> Path:
         raise BatchError("OperationInvalidForCurrentState", Reason="The task has not run yet.")
     if service.find_node(task.place.pool_id, task.place.node_id) is None:
         raise BatchError("TaskFilesUnavailable", Reason="The task's node is gone.")
-    if not task.place.folder.is_dir():
-        running = task.state != "completed"
-        raise BatchError("TaskFilesUnavailable" if running else "TaskFilesCleanedup")
-    return task.place.folder
+    folder = task.place.folder
+    if not folder.is_dir() or not is_real(folder):
+        raise BatchError(_why_no_files(service, task))
+    return folder
+
+
+def _why_no_files(service: Service, task: Task) -> str:
+    """The service's code: they are gone, or there have not been any, where it failed before."""
+    if task.state != "completed" or task.ended is None:
+        return "TaskFilesUnavailable"
+    over = task.ended + min(task.retention, KEPT) <= service.now()
+    return "TaskFilesCleanedup" if over or task.exit_code is not None else "TaskFilesUnavailable"
 
 
 def _node_root(service: Service, request: Request) -> _Root:
     node = service.account.node(request.path_params["poolId"], request.path_params["nodeId"])
+    if not is_real(node.root):
+        raise BatchError("FileNotFound", Reason="A link is in the place of the node's folder.")
     return _Root(node.root, f"{node.url(base_url(request))}/files")
 
 
@@ -155,9 +167,11 @@ def _paths(root: _Root, *, recursive: bool) -> Iterator[Path]:
 
 
 def _files(root: _Root, paths: list[Path]) -> Iterator[_File]:
-    """What is a file or a folder of them; some may go while this looks."""
+    """What is a file or a folder of them and can be had; some may go while this looks."""
     for at, path in enumerate(paths):
         try:
+            if path.is_symlink() and not inside(root.folder, str(path.relative_to(root.folder))):
+                continue
             if path.is_file() or path.is_dir():
                 yield _File(root, path, at)
         except OSError:
@@ -177,7 +191,8 @@ def _get(root: _Root, request: Request) -> Response:
     headers["Content-Length"] = str(end - start)
     media = "application/octet-stream"
     # 200 for ranges too: the service's clients know of no 206 here.
-    return StreamingResponse(_stream(file.path, start, end), headers=headers, media_type=media)
+    stream = _stream(request, file.path, start, end)
+    return StreamingResponse(stream, headers=headers, media_type=media)
 
 
 async def _delete(root: _Root, request: Request) -> Response:
@@ -221,13 +236,17 @@ def _span(request: Request, size: int) -> tuple[int, int]:
     return start, end
 
 
-async def _stream(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
+async def _stream(request: Request, path: Path, start: int, end: int) -> AsyncIterator[bytes]:
     with _open(path) as data:
         data.seek(start)
         left = end - start
         while left and (chunk := data.read(min(_CHUNK, left))):
             left -= len(chunk)
             yield chunk
+    if left:  # it became shorter meanwhile: a client must not take what it has for the whole
+        request.scope["extensions"][DROP]()
+        while (await request.receive())["type"] != "http.disconnect":
+            """The server has yet to notice."""
 
 
 def _open(path: Path) -> Any:  # noqa: ANN401 - a file

@@ -222,6 +222,12 @@ def _check_exit_conditions(job: Job, conditions: dict[str, Any]) -> None:
         if "exitOptions" not in mapping:
             raise missing_property("exitConditions.exitOptions")
         options.append(mapping["exitOptions"])
+    for span in conditions.get("exitCodeRanges", ()):
+        if span["start"] > span["end"]:
+            told = {"start": span["start"], "end": span["end"]}
+            raise invalid_property(
+                "exitConditions.exitCodeRanges", told, "start <= end is allowed."
+            )
     performs = job.spec.get("onTaskFailure") == "performexitoptionsjobaction"
     for given in options:
         if "jobAction" in given and not performs:

@@ -12,10 +12,12 @@ from batch_emulator.scheduling.exit_conditions import exit_options
 from batch_emulator.scheduling.jobs import advance, disable_job, end_if_all_done, terminate_job
 from batch_emulator.service import Service
 from batch_emulator.state.job import Job
+from batch_emulator.state.node import Node
 from batch_emulator.state.task import Failure, Task, encode
 
 _ENDED = Failure("TaskEnded", "Task Was Ended by User Request")
-_KEPT = timedelta(days=365)
+_ASKED = ("leavingpool", "rebooting", "reimaging", "deallocating")
+KEPT = timedelta(days=365)
 """Files with a longer retention are kept while the emulator runs."""
 
 
@@ -52,6 +54,9 @@ def settle(service: Service, attempt: Attempt, outcome: Outcome | None) -> None:
         if not task.gone:
             job.remove(task)
     elif attempt.ending == "requeue":
+        if job.state == "disabling" or any(map(_taken_away, attempt.nodes)):
+            task.requeues += 1
+            task.last_requeue = now
         _wait_again(service, task)
     elif attempt.ending == "terminate" or outcome is None:
         _complete(service, task, Outcome("run", failure=_ENDED))
@@ -87,11 +92,14 @@ def reactivate(service: Service, task: Task) -> None:
     task.job.move(task, "active", service.now())
     task.exit_code = task.result = task.failure = task.ended = task.last_retry = None
     task.retries = 0
-    task.requeues += 1
-    task.last_requeue = service.now()
     task.touch(service.now())
     task.job.enqueue(task)
     service.wake(task.job.pool_id)
+
+
+def _taken_away(node: Node) -> bool:
+    """Whether a user has asked for the node to be without tasks: such requeues are counted."""
+    return node.state in _ASKED or node.scheduling == "disabled"
 
 
 def _may_retry(task: Task) -> bool:
@@ -140,7 +148,7 @@ def _follow(service: Service, task: Task, outcome: Outcome) -> None:
 
 def keep_files(service: Service, task: Task) -> None:
     """Let a completed task's files go when their time is over."""
-    if task.place and task.ended and task.retention < _KEPT:
+    if task.place and task.ended and task.retention < KEPT:
         left = task.ended + task.retention - service.now()
         clean_up = partial(_clean_up, service, task, task.ended)
         service.clock.call_later(left.total_seconds(), clean_up)

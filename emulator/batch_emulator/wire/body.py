@@ -7,9 +7,10 @@ allowed values and what is required. What they cannot say (this with that, range
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from importlib.resources import files
-from typing import Any, cast
+from typing import Any, NoReturn, cast
 
 from starlette.requests import Request
 
@@ -22,7 +23,8 @@ Json = dict[str, Any]
 LIMIT = 1024 * 1024
 """The service's limit for a body, in bytes; a larger one is `RequestBodyTooLarge`."""
 
-
+DEPTH = 64
+"""Levels of a value that may hold anything: what JSON libraries take as their usual limit."""
 _JSON = "application/json"
 _SECRETS = {"UserAccount": ("password",), "LinuxUserConfiguration": ("sshPrivateKey",)}
 """What is checked and then forgotten: the service never tells it, and nothing here uses it."""
@@ -65,7 +67,7 @@ async def read_json(request: Request, *, optional: bool = False) -> Json:
     if not raw and optional:
         return {}
     try:
-        value: Any = json.loads(raw, parse_constant=_no_number)
+        value: Any = json.loads(raw, parse_constant=_no_number, parse_float=_finite)
     except (ValueError, RecursionError):
         raise BatchError("InvalidRequestBody", Reason="The body is not JSON.") from None
     if not isinstance(value, dict):
@@ -73,9 +75,15 @@ async def read_json(request: Request, *, optional: bool = False) -> Json:
     return cast("Json", value)
 
 
-def _no_number(text: str) -> None:
+def _no_number(text: str) -> NoReturn:
     """Refuse NaN and the infinities, which Python reads and JSON does not have."""
     raise ValueError(text)
+
+
+def _finite(text: str) -> float:
+    """A number; one too large for a float would be an infinity."""
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
 
 
 async def _read(request: Request) -> bytes:
@@ -163,7 +171,7 @@ def _fault(value: Any, kind: str) -> str | None:  # noqa: ANN401, PLR0911 - JSON
     if kind == "boolean":
         return None if isinstance(value, bool) else "true or false is expected."
     if kind == "object":
-        return None if isinstance(value, dict) else "An object is expected."
+        return _fault_of_object(value)
     if not isinstance(value, str):
         return "A string is expected."
     try:
@@ -171,6 +179,26 @@ def _fault(value: Any, kind: str) -> str | None:  # noqa: ANN401, PLR0911 - JSON
             parse_duration(value)
         elif kind == "date-time":
             parse_time(value)
-    except (ValueError, OverflowError) as error:
+    except OverflowError:
+        return "It is too long." if kind == "duration" else "It is out of range."
+    except ValueError as error:
         return str(error)
     return None
+
+
+def _fault_of_object(value: object) -> str | None:
+    """Why a value is no object that may hold anything, or nothing."""
+    if not isinstance(value, dict):
+        return "An object is expected."
+    level: list[Any] = [value]
+    for _ in range(DEPTH):
+        level = [inner for outer in level for inner in _members(outer)]
+        if not level:
+            return None
+    return f"It is nested deeper than {DEPTH} levels."
+
+
+def _members(value: Any) -> list[Any]:  # noqa: ANN401 - JSON
+    """What an object or array holds that may hold more."""
+    members: list[Any] = list(value.values() if isinstance(value, dict) else value)  # pyright: ignore[reportUnknownArgumentType] - JSON
+    return [one for one in members if isinstance(one, dict | list)]

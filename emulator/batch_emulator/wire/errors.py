@@ -5,6 +5,7 @@ Source: "Batch Status and Error Codes" in the service's REST reference.
 
 from __future__ import annotations
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -211,7 +212,7 @@ class BatchError(Exception):
         super().__init__(f"{code}: {self.sentence}")
         self.code = code
         self.status = own_status if status is None else status
-        self.details = {name: str(value) for name, value in details.items()}
+        self.details = {name: _told(value) for name, value in details.items()}
         # what the answer is to say besides, such as Retry-After
         self.headers: dict[str, str] = {}
 
@@ -222,6 +223,11 @@ class BatchError(Exception):
         if self.details:
             body["values"] = [{"key": key, "value": value} for key, value in self.details.items()]
         return body
+
+
+def _told(value: object) -> str:
+    """A value as the client wrote it."""
+    return json.dumps(value) if isinstance(value, dict | list | bool) else str(value)
 
 
 def invalid_property(name: str, value: object, reason: str) -> BatchError:
