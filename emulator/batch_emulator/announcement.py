@@ -36,7 +36,9 @@ def paragraphs(options: Options, address: Address, key: AccountKey) -> str:
     ]
     if options.tls_cert:
         title = "# Clients have to trust the certificate: name this file, or that of who signed it"
-        parts.append(_exports(title, {"REQUESTS_CA_BUNDLE": str(options.tls_cert.absolute())}))
+        trusted = str(options.tls_cert.absolute())
+        names = ("REQUESTS_CA_BUNDLE", "NODE_EXTRA_CA_CERTS")
+        parts.append(_exports(title, dict.fromkeys(names, trusted)))
     if options.shared_key:
         parts.append(_python(options.account, address, key))
         parts.append(_azure_cli(options.account, address, key))

@@ -129,6 +129,16 @@ def test_clock_limits_and_retention_go_on(kept):
     assert ended.execution_info.termination_reason == "MaxWallClockTimeExpiry"
 
 
+@pytest.mark.parametrize("changed", [True, False])
+def test_a_clock_that_was_moved_goes_on_from_there(kept, changed):
+    batch = kept()
+    if changed:
+        batch.job("none")
+    then = batch.running.admin.advance(timedelta(days=3))
+    kill(batch)
+    assert kept().running.admin.now() >= then
+
+
 def test_autoscale_resizes_and_deletions_go_on(kept):
     batch = kept("--boot-time=30")
     scaled = batch.pool(

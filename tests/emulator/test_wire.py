@@ -1,6 +1,7 @@
 """Signatures, error bodies, headers, paging, filters: what every operation shares."""
 
 import base64
+import json
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -282,3 +283,46 @@ def test_an_answer_does_not_wait_for_nagle(batch):
 
     batch.job("no-pool")
     assert min(once() for _ in range(10)) < 0.035
+
+
+def with_settings(settings):
+    extension = {"name": "e", "publisher": "p", "type": "t", "settings": settings}
+    machine = {
+        "imageReference": {"publisher": "a", "offer": "b", "sku": "c"},
+        "nodeAgentSKUId": "batch.node.ubuntu 24.04",
+        "extensions": [extension],
+    }
+    body = {"id": "deep", "vmSize": "Standard_D4s_v5", "targetDedicatedNodes": 0}
+    body["virtualMachineConfiguration"] = machine
+    return json.dumps(body).encode()
+
+
+@pytest.mark.parametrize("levels", [65, 900, 5000])
+def test_what_is_nested_too_deeply_is_refused_and_leaves_no_pool(batch, levels):
+    content = with_settings("X").replace(b'"X"', b'{"a":' * levels + b"1" + b"}" * levels)
+    answer = batch.raw("POST", "/pools", content=content)
+    assert answer.status_code == 400, answer.text
+    assert "deep" not in [pool.id for pool in batch.client.list_pools()]
+
+
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"Infinity"])
+def test_a_number_beyond_all_floats_is_no_json(batch, number):
+    content = with_settings("X").replace(b'"X"', b'{"a":' + number + b"}")
+    answer = batch.raw("POST", "/pools", content=content)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidRequestBody")
+
+
+@pytest.mark.parametrize(
+    ("task", "told"),
+    [({"constraints": {"maxWallClockTime": "P99999999999999D"}}, "It is too long."),
+     ({"environmentSettings": [{"name": "A", "value": "\0"}]}, "no NUL"),
+     ({"exitConditions": {"exitCodeRanges": [
+         {"start": 9, "end": 8, "exitOptions": {"dependencyAction": "block"}}]}},
+      '{"start": 9, "end": 8}')],
+)  # fmt: skip
+def test_what_is_wrong_is_told_in_words_of_the_service(batch, task, told):
+    job = batch.job("none")
+    body = {"id": "t", "commandLine": "true", **task}
+    answer = batch.raw("POST", f"/jobs/{job}/tasks", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidPropertyValue")
+    assert told in str([value["value"] for value in answer.json()["values"]])

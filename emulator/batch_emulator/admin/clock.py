@@ -34,6 +34,7 @@ async def move_clock(service: Service, request: Request) -> Response:
         reason = "An ISO 8601 duration of at most ten years is expected, such as PT15M or P7D."
         raise invalid_property("advance", text, reason)
     await service.clock.advance(span.total_seconds())
+    service.ledger.add_time()
     return reply(200, body=_document(service))
 
 

@@ -132,7 +132,6 @@ def node_environment(options: Options, endpoint: str, node: Node, folder: Path) 
         "AZ_BATCH_ACCOUNT_URL": f"{endpoint}/",
         "AZ_BATCH_NODE_ID": node.id,
         "AZ_BATCH_NODE_IS_DEDICATED": "true" if node.dedicated else "false",
-        "AZ_BATCH_NODE_LIST": node.address,
         "AZ_BATCH_NODE_MOUNTS_DIR": f"{root}/fsmounts",
         "AZ_BATCH_NODE_ROOT_DIR": root,
         "AZ_BATCH_NODE_SHARED_DIR": f"{root}/shared",

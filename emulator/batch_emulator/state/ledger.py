@@ -15,6 +15,10 @@ class Ledger(Protocol):
         """A resource is new, has changed or is gone."""
         ...
 
+    def add_time(self) -> None:
+        """The clock was moved: after a restart it goes on from there."""
+        ...
+
     def save(self) -> None:
         """Make all changes so far outlast the emulator: an answer that tells of one goes after."""
         ...
@@ -28,6 +32,9 @@ class Forgetful:
     """The ledger of an emulator whose state ends with it."""
 
     def add(self, resource: Resource) -> None:
+        """Forget."""
+
+    def add_time(self) -> None:
         """Forget."""
 
     def save(self) -> None:

@@ -94,6 +94,7 @@ class Store:
         self._now = now
         self._changed: dict[int, Resource] = {}
         self._due = False
+        self._moved = False
         try:
             self._database = _open(file)
         except sqlite3.Error as error:
@@ -106,10 +107,14 @@ class Store:
             self._due = True
             self._soon(self.save)
 
+    def add_time(self) -> None:
+        """Save the time before the next answer."""
+        self._moved = True
+
     def save(self) -> None:
         """Write what has changed, all of it or nothing."""
         self._due = False
-        if not self._changed:
+        if not self._changed and not self._moved:
             return
         changed = list(self._changed.values())
         with self._database:
@@ -118,6 +123,7 @@ class Store:
                 self._write(resource)
             self._database.execute("REPLACE INTO clock VALUES (1, ?)", (self._now(),))
         self._changed.clear()
+        self._moved = False
         for resource in changed:
             resource.note_saved()
 
