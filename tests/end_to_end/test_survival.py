@@ -188,7 +188,7 @@ def test_another_recipe_of_the_same_name_waits_for_the_first(
 ) -> None:
     server = serve(archive)
     slow = json.loads((archive / "items.json").read_text())["features"][0]["id"]
-    server.faults = {f"data/{slow}/B04.tif": fault(hang=8, times=1)}
+    server.faults = {f"data/{slow}/B04.tif": fault(hang=90, times=1)}
     search = SEARCH.format(url=server.url("items.json"))
     desk.write("shared", search.replace("}", ", limit: 3}"), "process: {indices: [ndvi]}")
     with desk.start("run") as process:
@@ -204,7 +204,8 @@ def test_another_recipe_of_the_same_name_waits_for_the_first(
         recipe = desk.folder / "recipe.yaml"
         recipe.write_text(recipe.read_text() + "output: {store: ./link}\n")
         assert f"{first} is still running" in desk.run("run", code=2).stderr
-        assert process.wait(timeout=60) == 0
+        desk.run("cancel", first)
+        assert process.wait(timeout=60) == 5
     assert desk.json("run")["state"] == "done"
     assert not list(desk.folder.glob("home/s/**/*.json")), "where an emulator was"
 

@@ -109,7 +109,8 @@ def load(store: Store, run_id: str) -> Run:
         return run
     known = [run.id for run in list_runs(store)]
     there = f"there are {', '.join(known[:5])}" if known else "there is none"
-    raise UsageError(f"{store.address} holds no run {run_id!r}; {there}.")
+    hint = " A recipe is named by --recipe." if run_id.endswith((".yaml", ".yml")) else ""
+    raise UsageError(f"{store.address} holds no run {run_id!r}; {there}.{hint}")
 
 
 def list_runs(store: Store) -> list[Run]:

@@ -31,3 +31,5 @@ def test_a_recipe_s_verbs_are_for_its_own_runs(tmp_path: Path) -> None:
     assert find_run(Desk(store, settings, recipe("three")), None).id == three.id
     assert find_run(Desk(store, settings), None).id == three.id
     assert find_run(Desk(store, settings, recipe("two")), three.id).id == three.id
+    with pytest.raises(UsageError, match="A recipe is named by --recipe"):
+        find_run(Desk(store, settings), "recipe.yaml")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+import shutil
 import sys
 from pathlib import Path
 
@@ -10,7 +12,8 @@ import click
 from scenefleet.cli.show import say
 
 _RECIPE = """\
-# Written by `scenefleet demo`. The catalogue is served while the demo runs only.
+# Written by `scenefleet demo`. The catalogue is served while the demo runs only: for a run without
+# it write `catalog: archive/items.json`.
 version: 1
 name: demo
 search:
@@ -58,5 +61,6 @@ def command(folder: Path, *, seed: int) -> None:
         )
     if code == 0:
         say(f"look     {folder}/results/products/demo holds a folder a scene, GeoTIFFs for QGIS")
-        say("next     scenefleet init    writes a recipe for real scenes, of Planetary Computer")
+        me = "scenefleet" if shutil.which("scenefleet") else shlex.quote(sys.argv[0])
+        say(f"next     {me} init    writes a recipe for real scenes, of Planetary Computer")
     sys.exit(code)
