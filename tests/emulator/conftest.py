@@ -15,8 +15,8 @@ import pytest
 from azure.batch import BatchClient, models
 from azure.core.credentials import AzureNamedKeyCredential
 from azure.core.exceptions import HttpResponseError, ODataV4Format
-from azure.core.pipeline.transport import RequestsTransport
-from azure.core.rest import HttpRequest, HttpResponse
+from azure.core.pipeline.transport import AioHttpTransport, RequestsTransport
+from azure.core.rest import AsyncHttpResponse, HttpRequest, HttpResponse
 
 from batch_emulator.process import Running, start
 from conformity import Book, Exchanged, read_book
@@ -164,7 +164,7 @@ def signed_request(
     signature = base64.b64encode(hmac.new(secret, text.encode(), hashlib.sha256).digest())
     request.headers["authorization"] = f"SharedKey {running.account}:{signature.decode()}"
     # No certificates to load for plain http: that alone would take most of a test's time.
-    with httpx.Client(trust_env=False, verify=False) as client:  # noqa: S501 - plain http
+    with httpx.Client(trust_env=False, verify=False, timeout=60) as client:  # noqa: S501 - plain http
         answer = client.send(request)
     witness(
         Exchanged(
@@ -195,20 +195,34 @@ class Witness(RequestsTransport):
     def send(self, request: HttpRequest, **rest: Any) -> HttpResponse:
         """Send as ever."""
         answer = super().send(request, **rest)
-        witness(
-            Exchanged(
-                request.method,
-                request.url,
-                {name.lower(): str(value) for name, value in request.headers.items()},
-                answer.status_code,
-                {name.lower(): value for name, value in answer.headers.items()},
-                None if rest.get("stream") else _body(answer),
-            )
-        )
+        _look(request, answer, streamed=bool(rest.get("stream")))
         return answer
 
 
-def _body(answer: HttpResponse) -> bytes:
+class AsyncWitness(AioHttpTransport):
+    """The same for the asynchronous client."""
+
+    async def send(self, request: HttpRequest, **rest: Any) -> AsyncHttpResponse:
+        """Send as ever."""
+        answer = await super().send(request, **rest)
+        _look(request, answer, streamed=bool(rest.get("stream")))
+        return answer
+
+
+def _look(request: Any, answer: Any, *, streamed: bool) -> None:
+    witness(
+        Exchanged(
+            request.method,
+            request.url,
+            {name.lower(): str(value) for name, value in request.headers.items()},
+            answer.status_code,
+            {name.lower(): value for name, value in answer.headers.items()},
+            None if streamed else _body(answer),
+        )
+    )
+
+
+def _body(answer: Any) -> bytes:
     """What was answered, whichever of its two kinds of answer the client asked for."""
     return answer.content if hasattr(answer, "content") else answer.body()
 
@@ -253,6 +267,12 @@ def batch(shared_emulator: Running) -> Iterator[Batch]:
         yield batch
         for pool in batch.pools:
             batch.raw("DELETE", f"/pools/{pool}")
+
+
+@pytest.fixture
+def watched() -> type[AioHttpTransport]:
+    """The transport for an asynchronous client whose answers are held to the documents too."""
+    return AsyncWitness
 
 
 @pytest.fixture

@@ -15,15 +15,16 @@ from batch_emulator.process import Running
 PATIENCE = 20.0
 
 
-def round_trip(running: Running, main):
+@pytest.fixture
+def round_trip(watched):
     """Runs `main(client)`; warnings of sockets left open are errors in this suite."""
 
-    async def run():
+    async def run(running: Running, main):
         credential = AzureNamedKeyCredential(running.account, running.key)
-        async with BatchClient(running.endpoint, credential) as client:
+        async with BatchClient(running.endpoint, credential, transport=watched()) as client:
             return await main(client)
 
-    return asyncio.run(run())
+    return lambda running, main: asyncio.run(run(running, main))
 
 
 async def until(look, enough):
@@ -42,7 +43,7 @@ async def text(stream):
     return b"".join([part async for part in await stream]).decode()
 
 
-def test_pool_job_tasks_files_and_back_to_nothing(batch):
+def test_pool_job_tasks_files_and_back_to_nothing(batch, round_trip):
     pool, job = batch.pool(nodes=2), batch.name("job")
     names = [f"t{n:03}" for n in range(250)]
 
@@ -79,7 +80,7 @@ def test_pool_job_tasks_files_and_back_to_nothing(batch):
     assert (said, kept.content_length) == ("hello\n", 5)
 
 
-def test_requests_at_the_same_time_each_get_their_own_answer(batch):
+def test_requests_at_the_same_time_each_get_their_own_answer(batch, round_trip):
     job = batch.job(batch.pool(nodes=0))
 
     async def main(client: BatchClient):
@@ -89,7 +90,7 @@ def test_requests_at_the_same_time_each_get_their_own_answer(batch):
     assert [t.id for t in round_trip(batch.running, main)] == [f"t{n}" for n in range(50)]
 
 
-def test_refusals_are_the_same_exceptions_as_of_the_synchronous_client(batch):
+def test_refusals_are_the_same_exceptions_as_of_the_synchronous_client(batch, round_trip):
     job = batch.job(batch.pool(nodes=0))
 
     async def main(client: BatchClient):

@@ -9,6 +9,7 @@ import os
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
@@ -61,11 +62,11 @@ class Order:
     """A process to run."""
 
     argv: list[str]
-    cwd: Path
-    """Made where it is not there."""
-    environment: dict[str, str] = field(repr=False)
-    out: Path
-    err: Path
+    cwd: str
+    """Made where it is not there; text, as the two below: paths' objects cost time."""
+    environment: Mapping[str, str] = field(repr=False)
+    out: str
+    err: str
     append: bool = False
     keep: bool = False
     """Whether others of its group may go on when it has ended well."""
@@ -101,10 +102,10 @@ class AgentLink:
             {
                 "run": number,
                 "argv": order.argv,
-                "cwd": str(order.cwd),
-                "env": order.environment,
-                "out": str(order.out),
-                "err": str(order.err),
+                "cwd": order.cwd,
+                "env": dict(order.environment),
+                "out": order.out,
+                "err": order.err,
                 "append": order.append,
                 "keep": order.keep,
             }

@@ -94,9 +94,9 @@ def _suits_manager(node: Node, task: Task) -> bool:
 
 def _start(service: Service, task: Task, nodes: list[Node]) -> None:
     job, master = task.job, nodes[0]
-    task.place = Place(master.pool.id, master.id, job.tasks_on(master.root) / task.id)
+    homes = [job.home_on(node.root) for node in nodes]
+    task.place = Place(master.pool.id, master.id, homes[0] / task.id)
     for node in nodes:
-        job.folders.add(job.folder_on(node.root))
         node.take(task, service.now())
     attempt = task.attempt = Attempt(task, master, tuple(nodes[1:]))
     job.attempts.add(attempt)

@@ -110,6 +110,8 @@ class Job(Resource):
     """Multi-instance tasks that the pool cannot run as it is."""
     timer: Timer | None = None
     """Ends it when its time is up."""
+    _homes: dict[Path, Path] = field(default_factory=dict[Path, Path])
+    """By nodes' roots: paths' objects cost time."""
     _queue: list[tuple[int, Task]] = field(default_factory=list[tuple[int, Task]])
 
     def __post_init__(self) -> None:
@@ -272,6 +274,14 @@ class Job(Resource):
         """The folder of its tasks' folders on a node."""
         own = self.folder_on(root)
         return own / "job-1" if self.schedule_id is None else own
+
+    def home_on(self, root: Path) -> Path:
+        """The same, on a node that it leaves files on from now on."""
+        home = self._homes.get(root)
+        if home is None:
+            home = self._homes[root] = self.tasks_on(root)
+            self.folders.add(self.folder_on(root))
+        return home
 
     def url(self, base: str) -> str:
         """The job's address."""
