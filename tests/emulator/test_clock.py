@@ -180,6 +180,11 @@ def test_a_span_that_is_none_is_refused(batch, span):
         batch.running.admin.ask("POST", "clock", {"advance": span})
 
 
+def test_what_the_clock_does_not_know_is_refused(batch):
+    with pytest.raises(AdminError, match="PropertyName: scale"):
+        batch.running.admin.ask("POST", "clock", {"advance": "PT0S", "scale": 2})
+
+
 def test_the_clock_does_not_go_back(batch):
     with pytest.raises(AdminError, match="cannot go back"):
         batch.running.admin.advance(timedelta(hours=-1))

@@ -204,3 +204,9 @@ def test_with_a_key_of_ones_own_it_listens_where_it_is_told(emulator):
     batch = emulator("--host=0.0.0.0", key=key)
     answer = batch.raw("GET", "/jobs", headers={"host": "batch.example"})
     assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("path", ["/pools/p%2Fnodes", "/jobs%2fj/tasks", "/jobs/j/tasks/t%2Ffiles"])
+def test_an_encoded_slash_parts_no_path(batch, path):
+    answer = batch.raw("GET", path)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidUri")

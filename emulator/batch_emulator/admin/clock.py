@@ -30,6 +30,8 @@ async def move_clock(service: Service, request: Request) -> Response:
         span = parse_duration(text) if isinstance(text, str) else None
     except (ValueError, OverflowError):
         span = None
+    for name in body.keys() - {"advance"}:
+        raise invalid_property(name, body[name], "The clock takes advance only.")
     if span is None or span > _MOST:
         reason = "An ISO 8601 duration of at most ten years is expected, such as PT15M or P7D."
         raise invalid_property("advance", text, reason)

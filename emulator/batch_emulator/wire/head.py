@@ -36,6 +36,8 @@ def check_head(target: str, headers: Sequence[tuple[bytes, bytes]], query: str) 
     if size > LIMIT:
         reason = f"The request's line and headers have {size} bytes, {LIMIT} are allowed."
         raise BatchError("InvalidHeaderValue", HeaderName="(all)", Reason=reason)
+    if "%2f" in target.lower().partition("/files/")[0]:  # names of files may have it, ids cannot
+        raise BatchError("InvalidUri", Reason="A slash of the path is sent as it is, not encoded.")
     _check_query(query)
     names = [name.decode("latin-1") for name, _ in headers]
     if len(set(names)) < len(names):
