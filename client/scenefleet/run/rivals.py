@@ -33,7 +33,9 @@ def alone(
 
     Raises:
         UsageError: if another run of a recipe of that name goes on, naming it.
+        StoreError: if the store cannot be written.
     """
+    store.prepare()  # a container that is not there yet has no runs to list
     lock = f"{key(store, name)}.product"
     with claim(lock) if local else nullcontext(not is_held(lock)) as mine:
         rival = _rival(store, run_id, name, settings)
