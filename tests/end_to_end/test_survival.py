@@ -14,6 +14,12 @@ from typing import Any
 SEARCH = "{{catalog: '{url}', collections: [sentinel-2-l2a]}}"
 
 
+def running(desk: Any) -> int:
+    """How many tasks of the folder's run are running now; none before there is a run."""
+    there = (desk.folder / "results/runs").is_dir() and desk.json("list")
+    return desk.json("status")["counts"]["running"] if there else 0
+
+
 def results(desk: Any, name: str) -> set[str]:
     return {path.parent.name for path in (desk.products / name).glob("*/*.json")}
 
@@ -104,8 +110,7 @@ def test_the_same_run_in_a_second_terminal_follows_the_first(
     search = SEARCH.format(url=server.url("items.json")).replace("}", ", limit: 3}")
     desk.write("twice", search, "compute: {slots: 1}")
     with desk.start("run") as process:
-        wait_for(lambda: (desk.folder / "results/runs").is_dir() and desk.json("list"))
-        wait_for(lambda: desk.json("status")["counts"]["running"] == 1)
+        wait_for(lambda: running(desk) == 1)
         assert "still running" in desk.run("retry", code=2).stderr
         second = desk.json("run")
         assert second["state"] == "done"
@@ -192,8 +197,7 @@ def test_another_recipe_of_the_same_name_waits_for_the_first(
     search = SEARCH.format(url=server.url("items.json"))
     desk.write("shared", search.replace("}", ", limit: 3}"), "process: {indices: [ndvi]}")
     with desk.start("run") as process:
-        wait_for(lambda: (desk.folder / "results/runs").is_dir() and desk.json("list"))
-        wait_for(lambda: desk.json("status")["counts"]["running"])
+        wait_for(lambda: running(desk))
         first = desk.json("list")[0]["id"]
         desk.write("shared", search.replace("}", ", limit: 2}"), "process: {indices: [ndwi]}")
         refused = desk.run("run", code=2)
