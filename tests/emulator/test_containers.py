@@ -223,7 +223,7 @@ def test_what_cannot_be_had_fails_the_task_without_a_retry(inside, job, settings
 
 def test_a_container_ends_at_its_limit_of_time(inside, job, engine):
     task = inside.run("/bin/sleep 60", job, containerSettings=SETTINGS,
-                      constraints={"maxWallClockTime": "PT1S"})  # fmt: skip
+                      constraints={"maxWallClockTime": "PT4S"})  # fmt: skip
     info = task.execution_info
     assert (info.exit_code, info.failure_info.code) == (137, "TaskEnded")
     assert info.container_info.state == "exited"

@@ -91,13 +91,7 @@ def start_task_environment(
     return environment | node_environment(options, endpoint, node, folder)
 
 
-def host_environment(
-    options: Options,
-    folder: Path,
-    *,
-    container: bool,
-    host: Mapping[str, str] | None = None,
-) -> dict[str, str]:
+def host_environment(options: Options, folder: Path, *, container: bool) -> dict[str, str]:
     """What of this machine a task sees: in a container nothing.
 
     A container's image would bring its own Python: as a process it gets the emulator's, first in
@@ -105,23 +99,19 @@ def host_environment(
     """
     if container and options.containers != "process":
         return {}
-    passed_on = _of_this_machine() if host is None else _passed_on(host)
+    passed_on = _of_this_machine()
     own = [str(Path(sys.executable).parent)] if container else []
     path = os.pathsep.join([*options.task_path, *own, passed_on["PATH"]])
     return {**passed_on, "PATH": path, "HOME": f"{folder}/wd"}
 
 
-def _passed_on(host: Mapping[str, str]) -> dict[str, str]:
-    passed_on = {name: host[name] for name in _PASSED_ON if name in host}
-    passed_on["PATH"] = host.get("PATH", os.defpath)
-    passed_on["TMPDIR"] = host.get("TMPDIR", "/tmp")  # noqa: S108 - the host's own
-    return passed_on
-
-
 @cache
 def _of_this_machine() -> dict[str, str]:
     """What is passed on of the emulator's own environment, which it does not change."""
-    return _passed_on(os.environ)
+    passed_on = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    passed_on["PATH"] = os.environ.get("PATH", os.defpath)
+    passed_on["TMPDIR"] = os.environ.get("TMPDIR", "/tmp")  # noqa: S108 - the host's own
+    return passed_on
 
 
 def node_environment(options: Options, endpoint: str, node: Node, folder: Path) -> dict[str, str]:
