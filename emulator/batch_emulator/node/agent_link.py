@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import socket
 import subprocess
@@ -13,10 +12,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from batch_emulator.node import agent
-from batch_emulator.node.agent import kill_group
+from batch_emulator.node.agent import MOST, Message, Messages, kill_group
 from batch_emulator.node.engine import engine_environment
 
 Step = Literal["folder", "output", "start"]
@@ -111,8 +110,10 @@ class AgentLink:
             }
         )
         try:
-            return await asyncio.shield(run.over)
+            return await run.over
         except asyncio.CancelledError:
+            if run.over.cancelled():
+                run.over = asyncio.get_running_loop().create_future()
             self._say({"kill": number})
             await self._outlast(run.over)
             raise
@@ -164,9 +165,9 @@ class AgentLink:
         theirs.close()
         ours.setblocking(False)
         self._line = ours
-        self._heard = b""
+        self._messages = Messages()
         self._unsaid = b""
-        self._due = False
+        self._waits = False
 
     def _listen(self) -> None:
         if not self._listening:
@@ -175,18 +176,17 @@ class AgentLink:
 
     def _hear(self) -> None:
         try:
-            data = self._line.recv(1 << 20)
+            data = self._line.recv(MOST)
         except BlockingIOError:
             return
         except ConnectionError:
             data = b""
-        *lines, self._heard = (self._heard + data).split(b"\n")
-        for line in lines:
-            self._note(json.loads(line.decode()))
+        for told in self._messages.unpack(data):
+            self._note(told)
         if not data:
             self._lose()
 
-    def _note(self, told: dict[str, Any]) -> None:
+    def _note(self, told: Message) -> None:
         if "began" in told:
             run = self._runs[told["began"]]
             run.pid = told["pid"]
@@ -215,20 +215,19 @@ class AgentLink:
         self._listening = False
         self._begin()
 
-    def _say(self, order: dict[str, Any]) -> None:
-        self._unsaid += json.dumps(order).encode() + b"\n"
-        if not self._due:
-            self._due = True
-            asyncio.get_running_loop().call_soon(self._flush)
+    def _say(self, order: Message) -> None:
+        self._unsaid += Messages.pack(order)
+        if not self._waits:
+            self._flush()
 
     def _flush(self) -> None:
         """Send what is unsaid, as far as the socket takes it."""
-        self._due = False
+        self._waits = False
         with contextlib.suppress(BlockingIOError, ConnectionError):
             while self._unsaid:
                 self._unsaid = self._unsaid[self._line.send(self._unsaid) :]
         if self._unsaid and self._listening:
-            self._due = True
+            self._waits = True
             asyncio.get_running_loop().add_writer(self._line, self._go_on)
 
     def _go_on(self) -> None:

@@ -19,14 +19,9 @@ PROCESS_NOTE = "run as a process of the host, not in a container (--containers=p
 
 async def execute(work: Work, host: Host) -> Outcome:
     """Do one try, whatever comes of it."""
-    options = host.options
     try:
         if work.packages or work.common_files or work.resource_files:
-            _make_folders(work)
-        work = await _with_packages(work, options)
-        allow_files = options.allow_file_urls
-        await fetch_all(work.common_files, work.folder, allow_files=allow_files)
-        await fetch_all(work.resource_files, work.directory, allow_files=allow_files)
+            work = await _provide(work, host.options)
         outcome = await _run(work, host)
     except WorkError as error:
         return Outcome("prepare", failure=error.failure)
@@ -35,6 +30,16 @@ async def execute(work: Work, host: Host) -> Outcome:
     except WorkError as error:
         return Outcome("upload", outcome.exit_code, error.failure)
     return outcome
+
+
+async def _provide(work: Work, options: Options) -> Work:
+    """The same work, with its files and packages on the node."""
+    _make_folders(work)
+    work = await _with_packages(work, options)
+    allow_files = options.allow_file_urls
+    await fetch_all(work.common_files, work.folder, allow_files=allow_files)
+    await fetch_all(work.resource_files, work.directory, allow_files=allow_files)
+    return work
 
 
 async def _with_packages(work: Work, options: Options) -> Work:

@@ -10,6 +10,7 @@ from batch_emulator.node.applications import deploy
 from batch_emulator.node.container import prefetch
 from batch_emulator.node.environment import start_task_environment
 from batch_emulator.node.execute import execute
+from batch_emulator.node.spread import make_top
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.scheduling.orders import APPLICATIONS, container_for, resource_files
 from batch_emulator.service import Service
@@ -35,6 +36,7 @@ async def boot(service: Service, node: Node) -> None:
     """Start a node's machine and the pool's start task on it."""
     node.errors = []
     node.enter("starting", service.now())
+    make_top(node.root.parent)
     for name in ("shared", "startup/wd", "fsmounts", "workitems"):
         (node.root / name).mkdir(parents=True, exist_ok=True)
     await service.clock.sleep(START * service.options.boot_time)

@@ -58,6 +58,7 @@ def order(
         note: is told of its container, if it asks for one.
     """
     text = spec.get("constraints", {}).get("maxWallClockTime")
+    packages = spec.get("applicationPackageReferences", [])
     return Work(
         command=spec["commandLine"],
         folder=folder,
@@ -66,8 +67,8 @@ def order(
         resource_files=resource_files(service, spec.get("resourceFiles", ())),
         output_files=spec.get("outputFiles", []),
         container=container_for(spec, node, note),
-        packages=spec.get("applicationPackageReferences", []),
-        applications=node.root / APPLICATIONS,
+        packages=packages,
+        applications=node.root / APPLICATIONS if packages else None,
     )
 
 

@@ -162,6 +162,8 @@ class Task(Resource):
     @property
     def retention(self) -> timedelta:
         """How long its files stay after it completed."""
+        if b'"retentionTime"' not in self.body:  # most have none, and need not be read for it
+            return RETENTION
         text = self.spec.get("constraints", {}).get("retentionTime")
         return RETENTION if text is None else parse_duration(text)
 
