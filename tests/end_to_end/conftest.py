@@ -18,6 +18,8 @@ import pytest
 
 import ground_scene
 import range_server
+from conformity import Book, read_book
+from watching_proxy import watch
 
 Need = Callable[[str], Path]
 TESTS = Path(__file__).resolve().parents[1]
@@ -135,7 +137,7 @@ class Batch:
 
 
 @pytest.fixture
-def batch() -> Iterator[Batch]:
+def batch(book: Book) -> Iterator[Batch]:
     key = "YS1rZXktb2YtdGhlLWVtdWxhdG9yLWZvci10ZXN0cw=="
     command = [sys.executable, "-m", "batch_emulator", "serve", "--port", "0", "--json"]
     command += ["--containers", "process", "--boot-time", "0.1", "--exit-with-parent"]
@@ -149,9 +151,18 @@ def batch() -> Iterator[Batch]:
         assert process.stdin
         assert process.stdout
         ready = json.loads(process.stdout.readline())
-        yield Batch(ready["endpoint"], ready["account"], key)
+        with watch(ready["endpoint"], book.check) as endpoint:
+            yield Batch(endpoint, ready["account"], key)
         process.stdin.close()
         process.wait(timeout=30)
+
+
+@pytest.fixture
+def book(need: Need) -> Iterator[Book]:
+    """What the service's documents say, to which what the client is answered is held."""
+    book = read_book(need("shared") / "reference")
+    yield book
+    assert not book.found, "\n".join(book.found)
 
 
 @pytest.fixture
