@@ -116,6 +116,29 @@ def test_listing(batch, done):
     assert {f.name for f in found} == {"wd/a/b", "wd/a/b/ten"}
 
 
+def test_a_list_goes_on_where_files_are_made_and_deleted_meanwhile(batch):
+    job = batch.job()
+    names = [f"wd/{n}.txt" for n in range(8)]
+    task = batch.run("/bin/sh -c 'touch 0.txt 1.txt 2.txt 3.txt 4.txt 5.txt 6.txt 7.txt'", job).id
+    listed = []
+    for file in batch.client.list_task_files(job, task, recursive=True, max_results=3):
+        listed.append(file.name)
+        if file.name in names:
+            batch.client.delete_task_file(job, task, file.name)
+    assert listed == sorted({"stderr.txt", "stdout.txt", "wd", *names})
+    left = [file.name for file in batch.client.list_task_files(job, task, recursive=True)]
+    assert left == ["stderr.txt", "stdout.txt", "wd"]
+    address = f"/jobs/{job}/tasks/{task}/files"
+    assert batch.raw("GET", f"{address}?$skiptoken=xyz").status_code == 400
+
+
+def test_a_deletion_that_cannot_be_read_deletes_nothing(batch, done):
+    job, task = done
+    answer = batch.raw("DELETE", f"/jobs/{job}/tasks/{task}/files/stdout.txt?recursive=maybe")
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidQueryParameterValue")
+    assert batch.text(job, task) == "hi\n"
+
+
 def test_properties_and_ranges(batch, done):
     ten = batch.client.get_task_file_properties(*done, "wd/a/b/ten")
     assert (ten.content_length, ten.is_directory) == (10, False)

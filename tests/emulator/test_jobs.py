@@ -59,6 +59,23 @@ def test_an_empty_job_counts_as_complete(batch):
     assert batch.client.get_job(job).state == "completed"
 
 
+def test_a_job_that_ends_with_its_tasks_goes_on_doing_so(batch, refused):
+    job = batch.job(batch.pool(nodes=0))
+    batch.task(job)
+    wanted = models.BatchJobUpdateOptions
+    batch.client.update_job(job, wanted(all_tasks_complete_mode="terminatejob"))
+    batch.client.update_job(job, wanted(priority=5))
+    back = wanted(all_tasks_complete_mode="noaction")
+    error = refused(lambda: batch.client.update_job(job, back))
+    assert (error.status_code, error.error.code) == (400, "InvalidPropertyValue")
+    # what a replacement leaves out gets its default
+    pool = {"poolInfo": {"poolId": batch.client.get_job(job).pool_info.pool_id}}
+    answer = batch.raw("PUT", f"/jobs/{job}", json=pool)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidPropertyValue")
+    told = batch.client.get_job(job)
+    assert (told.all_tasks_complete_mode, told.priority) == ("terminatejob", 5)
+
+
 def test_terminate_ends_running_tasks_and_leaves_waiting_ones(batch, refused):
     job = batch.job()
     first, second = batch.task(job, "/bin/sleep 60"), batch.task(job)

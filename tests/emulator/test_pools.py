@@ -64,6 +64,12 @@ def test_nodes_are_created_then_starting_then_idle(emulator):
          "InvalidPropertyValue"),
         ({"virtualMachineConfiguration": {"imageReference": {"offer": "x"}, "nodeAgentSKUId": "y"}},
          "MissingRequiredProperty"),
+        ({"virtualMachineConfiguration": {"imageReference": {"virtualMachineImageId": "x"},
+          "nodeAgentSKUId": "batch.node.debian 12", "windowsConfiguration": {}}},
+         "InvalidPropertyValue"),
+        ({"startTask": {"commandLine": "true", "maxTaskRetryCount": -5}}, "InvalidPropertyValue"),
+        ({"displayName": "x" * 1025}, "InvalidPropertyValue"),
+        ({"metadata": [{"name": "", "value": "v"}]}, "EmptyMetadataKey"),
     ],
 )  # fmt: skip
 def test_pools_that_the_service_would_not_create(batch, change, code):
@@ -79,6 +85,52 @@ def test_pools_that_the_service_would_not_create(batch, change, code):
     }
     answer = batch.raw("POST", "/pools", json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, code), answer.text
+
+
+def nat(**change):
+    """A NAT pool that may be, but for what is changed of it."""
+    return {"name": "web", "protocol": "tcp", "backendPort": 8080,
+            "frontendPortRangeStart": 15000, "frontendPortRangeEnd": 15039, **change}  # fmt: skip
+
+
+def rules(*priorities):
+    return [{"priority": p, "access": "allow", "sourceAddressPrefix": "*"} for p in priorities]
+
+
+@pytest.mark.parametrize(
+    ("pools", "word"),
+    [
+        ([nat(backendPort=29876)], "backendPort"),
+        ([nat(backendPort=0)], "backendPort"),
+        ([nat(frontendPortRangeEnd=15038)], "frontendPortRangeEnd"),
+        ([nat(frontendPortRangeStart=49_990, frontendPortRangeEnd=50_050)], "50000 to 55000"),
+        ([nat(frontendPortRangeStart=1, frontendPortRangeEnd=65_535)], "1 to 65534"),
+        ([nat(name="web-")], "name"),
+        ([nat(name="x" * 78)], "name"),
+        ([nat(), nat(backendPort=81, frontendPortRangeStart=1, frontendPortRangeEnd=90)], "name"),
+        ([nat(), nat(name="b", frontendPortRangeStart=1, frontendPortRangeEnd=90)], "backendPort"),
+        ([nat(), nat(name="b", backendPort=81)], "overlaps"),
+        ([nat(networkSecurityGroupRules=rules(149))], "priority"),
+        ([nat(networkSecurityGroupRules=rules(150, 150))], "priority"),
+        ([nat(networkSecurityGroupRules=rules(*range(150, 176)))], "At most 25"),
+        ([nat(name=f"n{n}", backendPort=n, frontendPortRangeStart=100 * n,
+              frontendPortRangeEnd=100 * n + 50) for n in range(1, 7)], "At most 5"),
+    ],
+)  # fmt: skip
+def test_nat_pools_that_the_service_would_not_make(batch, pools, word):
+    body = {
+        "id": batch.name("pool"),
+        "vmSize": "Standard_D4s_v5",
+        "targetDedicatedNodes": 0,
+        "virtualMachineConfiguration": {
+            "imageReference": {"publisher": "a", "offer": "b", "sku": "c"},
+            "nodeAgentSKUId": "batch.node.ubuntu 24.04",
+        },
+        "networkConfiguration": {"endpointConfiguration": {"inboundNATPools": pools}},
+    }
+    answer = batch.raw("POST", "/pools", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidPropertyValue")
+    assert word in answer.text
 
 
 def test_a_pool_s_id_is_taken_once(batch, refused):
@@ -101,10 +153,18 @@ def test_patch_changes_what_it_names(batch, refused):
         models.BatchPoolUpdateOptions(metadata=[models.BatchMetadataItem(name="k", value="v")]),
     )
     assert batch.client.get_pool(pool).metadata[0].name == "k"
-    error = refused(
-        lambda: batch.client.update_pool(pool, models.BatchPoolUpdateOptions(task_slots_per_node=2))
-    )
-    assert error.error.code == "OperationNotValidOnPool"
+    only_of_empty_pools = [
+        {"task_slots_per_node": 2}, {"display_name": "x"}, {"user_accounts": []},
+        {"enable_inter_node_communication": True}, {"mount_configuration": []},
+        {"network_configuration": {}}, {"upgrade_policy": {"mode": "manual"}},
+    ]  # fmt: skip
+    for change in only_of_empty_pools:
+        options = models.BatchPoolUpdateOptions(**change)
+        error = refused(lambda options=options: batch.client.update_pool(pool, options))
+        assert error.error.code == "OperationNotValidOnPool"
+    empty = batch.pool(nodes=0)
+    batch.client.update_pool(empty, models.BatchPoolUpdateOptions(display_name="x"))
+    assert batch.client.get_pool(empty).display_name == "x"
 
 
 def test_resize_and_its_conflicts(batch, refused):

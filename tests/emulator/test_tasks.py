@@ -88,6 +88,14 @@ def test_dependencies_need_a_job_that_uses_them(batch, refused):
     assert error.error.code == "TaskDependenciesNotSpecifiedOnJob"
 
 
+def test_ids_of_dependencies_are_bounded_by_their_characters(batch, refused):
+    job = batch.job(batch.pool(nodes=0), usesTaskDependencies=True)
+    ids = [f"{number:064}" for number in range(1001)]
+    error = refused(lambda: batch.task(job, dependsOn={"taskIds": ids}))
+    assert (error.status_code, error.error.code) == (400, "TaskDependencyListTooLong")
+    batch.task(job, dependsOn={"taskIds": ids[1:]})
+
+
 def test_dependants_run_after_all_their_parents(batch):
     job = batch.job(batch.pool(nodes=2), usesTaskDependencies=True)
     last = batch.task(job, dependsOn={"taskIds": ["a"], "taskIdRanges": [{"start": 1, "end": 3}]})

@@ -108,12 +108,12 @@ def _node_root(service: Service, request: Request) -> _Root:
 class _File:
     """A file or folder in a list or on its own."""
 
-    def __init__(self, root: _Root, path: Path, sequence: int = 0) -> None:
+    def __init__(self, root: _Root, path: Path) -> None:
         self._root = root
         self.path = path
-        self.sequence = sequence
         self.gone = False
         self.name = path.relative_to(root.folder).as_posix()
+        self.sequence = os.fsencode(self.name)
         self.stat = path.stat()
         self.modified = datetime.fromtimestamp(self.stat.st_mtime, UTC)
         self.etag = f'"0x{self.stat.st_mtime_ns:X}"'
@@ -153,8 +153,9 @@ class _File:
 
 
 def _list(root: _Root, request: Request) -> Response:
-    asked = question(request, FILES, None)
-    files = list(_files(root, sorted(_paths(root, recursive=truth(request, "recursive")))))
+    asked = question(request, FILES, None, by_name=True)
+    paths = sorted(_paths(root, recursive=truth(request, "recursive")), key=os.fsencode)
+    files = list(_files(root, paths))
     return reply_page(request, files, asked, _File.document)
 
 
@@ -168,12 +169,12 @@ def _paths(root: _Root, *, recursive: bool) -> Iterator[Path]:
 
 def _files(root: _Root, paths: list[Path]) -> Iterator[_File]:
     """What is a file or a folder of them and can be had; some may go while this looks."""
-    for at, path in enumerate(paths):
+    for path in paths:
         try:
             if path.is_symlink() and not inside(root.folder, str(path.relative_to(root.folder))):
                 continue
             if path.is_file() or path.is_dir():
-                yield _File(root, path, at)
+                yield _File(root, path)
         except OSError:
             continue
 
@@ -196,10 +197,11 @@ def _get(root: _Root, request: Request) -> Response:
 
 
 async def _delete(root: _Root, request: Request) -> Response:
+    recursive = truth(request, "recursive")
     file = _find(root, request)
     if not file.is_folder or file.path.is_symlink():
         file.path.unlink(missing_ok=True)
-    elif truth(request, "recursive"):
+    elif recursive:
         await asyncio.to_thread(shutil.rmtree, file.path, ignore_errors=True)
     else:
         _remove_empty(file.path)

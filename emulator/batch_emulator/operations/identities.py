@@ -33,7 +33,7 @@ def check_accounts(spec: dict[str, Any]) -> None:
         if ("uid" in linux) != ("gid" in linux):
             reason = "uid and gid must be given together or not at all."
             raise invalid_property(f"{path}.linuxUserConfiguration", linux, reason)
-        if "windowsUserConfiguration" in account and not _is_windows(spec):
+        if "windowsUserConfiguration" in account and not is_windows(spec):
             given = account["windowsUserConfiguration"]
             reason = "The pool has Linux nodes."
             raise invalid_property(f"{path}.windowsUserConfiguration", given, reason)
@@ -74,6 +74,7 @@ def check_identity(spec: dict[str, Any], names: Iterable[str] | None, path: str 
         raise invalid_property(f"{path}userIdentity.username", name, reason)
 
 
-def _is_windows(pool: dict[str, Any]) -> bool:
+def is_windows(pool: dict[str, Any]) -> bool:
+    """Whether a pool is to have Windows nodes, by its node agent."""
     machine = pool.get("virtualMachineConfiguration", {})
     return "windows" in machine.get("nodeAgentSKUId", "").lower()

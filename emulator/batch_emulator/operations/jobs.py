@@ -22,7 +22,7 @@ from batch_emulator.scheduling.new_jobs import begin_job
 from batch_emulator.service import Service
 from batch_emulator.state.job import Job
 from batch_emulator.wire.body import read_body
-from batch_emulator.wire.errors import BatchError, missing_property
+from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
 from batch_emulator.wire.paging import choose, reply_page
 from batch_emulator.wire.query import truth
 from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply, reply_one
@@ -32,6 +32,7 @@ _ENDED = {
     "terminating": "JobBeingTerminated",
     "deleting": "JobBeingDeleted",
 }
+_MODE = "onAllTasksComplete"
 _SHORTEST = timedelta(0)
 _LONGEST = timedelta(days=10675200)
 
@@ -152,6 +153,9 @@ def _changeable(service: Service, request: Request) -> Job:
 def _apply(service: Service, job: Job, spec: dict[str, Any]) -> None:
     spec = {**spec, "poolInfo": changed_pool_info(job, spec["poolInfo"])}
     _check_job(spec)
+    mode = spec.get(_MODE, "noaction")
+    if mode == "noaction" and job.spec.get(_MODE, mode) != mode:
+        raise invalid_property(_MODE, mode, "A job that ends with its tasks goes on doing so.")
     if "poolId" in spec["poolInfo"]:
         leave_pool(service, job)
     job.spec = spec

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from starlette.requests import Request
 
-from batch_emulator.wire.body import property_names
+from batch_emulator.wire.body import property_names, schemas
 from batch_emulator.wire.odata import Property, parse_filter, parse_select, prop
 from batch_emulator.wire.paging import Question, page_size, skip_token
 from batch_emulator.wire.versions import is_older
@@ -20,30 +20,54 @@ _TEXT = "startswith eq ne ge gt le lt"
 
 Properties = Mapping[str, Property]
 
-_COMMON: Properties = {
-    "id": prop("text", _TEXT),
-    "state": prop("choice", _SAME),
-    "stateTransitionTime": prop("time", _ORDER),
-    "creationTime": prop("time", _ORDER),
-    "lastModified": prop("time", _ORDER),
-}
+
+def _choice(shape: str, name: str, operators: str = _SAME) -> Property:
+    """A property that has one of the values which its shape lists."""
+    return prop("choice", operators, schemas()[shape]["properties"][name]["enum"])
+
+
+def _common(shape: str) -> dict[str, Property]:
+    return {
+        "id": prop("text", _TEXT),
+        "state": _choice(shape, "state"),
+        "stateTransitionTime": prop("time", _ORDER),
+        "creationTime": prop("time", _ORDER),
+        "lastModified": prop("time", _ORDER),
+    }
+
+
+def _run(shape: str) -> dict[str, Property]:
+    """How a start, preparation or release task went."""
+    return {
+        "state": _choice(shape, "state", "eq"),
+        "startTime": prop("time", _ORDER),
+        "endTime": prop("time", _ORDER),
+        "exitCode": prop("number", _ORDER),
+        "result": _choice(shape, "result"),
+    }
+
+
+def _within(path: str, properties: Properties) -> dict[str, Property]:
+    return {f"{path}/{name}": kind for name, kind in properties.items()}
+
+
 POOLS: Properties = {
-    **_COMMON,
-    "allocationState": prop("choice", _SAME),
+    **_common("BatchPool"),
+    "allocationState": _choice("BatchPool", "allocationState"),
     "allocationStateTransitionTime": prop("time", _ORDER),
     "enableAutoScale": prop("truth", _SAME),
     "enableInterNodeCommunication": prop("truth", _SAME),
     "vmSize": prop("text", _TEXT),
 }
 JOBS: Properties = {
-    **_COMMON,
+    **_common("BatchJob"),
     "priority": prop("number", _ORDER),
     "executionInfo/startTime": prop("time", _ORDER),
     "executionInfo/endTime": prop("time", _ORDER),
     "executionInfo/poolId": prop("text", _TEXT),
 }
 SCHEDULES: Properties = {
-    **_COMMON,
+    **_common("BatchJobSchedule"),
     "executionInfo/endTime": prop("time", _ORDER),
     "schedule/doNotRunUntil": prop("time", _ORDER),
     "schedule/doNotRunAfter": prop("time", _ORDER),
@@ -52,36 +76,25 @@ SCHEDULE_JOBS: Properties = {
     name: kind for name, kind in JOBS.items() if name not in ("id", "priority")
 }
 TASKS: Properties = {
-    **_COMMON,
+    **_common("BatchTask"),
     "executionInfo/exitCode": prop("number", _ORDER),
-    "executionInfo/result": prop("choice", _SAME),
+    "executionInfo/result": _choice("BatchTaskExecutionInfo", "result"),
     "executionInfo/retryCount": prop("number", _ORDER),
     "executionInfo/startTime": prop("time", _ORDER),
     "executionInfo/endTime": prop("time", _ORDER),
 }
 NODES: Properties = {
-    "state": prop("choice", _SAME),
+    "state": _choice("BatchNode", "state"),
     "stateTransitionTime": prop("time", _ORDER),
     "lastBootTime": prop("time", _ORDER),
     "allocationTime": prop("time", _ORDER),
-    "startTaskInfo/state": prop("choice", "eq"),
-    "startTaskInfo/result": prop("choice", _SAME),
-    "startTaskInfo/exitCode": prop("number", _ORDER),
-    "startTaskInfo/startTime": prop("time", _ORDER),
-    "startTaskInfo/endTime": prop("time", _ORDER),
-}
-_RUN: Properties = {
-    "state": prop("choice", "eq"),
-    "startTime": prop("time", _ORDER),
-    "endTime": prop("time", _ORDER),
-    "exitCode": prop("number", _ORDER),
-    "result": prop("choice", _SAME),
+    **_within("startTaskInfo", _run("BatchStartTaskInfo")),
 }
 PREPARATIONS: Properties = {
     "poolId": prop("text", _SAME),
     "nodeId": prop("text", _SAME),
-    **{f"jobPreparationTaskExecutionInfo/{name}": kind for name, kind in _RUN.items()},
-    **{f"jobReleaseTaskExecutionInfo/{name}": kind for name, kind in _RUN.items()},
+    **_within("jobPreparationTaskExecutionInfo", _run("BatchJobPreparationTaskExecutionInfo")),
+    **_within("jobReleaseTaskExecutionInfo", _run("BatchJobReleaseTaskExecutionInfo")),
 }
 USAGES: Properties = {"poolId": prop("text", _TEXT)}
 NODE_COUNTS: Properties = {"poolId": prop("text", "eq")}
@@ -93,8 +106,10 @@ IMAGES: Properties = {
 }
 
 
-def question(request: Request, properties: Properties, shape: str | None) -> Question:
-    """What a list request asks for.
+def question(
+    request: Request, properties: Properties, shape: str | None, *, by_name: bool = False
+) -> Question:
+    """What a list request asks for; a list `by_name` goes on after a name.
 
     Raises:
         BatchError: if it asks for what cannot be had.
@@ -104,7 +119,7 @@ def question(request: Request, properties: Properties, shape: str | None) -> Que
         predicate=parse_filter(text, properties) if text else None,
         select=selection(request, shape) if shape else None,
         size=page_size(request),
-        after=skip_token(request),
+        after=skip_token(request, by_name=by_name),
     )
 
 

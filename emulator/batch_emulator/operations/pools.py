@@ -13,8 +13,9 @@ from starlette.responses import Response
 from batch_emulator.autoscale.evaluate import check_targets
 from batch_emulator.autoscale.syntax import FormulaError, parse
 from batch_emulator.operations.checks import check_duration, check_id, check_range, check_work
-from batch_emulator.operations.identities import check_accounts
+from batch_emulator.operations.identities import check_accounts, is_windows
 from batch_emulator.operations.listing import POOLS, question, selection
+from batch_emulator.operations.networks import check_networks
 from batch_emulator.operations.older import check_older_pool
 from batch_emulator.operations.sources import check_sources
 from batch_emulator.scheduling.allocation import delete_pool as begin_deletion
@@ -33,7 +34,18 @@ from batch_emulator.wire.versions import pool_as_told
 _TARGETS = ("targetDedicatedNodes", "targetLowPriorityNodes")
 _INTERVAL = (timedelta(minutes=5), timedelta(hours=168))
 RESIZE_TIMEOUT = (timedelta(minutes=5), timedelta(hours=168))
-_FIXED = ("vmSize", "virtualMachineConfiguration", "taskSlotsPerNode", "taskSchedulingPolicy")
+_FIXED = (
+    "displayName",
+    "enableInterNodeCommunication",
+    "mountConfiguration",
+    "networkConfiguration",
+    "taskSchedulingPolicy",
+    "taskSlotsPerNode",
+    "upgradePolicy",
+    "userAccounts",
+    "virtualMachineConfiguration",
+    "vmSize",
+)
 """What an update may change only while the pool has no nodes."""
 _MOST = 1_000_000
 
@@ -234,12 +246,21 @@ def _check_spec(spec: dict[str, Any]) -> None:
         raise missing_property("virtualMachineConfiguration.imageReference", reason)
     if "startTask" in spec:
         check_work(spec["startTask"], "startTask.")
+        retries = spec["startTask"].get("maxTaskRetryCount", 0)
+        check_range("startTask.maxTaskRetryCount", retries, -1, 2**31 - 1)
         configured = "containerConfiguration" in spec["virtualMachineConfiguration"]
         if "containerSettings" in spec["startTask"] and not configured:
             settings = spec["startTask"]["containerSettings"]
             reason = "The pool has no container configuration."
             raise invalid_property("startTask.containerSettings", settings, reason)
+    if "windowsConfiguration" in spec["virtualMachineConfiguration"] and not is_windows(spec):
+        raise invalid_property(
+            "virtualMachineConfiguration.windowsConfiguration",
+            spec["virtualMachineConfiguration"]["windowsConfiguration"],
+            "The pool has Linux nodes.",
+        )
     check_accounts(spec)
+    check_networks(spec)
 
 
 def _most_slots(vm_size: str) -> int:

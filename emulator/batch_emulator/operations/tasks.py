@@ -31,6 +31,8 @@ from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply
 
 MOST = 100
 """Tasks in one call: the service's limit."""
+_MOST_OF_IDS = 64_000
+"""Characters of all ids that a task depends on."""
 _CLOSED = {
     "completed": "JobCompleted",
     "terminating": "JobBeingTerminated",
@@ -209,6 +211,8 @@ def _check_instances(service: Service, body: Json) -> None:
 def _check_dependencies(job: Job, wanted: dict[str, Any]) -> None:
     if not job.spec.get("usesTaskDependencies"):
         raise BatchError("TaskDependenciesNotSpecifiedOnJob")
+    if sum(map(len, wanted.get("taskIds", ()))) > _MOST_OF_IDS:
+        raise BatchError("TaskDependencyListTooLong", MaxLimit=_MOST_OF_IDS)
     for span in wanted.get("taskIdRanges", ()):
         if not 0 <= span["start"] <= span["end"]:
             raise invalid_property("dependsOn.taskIdRanges", span, "0 <= start <= end is allowed.")

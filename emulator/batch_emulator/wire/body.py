@@ -25,6 +25,8 @@ LIMIT = 1024 * 1024
 
 DEPTH = 64
 """Levels of a value that may hold anything: what JSON libraries take as their usual limit."""
+_LONGEST_NAME = 1024
+"""Characters of a `displayName`."""
 _JSON = "application/json"
 _SECRETS = {"UserAccount": ("password",), "LinuxUserConfiguration": ("sshPrivateKey",)}
 """What is checked and then forgotten: the service never tells it, and nothing here uses it."""
@@ -122,12 +124,16 @@ def check(value: Json, shape: str, path: str = "", *, older: bool = False) -> Js
                 PropertyName=path + name,
                 Reason=f"{shape} has no property of this name.",
             )
+        if name == "displayName" and isinstance(member, str) and len(member) > _LONGEST_NAME:
+            raise invalid_property(path + name, member, f"Allowed: {_LONGEST_NAME} characters.")
         if member is not None:
             checked = _check(member, properties[name], path + name, older=older)
             result[name] = "" if name in _SECRETS.get(shape, ()) else checked
     for name in schema.get("required", ()):
         if name not in result:
             raise missing_property(path + name)
+    if shape == "BatchMetadataItem" and not result["name"]:
+        raise BatchError("EmptyMetadataKey", PropertyName=f"{path}name")
     return result
 
 

@@ -35,6 +35,7 @@ ERRORS: dict[str, tuple[int, str]] = {
         412,
         "The condition specified using HTTP conditional header(s) is not met.",
     ),
+    "EmptyMetadataKey": (400, "One of the metadata keys is empty."),
     "FileNotFound": (404, "The specified file does not exist."),
     "InternalError": (
         500,
@@ -166,6 +167,10 @@ ERRORS: dict[str, tuple[int, str]] = {
         400,
         "A task was specified as depending on other tasks, but the job did not specify that it "
         "would use task dependencies.",
+    ),
+    "TaskDependencyListTooLong": (
+        400,
+        "The list of tasks that the task depends on is too long.",
     ),
     "TaskExists": (409, "The specified task already exists."),
     "TaskFilesCleanedup": (409, "The files of the specified task are cleanedup."),

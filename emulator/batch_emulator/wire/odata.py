@@ -44,11 +44,13 @@ class Property:
 
     kind: Kind
     operators: frozenset[str]
+    choices: tuple[str, ...] = ()
+    """The values that there are; none where they are not held to any."""
 
 
-def prop(kind: Kind, operators: str) -> Property:
+def prop(kind: Kind, operators: str, choices: Iterable[str] = ()) -> Property:
     """A property with its operators, separated by spaces."""
-    return Property(kind, frozenset(operators.split()))
+    return Property(kind, frozenset(operators.split()), tuple(choices))
 
 
 def parse_filter(text: str, properties: Mapping[str, Property]) -> Predicate:
@@ -163,9 +165,13 @@ class _Parser:
         token = text if text[:1] == "'" else token
         quoted = token[1:-1].replace("''", "'") if token[:1] == "'" else None
         try:
-            return _value(token, quoted, kind)
+            value = _value(token, quoted, kind)
         except (ValueError, OverflowError):
             raise self._error(f"{token} is no {kind} to compare {path} with.") from None
+        choices = self._properties[path].choices
+        if choices and value not in choices:
+            raise self._error(f"{token} is no {path}: allowed are {', '.join(choices)}.")
+        return value
 
     def _peek(self) -> str:
         return self._tokens[self._at] if self._at < len(self._tokens) else ""

@@ -22,12 +22,16 @@ EXAMINED = 20_000
 """Members that are looked at for one page: where few match, it ends early, as the service's may."""
 
 
+Place = int | bytes
+"""What orders a list: of files, which other programs make and delete, their names."""
+
+
 class Listed(Protocol):
     """Something that has a place in a list that never changes."""
 
     @property
-    def sequence(self) -> int:
-        """Grows with every new resource."""
+    def sequence(self) -> Place:
+        """Grows with every new resource; of a file, its name."""
         ...
 
     @property
@@ -50,7 +54,7 @@ class Question:
     predicate: Predicate | None
     select: frozenset[str] | None
     size: int
-    after: int
+    after: Place
 
 
 def page_size(request: Request) -> int:
@@ -73,13 +77,18 @@ def page_size(request: Request) -> int:
     return int(text)
 
 
-def skip_token(request: Request) -> int:
-    """Where the page begins: after the resource of this sequence.
+def skip_token(request: Request, *, by_name: bool = False) -> Place:
+    """Where the page begins: after the resource of this sequence, or the file of this name.
 
     Raises:
         BatchError: if a client made it up.
     """
-    text = request.query_params.get("$skiptoken", "-1")
+    text = request.query_params.get("$skiptoken", "" if by_name else "-1")
+    if by_name:
+        try:
+            return bytes.fromhex(text)
+        except ValueError:
+            raise invalid_query("$skiptoken", text, "Not one that this server gave.") from None
     if not text.removeprefix("-").isdigit() or len(text) > 18:
         raise invalid_query("$skiptoken", text, "Not one that this server gave.")
     return int(text)
@@ -92,7 +101,7 @@ def reply_page(
     start = bisect.bisect_right(items, question.after, key=lambda item: item.sequence)
     end = start + EXAMINED
     members: list[Json] = []
-    last: int | None = None
+    last: Place | None = None
     for item in _matching(items, start, end, question.predicate):
         if len(members) == question.size:
             return _page(request, members, last)
@@ -115,7 +124,7 @@ def choose(document: Json, select: frozenset[str] | None) -> Json:
     return {name: value for name, value in document.items() if name in select}
 
 
-def _page(request: Request, members: list[Json], after: int | None) -> Response:
+def _page(request: Request, members: list[Json], after: Place | None) -> Response:
     collection = request.url.path.strip("/").rpartition("/")[2]
     body: Json = {
         "odata.metadata": f"{base_url(request)}/$metadata#{collection}",
@@ -123,6 +132,7 @@ def _page(request: Request, members: list[Json], after: int | None) -> Response:
     }
     if after is not None:
         rest = [(k, v) for k, v in request.query_params.multi_items() if k != "$skiptoken"]
-        query = urlencode([*rest, ("$skiptoken", str(after))], safe="$")
+        token = after.hex() if isinstance(after, bytes) else str(after)
+        query = urlencode([*rest, ("$skiptoken", token)], safe="$")
         body["odata.nextLink"] = f"{own_url(request)}?{query}"
     return reply(200, body=body)
