@@ -25,7 +25,8 @@ def main(arguments):
         arguments = arguments[2:]
     verb, *rest = arguments
     act = {"info": info, "version": info, "image": image, "pull": pull, "create": create,
-           "start": start, "container": inspect, "kill": kill, "rm": remove}  # fmt: skip
+           "start": start, "container": inspect, "kill": kill, "wait": inspect,
+           "rm": remove}  # fmt: skip
     return act[verb](rest)
 
 

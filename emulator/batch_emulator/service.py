@@ -6,7 +6,7 @@ One event loop runs it all, so nothing needs a lock: between two `await`s nobody
 from __future__ import annotations
 
 import asyncio
-import shutil
+import secrets
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +17,7 @@ from batch_emulator.clock import Clock
 from batch_emulator.faults.book import Faults
 from batch_emulator.node.host import Host
 from batch_emulator.node.paths import is_real
+from batch_emulator.node.tree import remove
 from batch_emulator.options import Options
 from batch_emulator.state.account import Account
 from batch_emulator.state.ledger import Forgetful, Ledger
@@ -91,10 +92,28 @@ class Service:
         """Where a pool's nodes have their folders."""
         return self.options.state / "pools" / pool_id
 
+    @property
+    def trash(self) -> Path:
+        """Where folders are until they are deleted."""
+        return self.options.state / "trash"
+
     def remove_folders(self, folders: set[Path]) -> None:
-        """Delete folders, beside: a task may have left many files, or links in their place."""
+        """Have folders gone: their names at once, which others may take; the rest goes on beside.
+
+        A task may have left many files, or links in their place.
+        """
         for folder in filter(is_real, folders):
-            self.spawn(asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True))
+            self.spawn(asyncio.to_thread(remove, self._put_away(folder)))
+
+    def _put_away(self, folder: Path) -> Path:
+        """Move a folder out of the way; returns where it is then."""
+        away = self.trash / secrets.token_hex(8)
+        try:
+            self.trash.mkdir(exist_ok=True)
+            folder.rename(away)
+        except OSError:
+            return folder  # a disk of its own is mounted there, or none of it is left
+        return away
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         """Run something beside, and hold on to it until it ends."""

@@ -1,6 +1,7 @@
 """Autoscale: the language of formulas by itself, and pools that follow them."""
 
 from dataclasses import dataclass, field
+from datetime import timedelta
 
 import pytest
 from azure.batch import models
@@ -96,6 +97,18 @@ def test_values(expression, expected):
         ("$TargetDedicatedNodes = time().century", "AutoScalingFormulaEvaluationError"),
         ("$CurrentDedicatedNodes = 3", "AutoScalingFormulaEvaluationError"),
         ("$NodeDeallocationOption = explode", "AutoScalingFormulaEvaluationError"),
+        ("x = 1e400", "AutoScalingFormulaEvaluationError"),
+        ("x = 1e308 * 10", "AutoScalingFormulaEvaluationError"),
+        ("x = sum(1e308, 1e308)", "AutoScalingFormulaEvaluationError"),
+        ("x = norm(1.7e308, 1.7e308)", "AutoScalingFormulaEvaluationError"),
+        ("x = std(1.7e308, -1.7e308)", "AutoScalingFormulaEvaluationError"),
+        ("x = $PendingTasks.GetSample(1e400)", "AutoScalingFormulaEvaluationError"),
+        ("x = TimeInterval_Year * 1e308", "AutoScalingFormulaEvaluationError"),
+        ("v = round(1, 1);" + "v = round(v, v);" * 40, "AutoScalingFormulaEvaluationError"),
+        ("v = round(1, 1);" + "v = round(v, v);" * 17 + "a = v + v;" * 30,
+         "AutoScalingFormulaEvaluationError"),
+        ("v = round(1, 1);" + "v = round(v, v);" * 17 + "a = v; b = v; c = v;" * 9,
+         "AutoScalingFormulaEvaluationError"),
         ("$TargetDedicatedNodes = $PendingTasks.GetSample(TimeInterval_Hour, 70)",
          "InsufficientSampleData"),
     ],
@@ -192,6 +205,35 @@ def test_a_pool_grows_with_its_tasks_and_shrinks_to_nothing_after_them(emulator)
         assert batch.completed(job, task).execution_info.result == "success"
     batch.until(lambda: batch.nodes(pool), lambda nodes: not nodes)
     assert all(not node.is_dedicated for node in batch.nodes(pool))
+
+
+def test_a_formula_that_overflows_later_on_is_tried_again(emulator):
+    batch = emulator("--boot-time=0")
+    pool_id = scaled(
+        batch,
+        "x = $CurrentDedicatedNodes < 1 ? 0 : sum(1e308, 1e308); $TargetDedicatedNodes = 1;",
+    )
+    batch.ready(pool_id, 1)
+    for _ in range(2):
+        before = batch.client.get_pool(pool_id).auto_scale_run.timestamp
+        batch.running.admin.advance(timedelta(minutes=6))
+        run = batch.client.get_pool(pool_id).auto_scale_run
+        assert run.timestamp > before
+        assert run.error.code == "AutoScalingFormulaEvaluationError"
+
+
+def test_a_multi_instance_task_that_waits_counts_as_all_its_instances(batch):
+    formula = "$TargetDedicatedNodes = $TargetDedicatedNodes;"
+    pool = scaled(batch, formula, enableInterNodeCommunication=True)
+    job = batch.job(pool)
+    several = {"numberOfInstances": 4, "coordinationCommandLine": "/bin/true"}
+    batch.task(job, multiInstanceSettings=several)
+    batch.task(job)
+    asked = models.BatchPoolEvaluateAutoScaleOptions(
+        auto_scale_formula="x = $ActiveTasks; y = $PendingTasks;"
+    )
+    results = batch.client.evaluate_pool_auto_scale(pool, asked).results
+    assert results.endswith("x=5;y=5")
 
 
 def test_an_evaluation_that_fails_leaves_the_pool_and_says_why(batch):

@@ -246,7 +246,8 @@ def test_a_container_ends_with_its_task(inside, job, engine):
     assert len(at_work(inside, job, task).container_id) == 64
     assert engine.containers()
     inside.client.terminate_task(job, task)
-    assert inside.completed(job, task).execution_info.failure_info.code == "TaskEnded"
+    info = inside.completed(job, task).execution_info
+    assert (info.failure_info.code, info.container_info.state) == ("TaskEnded", "exited")
     no_container_is_left(inside, engine)
 
 

@@ -4,6 +4,7 @@ import contextlib
 import http.server
 import os
 import socket
+import sys
 import threading
 from email.utils import formatdate
 from pathlib import Path
@@ -19,6 +20,7 @@ def web():
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_GET(self):
+            self.server.before()
             status, body = self.server.content.get(self.path.partition("?")[0], (404, b""))
             self.send_response(status)
             self.send_header("content-length", str(len(body)))
@@ -30,6 +32,7 @@ def web():
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         server.content = {}
+        server.before = lambda: None
         server.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -47,6 +50,34 @@ def test_resource_files_are_there_before_the_command_runs(batch, web):
     ]
     task = batch.run("/bin/sh -c ./tool", job, resourceFiles=files)
     assert batch.text(job, task.id) == "alpha"
+
+
+def test_files_whose_names_are_alike_are_all_there(batch, web):
+    web.content = {"/a": (200, b"1"), "/b": (200, b"2")}
+    files = [
+        {"httpUrl": f"{web.url}/b", "filePath": "a.part"},
+        {"httpUrl": f"{web.url}/a", "filePath": "a"},
+    ]
+    job = batch.job()
+    task = batch.run("/bin/sh -c 'cat a a.part; ls -A | wc -l'", job, resourceFiles=files)
+    assert batch.text(job, task.id) == "122\n"
+
+
+def test_the_limit_of_time_counts_from_the_first_file_on(batch, web):
+    slow = threading.Event()
+    web.content = {"/a": (200, b"1")}
+    web.before = lambda: slow.wait(1.2)
+    files = [{"httpUrl": f"{web.url}/a", "filePath": "a"}]
+    job = batch.job()
+    task = batch.run("/bin/sleep 1", job, resourceFiles=files,
+                     constraints={"maxWallClockTime": "PT2S"})  # fmt: skip
+    info = task.execution_info
+    assert (info.failure_info.code, info.exit_code) == ("TaskEnded", 137)
+    assert "0:00:02" in info.failure_info.message
+    task = batch.run("/bin/sleep 1", job, resourceFiles=files,
+                     constraints={"maxWallClockTime": "PT1S"})  # fmt: skip
+    info = task.execution_info
+    assert (info.failure_info.code, info.exit_code) == ("TaskEnded", None)
 
 
 @pytest.mark.parametrize(
@@ -130,6 +161,28 @@ def test_a_list_goes_on_where_files_are_made_and_deleted_meanwhile(batch):
     assert left == ["stderr.txt", "stdout.txt", "wd"]
     address = f"/jobs/{job}/tasks/{task}/files"
     assert batch.raw("GET", f"{address}?$skiptoken=xyz").status_code == 400
+
+
+def test_folders_in_folders_deeper_than_paths_can_be(emulator, tmp_path):
+    batch = emulator("--boot-time=0.05", f"--state={tmp_path}")
+    job = batch.job()
+    deep = "for i in range(3000): os.mkdir('a'); os.chdir('a')"
+    task = batch.run(f'{sys.executable} -c "import os\n{deep}"', job,
+                     outputFiles=[{"filePattern": "**/*.txt", "destination": {"container": {
+                         "containerUrl": "http://127.0.0.1:9/c"}},
+                         "uploadOptions": {"uploadCondition": "taskcompletion"}}])  # fmt: skip
+    assert task.execution_info.exit_code == 0
+    assert task.execution_info.failure_info is None
+    node = task.node_info
+    listed = [f.name for f in batch.client.list_task_files(job, task.id, recursive=True)]
+    assert {"stdout.txt", "wd", "wd/a", "wd/a/a"} <= set(listed)
+    assert len(listed) > 1000
+    found = batch.client.list_node_files(node.pool_id, node.node_id, recursive=True)
+    assert len(list(found)) > 1000
+    batch.client.delete_task(job, task.id)
+    batch.until(lambda: not list((tmp_path / "trash").iterdir()))
+    assert not list(tmp_path.glob(f"pools/*/*/workitems/{job}/job-1/{task.id}"))
+    assert batch.run("/bin/true", job).execution_info.result == "success"
 
 
 def test_a_deletion_that_cannot_be_read_deletes_nothing(batch, done):

@@ -1,5 +1,6 @@
 """Pools and nodes: creation, resizing, deallocation, start tasks, deletion."""
 
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -165,6 +166,14 @@ def test_patch_changes_what_it_names(batch, refused):
     empty = batch.pool(nodes=0)
     batch.client.update_pool(empty, models.BatchPoolUpdateOptions(display_name="x"))
     assert batch.client.get_pool(empty).display_name == "x"
+
+
+def test_a_resize_has_the_time_that_it_asks_for_or_the_usual(batch):
+    pool = batch.pool(nodes=0, resizeTimeout="PT30M")
+    assert batch.client.get_pool(pool).resize_timeout == timedelta(minutes=30)
+    more = models.BatchPoolResizeOptions(target_dedicated_nodes=1)
+    batch.client.begin_resize_pool(pool, more)
+    assert batch.client.get_pool(pool).resize_timeout == timedelta(minutes=15)
 
 
 def test_resize_and_its_conflicts(batch, refused):

@@ -46,6 +46,23 @@ def test_work_that_is_ended_in_any_turn_of_the_loop_leaves_no_process(host, tmp_
     assert [pid for pid in left if alive(pid)] == []
 
 
+def test_work_that_is_ended_just_as_it_ends_by_itself_is_ended(host, tmp_path):
+    async def begin_and_end():
+        folders = [tmp_path / name for name in "ab"]
+        works = [Work("/bin/true", folder, {"PATH": "/bin"}) for folder in folders]
+        one, other = (asyncio.ensure_future(run_process(work, host)) for work in works)
+        for _ in range(3):
+            await asyncio.sleep(0)
+        asyncio.get_running_loop().call_soon(one.cancel)
+        time.sleep(0.5)  # noqa: ASYNC251 - a busy loop, which hears of both ends after it
+        done, _ = await asyncio.wait([one, other], timeout=10)
+        assert done == {one, other}
+        assert one.cancelled()
+        assert other.result().exit_code == 0
+
+    asyncio.run(begin_and_end())
+
+
 def test_a_process_that_runs_has_its_output_s_files(batch):
     job = batch.job(batch.pool(nodes=4))
     for _ in range(10):
@@ -68,6 +85,25 @@ def test_an_agent_that_is_killed_is_replaced_and_its_tasks_fail(emulator, alive)
     assert (failed.code, failed.category) == ("UnknownError", "servererror")
     own.until(lambda: not alive(pid))
     assert own.run("/bin/true", job).execution_info.result == "success"
+
+
+def test_no_process_of_a_task_goes_on_beside_its_next_try(emulator, tmp_path, alive):
+    options = "--boot-time=0.05", f"--state={tmp_path}"
+    own = emulator(*options)
+    job = own.job()
+    task = own.task(job, "/bin/sh -c 'sleep 300 & echo $! $$; wait'")
+    told = own.until(lambda: own.raw("GET", f"/jobs/{job}/tasks/{task}/files/stdout.txt").text
+                     if own.client.get_task(job, task).state == "running" else "")  # fmt: skip
+    pids = [int(pid) for pid in told.split()]
+    emulator_pid = own.running.process.pid
+    children = Path(f"/proc/{emulator_pid}/task/{emulator_pid}/children").read_text().split()
+    for pid in (emulator_pid, *map(int, children)):  # as `pkill -9` would
+        os.kill(pid, signal.SIGKILL)
+    own.running.process.wait(10)
+    assert all(map(alive, pids))
+    again = emulator(*options)
+    assert not any(map(alive, pids))
+    again.until(lambda: again.client.get_task(job, task).state == "running")
 
 
 def test_a_task_does_not_hold_the_lock_on_the_state(emulator, tmp_path):

@@ -1,6 +1,7 @@
 """Tasks as resources: adding many, dependencies, exit conditions, ending, trying again."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from azure.batch import models
@@ -62,7 +63,7 @@ def test_trap_create_tasks_sends_the_last_first(batch, waiting_job):
         ({"commandLine": " "}, "InvalidPropertyValue"),
         ({"commandLine": None}, "MissingRequiredProperty"),
         ({"constraints": {"maxTaskRetryCount": -2}}, "InvalidPropertyValue"),
-        ({"requiredSlots": 2}, "InvalidPropertyValue"),
+        ({"requiredSlots": 0}, "InvalidPropertyValue"),
         ({"environmentSettings": [{"name": "A=B", "value": "x"}]}, "InvalidPropertyValue"),
         ({"resourceFiles": [{"filePath": "x"}]}, "InvalidPropertyValue"),
         ({"resourceFiles": [{"httpUrl": "http://x/y"}]}, "MissingRequiredProperty"),
@@ -198,6 +199,117 @@ def test_many_tasks_run_once_each(batch):
     batch.until(lambda: batch.counts(job), lambda c: c.completed == 200)
     assert batch.counts(job).succeeded == 200
     assert {batch.text(job, f"t{n}") for n in (0, 57, 199)} == {"x\n"}
+
+
+def test_a_dependant_that_is_deleted_holds_up_nobody(batch):
+    job = batch.job(batch.pool(nodes=0), usesTaskDependencies=True)
+    wanted = {"taskIds": ["parent"], "taskIdRanges": [{"start": 1, "end": 2}]}
+    for child in ("child", "other"):
+        batch.task(job, name=child, dependsOn=wanted)
+    batch.client.delete_task(job, "child")
+    for parent in ("parent", "1", "2"):
+        batch.task(job, name=parent)
+    pool = batch.client.get_job(job).pool_info.pool_id
+    batch.client.begin_resize_pool(pool, models.BatchPoolResizeOptions(target_dedicated_nodes=1))
+    assert batch.completed(job, "other").execution_info.result == "success"
+    counts = batch.counts(job)
+    assert (counts.active, counts.running, counts.completed) == (0, 0, 4)
+    assert batch.run("/bin/true").state == "completed"  # elsewhere too
+
+
+def test_ids_with_zeros_before_them_are_numbers_of_a_range_once(batch):
+    job = batch.job(batch.pool(nodes=1), usesTaskDependencies=True)
+    child = batch.task(job, dependsOn={"taskIdRanges": [{"start": 1, "end": 2}]})
+    for parent in ("01", "001"):
+        batch.completed(job, batch.task(job, name=parent))
+    assert batch.client.get_task(job, child).state == "active"
+    batch.completed(job, batch.task(job, name="2"))
+    assert batch.completed(job, child).execution_info.result == "success"
+
+
+def test_a_reactivated_dependant_waits_for_its_parents_after_a_restart_too(emulator, tmp_path):
+    batch = emulator("--boot-time=0.05", f"--state={tmp_path}")
+    job = batch.job(batch.pool(nodes=1), usesTaskDependencies=True)
+    children = [batch.task(job, dependsOn={"taskIds": ["parent"]}) for _ in range(2)]
+    for child in children:
+        batch.client.terminate_task(job, child)
+    batch.client.reactivate_task(job, children[0])
+    batch.running.process.kill()
+    batch.running.process.wait(10)
+    again = emulator("--boot-time=0.05", f"--state={tmp_path}")
+    again.client.reactivate_task(job, children[1])
+    assert again.run("/bin/true", job).state == "completed"  # those who need not wait go before
+    assert [again.client.get_task(job, child).state for child in children] == ["active"] * 2
+    again.task(job, name="parent")
+    for child in children:
+        assert again.completed(job, child).execution_info.result == "success"
+
+
+def test_a_task_of_a_deleted_one_s_id_has_a_folder_of_its_own(emulator):
+    batch = emulator("--boot-time=0.05")
+    job = batch.job()
+    hour = {"retentionTime": "PT1H"}
+    many = "/bin/sh -c 'mkdir d; cd d; seq 1 5000 | xargs touch'"
+    batch.task(job, many, "same", constraints=hour)
+    assert batch.completed(job, "same").execution_info.exit_code == 0
+    batch.client.delete_task(job, "same")
+    batch.task(job, "/bin/sh -c 'ls -A; sleep 1; echo mine > mine'", "same")
+    assert batch.completed(job, "same").execution_info.exit_code == 0
+    assert batch.text(job, "same") == ""
+    batch.running.admin.advance(timedelta(hours=2))  # the first one's time is over
+    assert batch.text(job, "same", "wd/mine") == "mine\n"
+
+
+def test_a_task_of_more_slots_than_a_node_has_never_runs_and_holds_up_no_other(batch):
+    pool = batch.pool(nodes=1, taskSlotsPerNode=2)
+    job = batch.job(pool)
+    large = batch.task(job, requiredSlots=3)
+    assert batch.run("/bin/true", job).execution_info.result == "success"
+    assert batch.client.get_task(job, large).state == "active"
+
+
+def test_a_large_task_of_a_job_before_others_gets_its_slots(batch):
+    pool = batch.pool(nodes=1, taskSlotsPerNode=2)
+    small, large = batch.job(pool), batch.job(pool, priority=500)
+    first = [batch.task(small, "/bin/sleep 0.4"), batch.task(small, "/bin/sleep 0.8")]
+    batch.until(lambda: batch.counts(small).running == 2)
+    rest = [batch.task(small, "/bin/sleep 0.4") for _ in range(3)]
+    batch.task(large, name="large", requiredSlots=2)
+    began = batch.completed(large, "large").execution_info.start_time
+    for task in first:
+        assert batch.completed(small, task).execution_info.start_time < began
+    for task in rest:
+        assert batch.completed(small, task).execution_info.start_time > began
+
+
+def test_a_task_that_waits_again_has_no_start_time(batch):
+    job = batch.job()
+    task = batch.task(job, "/bin/sleep 60")
+    batch.until(lambda: batch.client.get_task(job, task).state == "running")
+    assert batch.client.get_task(job, task).execution_info.start_time is not None
+    how = models.BatchJobDisableOptions(disable_tasks="requeue")
+    batch.client.begin_disable_job(job, how, polling_interval=0).result()
+    told = batch.client.get_task(job, task)
+    assert (told.state, told.execution_info.start_time) == ("active", None)
+
+
+def test_a_retry_whose_node_reboots_began_when_it_did(batch):
+    pool = batch.pool(nodes=1)
+    job = batch.job(pool)
+    command = "/bin/sh -c 'test -e tried && exec sleep 60; touch tried; exit 1'"
+    task = batch.task(job, command, constraints={"maxTaskRetryCount": 1})
+
+    def seen(before=None):
+        told = batch.client.get_task(job, task)
+        info = told.execution_info
+        again = told.state == "running" and info.retry_count == 1
+        return info if again and info.start_time != before else None
+
+    first = batch.until(seen)
+    assert first.last_retry_time == first.start_time
+    batch.raw("POST", f"/pools/{pool}/nodes/{batch.nodes(pool)[0].id}/reboot")
+    second = batch.until(lambda: seen(first.start_time))
+    assert second.last_retry_time == first.last_retry_time
 
 
 def test_files_go_when_their_retention_is_over(batch, refused):

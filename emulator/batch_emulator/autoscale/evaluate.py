@@ -29,6 +29,7 @@ from batch_emulator.autoscale.values import (
     Moment,
     Value,
     apply,
+    finite,
     kind_of,
     negate,
     number,
@@ -62,6 +63,8 @@ _ALIASES = {
 }
 _FULL = {name.lower(): name for name in (*TARGETS, *READ_ONLY, _OPTION)}
 _MAX_NODES = 1_000_000
+_MOST_MEMBERS = 1_000_000
+"""A second's work; a day of samples of a variable are 2,880."""
 
 Deallocation = Choices["requeue", "terminate", "taskcompletion", "retaineddata"]
 
@@ -121,6 +124,8 @@ class _Scope:
     def __init__(self, view: View) -> None:
         self._view = view
         self._full: set[str] = set()
+        self._members = 0
+        """Of vectors, that were gone through."""
         self._variables: dict[str, Value] = {
             name: float(view.current[name[1:]]) for name in TARGETS if name[1:] in view.current
         }
@@ -152,6 +157,7 @@ class _Scope:
 
     def _set(self, given: str, value: Value) -> None:
         """Set a variable; one set by its full name is not set by its alias any more."""
+        self._work(value)  # it is shown in the end
         name = _canonical(given)
         if name in READ_ONLY:
             raise wrong(f"{given} cannot be set; {', '.join((*TARGETS, _OPTION))} can")
@@ -187,13 +193,14 @@ class _Scope:
     def _begun(self, node: Node) -> Value:
         match node:
             case Literal(value):
-                return value
+                return value if isinstance(value, str) else finite(value)
             case Name(name):
                 return self._variable(name)
             case Choice(condition, yes, no):
                 return self.value(yes if number(self.value(condition)) else no)
             case Call(function, arguments):
                 given = [self.value(argument) for argument in arguments]
+                self._work(*given)
                 return call(function, given, Moment(self._view.now))
             case Member(owner, name, arguments):
                 return self._asked(owner, name, arguments or ())
@@ -210,6 +217,12 @@ class _Scope:
             case Member(_, name):
                 return _time_part(value, name)
 
+    def _work(self, *values: Value) -> None:
+        """Count what is gone through: a vector doubled thirty times would stop the server."""
+        self._members += sum(len(value) for value in values if isinstance(value, tuple))
+        if self._members > _MOST_MEMBERS:
+            raise wrong(f"Its vectors have more than {_MOST_MEMBERS} members in all")
+
     def _variable(self, given: str) -> Value:
         name = _canonical(given)
         if name in self._variables:
@@ -224,7 +237,9 @@ class _Scope:
 
     def _binary(self, sign: str, value: Value, right: Node) -> Value:
         if sign not in ("&&", "||"):
-            return apply(sign, value, self.value(right))
+            other = self.value(right)
+            self._work(value, other)
+            return apply(sign, value, other)
         first = bool(number(value))
         decided = first == (sign == "||")
         return float(first if decided else bool(number(self.value(right))))
@@ -234,6 +249,7 @@ class _Scope:
         if variable not in (*READ_ONLY, *TARGETS):
             raise wrong(f"Only service-defined variables have {name}(...)")
         given = [self.value(argument) for argument in arguments]
+        self._members += len(self._view.samples)
         return ask(self._view, variable[1:], name, given)
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
-from batch_emulator.autoscale.values import Moment, Value, Vector, number, wrong
+from batch_emulator.autoscale.values import Moment, Value, Vector, finite, number, wrong
 from batch_emulator.wire.iso8601 import parse_time
 
 
@@ -37,7 +37,7 @@ def call(name: str, arguments: list[Value], now: Moment) -> Value:
     if name in _OF_EACH and arguments:
         return _of_each(name, arguments)
     if name in _OF_ALL:
-        return _OF_ALL[name](_flat(arguments))
+        return _total(name, _flat(arguments))
     known = ", ".join(sorted([*_OF_EACH, *_OF_ALL, "time", "rand", "stop", "val", "percentile"]))
     raise wrong(f"There is no function {name} of {len(arguments)} arguments; there are {known}")
 
@@ -96,6 +96,13 @@ def _of_each(name: str, arguments: list[Value]) -> Value:
     alone = len(arguments) == 1 and not isinstance(arguments[0], tuple)
     members = tuple(_one(name, member) for member in _flat(arguments))
     return members[0] if alone else members
+
+
+def _total(name: str, members: Vector) -> float:
+    try:
+        return finite(_OF_ALL[name](members))
+    except OverflowError:
+        raise wrong(f"{name} has no value: a number is too large") from None
 
 
 def _one(name: str, argument: float) -> float:

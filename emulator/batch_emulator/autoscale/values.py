@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -139,13 +140,21 @@ def _compare(sign: str, left: Value, right: Value) -> float:
     return float(_COMPARISON[sign](left, right))
 
 
+def finite(value: float) -> float:
+    """The number, which is one.
+
+    Raises:
+        FormulaError: for an infinity, and for what is no number.
+    """
+    if not math.isfinite(value):
+        raise wrong("A number is too large")
+    return value
+
+
 def _compute(sign: str, left: float, right: float) -> float:
     if sign == "/" and right == 0:
         raise wrong("Division by zero")
-    try:
-        return _ARITHMETIC[sign](left, right)
-    except OverflowError:
-        raise wrong("A number is too large") from None
+    return finite(_ARITHMETIC[sign](left, right))
 
 
 def _vectors(sign: str, left: Vector, right: Vector | float) -> Vector:

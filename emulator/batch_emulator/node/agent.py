@@ -327,6 +327,14 @@ def _program(name: str, environment: dict[str, str]) -> str:
     raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
 
 
+def _remove(folder: str) -> None:
+    """Delete a folder, however deep a task has made it: `tree.remove`, which is out of reach."""
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+    except RecursionError:
+        subprocess.run(["rm", "-rf", "--", folder], check=False, stderr=subprocess.DEVNULL)
+
+
 def main() -> None:
     """Serve on standard input, which is the socket; then delete the folders that are named."""
     for number in _IGNORED:
@@ -340,7 +348,7 @@ def main() -> None:
         agent.serve()
     agent.end()
     for scratch in sys.argv[2:]:
-        shutil.rmtree(scratch, ignore_errors=True)
+        _remove(scratch)
 
 
 if __name__ == "__main__":

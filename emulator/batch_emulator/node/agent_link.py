@@ -51,6 +51,7 @@ class _Run:
     """A process that was ordered."""
 
     over: asyncio.Future[Ended]
+    """Cancelled with who waits for it, who then waits for another."""
     answered: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when it has begun, or could not."""
     pid: int = 0
@@ -112,10 +113,10 @@ class AgentLink:
         try:
             return await run.over
         except asyncio.CancelledError:
-            if run.over.cancelled():
+            if number in self._runs:  # else its end was told just before this got its turn
                 run.over = asyncio.get_running_loop().create_future()
-            self._say({"kill": number})
-            await self._outlast(run.over)
+                self._say({"kill": number})
+                await self._outlast(run)
             raise
 
     async def answered(self) -> None:
@@ -194,10 +195,12 @@ class AgentLink:
         elif "failed" in told:
             run = self._runs.pop(told["failed"])
             run.answered.set()
-            run.over.set_exception(StartError(told["at"], told["errno"]))
+            if not run.over.done():
+                run.over.set_exception(StartError(told["at"], told["errno"]))
         else:
             run = self._runs.pop(told["ended"])
-            run.over.set_result(Ended(told["code"], run.pid, told["left"]))
+            if not run.over.done():
+                run.over.set_result(Ended(told["code"], run.pid, told["left"]))
 
     def _lose(self) -> None:
         """Do what the agent cannot any more, and start another."""
@@ -211,7 +214,8 @@ class AgentLink:
             if run.pid:
                 kill_group(run.pid)
             run.answered.set()
-            run.over.set_exception(AgentLostError("The emulator's node agent was killed"))
+            if not run.over.done():
+                run.over.set_exception(AgentLostError("The emulator's node agent was killed"))
         self._listening = False
         self._begin()
 
@@ -235,9 +239,9 @@ class AgentLink:
         self._flush()
 
     @staticmethod
-    async def _outlast(over: asyncio.Future[Ended]) -> None:
+    async def _outlast(run: _Run) -> None:
         """Wait for the end, however it comes, and even where this is cancelled again."""
-        while not over.done():
+        while not run.over.done():
             with contextlib.suppress(asyncio.CancelledError, OSError, AgentLostError):
-                await asyncio.shield(over)
-        over.exception()
+                await asyncio.shield(run.over)
+        run.over.exception()

@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import re
 import secrets
-import shutil
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from batch_emulator.node.tree import remove
 from batch_emulator.node.work import WorkError
 from batch_emulator.state.task import Failure
 
@@ -152,7 +152,7 @@ def _unpack(archive: Path, target: Path) -> None:
         part.mkdir(parents=True, exist_ok=True)
         _rename(part, target)
     finally:
-        shutil.rmtree(part, ignore_errors=True)
+        remove(part)
 
 
 def _rename(part: Path, target: Path) -> None:

@@ -77,14 +77,15 @@ async def _attend(
     client = await _start(engine, identity, work)
     container.note(ContainerInfo("running", identity))
     host.agent.adopt(client.pid)
-    limit = None if work.limit is None else work.limit.total_seconds()
     try:
-        async with host.clock.limit(limit):
+        async with host.clock.limit(work.left):
             await client.wait()
     except TimeoutError:
-        await engine.ask("kill", identity)
-        _note(container, identity, await engine.look(identity))
+        _note(container, identity, await engine.kill(identity))
         return Outcome("run", exit_code=137, failure=expired(work))
+    except asyncio.CancelledError:
+        container.note(ContainerInfo("exited", identity))  # it is killed below, whatever comes
+        raise
     finally:
         kill_group(client.pid)
         await _reap(client)

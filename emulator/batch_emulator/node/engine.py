@@ -91,6 +91,12 @@ class Engine:
             raise failed("ContainerMiscError", f"The container is lost: {answer.reason}")
         return json.loads(answer.out)
 
+    async def kill(self, name: str) -> dict[str, Any]:
+        """Kill a container, and wait until the engine has seen it end; returns its state then."""
+        await self.ask("kill", name)
+        await self.ask("wait", name)
+        return await self.look(name)
+
     def removal(self, name: str) -> list[str]:
         """The command line that kills a container and takes it away."""
         at_once = ["--time", "0"] if self.kind == "podman" else []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 from batch_emulator.node.applications import deploy
 from batch_emulator.node.container import run_container
 from batch_emulator.node.host import Host
 from batch_emulator.node.output_files import send_outputs
-from batch_emulator.node.process import folder_failure, run_process
+from batch_emulator.node.process import expired, folder_failure, run_process
 from batch_emulator.node.resource_files import fetch_all
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.options import Options
@@ -21,8 +22,10 @@ async def execute(work: Work, host: Host) -> Outcome:
     """Do one try, whatever comes of it."""
     try:
         if work.packages or work.common_files or work.resource_files:
-            work = await _provide(work, host.options)
+            work = await _provide_in_time(work, host)
         outcome = await _run(work, host)
+    except TimeoutError:
+        return Outcome("prepare", failure=expired(work))
     except WorkError as error:
         return Outcome("prepare", failure=error.failure)
     try:
@@ -30,6 +33,19 @@ async def execute(work: Work, host: Host) -> Outcome:
     except WorkError as error:
         return Outcome("upload", outcome.exit_code, error.failure)
     return outcome
+
+
+async def _provide_in_time(work: Work, host: Host) -> Work:
+    """Provide within the work's limit; what that takes is not the command's any more.
+
+    Raises:
+        TimeoutError: if that is all of it.
+    """
+    start = host.clock.time()
+    async with host.clock.limit(work.left):
+        provided = await _provide(work, host.options)
+    took = timedelta(seconds=host.clock.time() - start)
+    return replace(provided, spent=work.spent + took)
 
 
 async def _provide(work: Work, options: Options) -> Work:

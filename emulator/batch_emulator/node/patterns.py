@@ -6,12 +6,12 @@ pattern has the dot too. Links to directories are not followed: they may go in c
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
-from functools import cache
 from pathlib import Path
+
+from batch_emulator.node.tree import walk
 
 _WILD = re.compile(r"[*?\[]")
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
@@ -39,27 +39,25 @@ def split(pattern: str) -> tuple[str, tuple[str, ...]]:
 
 def find(base: Path, names: tuple[str, ...]) -> Iterator[tuple[Path, str]]:
     """Files below a folder that match, in order, with their names from there."""
-    for place, folders, files in os.walk(base):
-        folders.sort()
-        for file in sorted(files):
-            path = Path(place, file)
-            relative = path.relative_to(base)
-            if path.is_file() and _match(relative.parts, names):
-                yield path, relative.as_posix()
+    for name, is_folder in walk(str(base)):
+        if not is_folder and _match(name.split("/"), names):
+            path = base / name
+            if path.is_file():
+                yield path, name
 
 
-def _match(parts: tuple[str, ...], names: tuple[str, ...]) -> bool:
-    @cache
-    def match(part: int, name: int) -> bool:
-        if name == len(names):
-            return part == len(parts)
-        if names[name] == "**" and match(part, name + 1):
-            return True
-        if part == len(parts) or not _one(parts[part], names[name]):
-            return False
-        return match(part + 1, name if names[name] == "**" else name + 1)
+def _match(parts: Sequence[str], names: tuple[str, ...]) -> bool:
+    """Whether a path's parts match: by where in the pattern each part may have led."""
+    reached = _passing({0}, names)
+    for part in parts:
+        taken = {at for at in reached if at < len(names) and _one(part, names[at])}
+        reached = _passing({at if names[at] == "**" else at + 1 for at in taken}, names)
+    return len(names) in reached
 
-    return match(0, 0)
+
+def _passing(reached: set[int], names: tuple[str, ...]) -> set[int]:
+    """The same places, and those after a `**`, which may stand for nothing; never two in a row."""
+    return reached | {at + 1 for at in reached if names[at : at + 1] == ("**",)}
 
 
 def _one(part: str, name: str) -> bool:

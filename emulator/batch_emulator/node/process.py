@@ -53,9 +53,9 @@ async def attend(
         keep=work.background is not None,
     )
     try:
-        if work.limit is None:
+        if work.left is None:
             return await host.agent.run(order)
-        async with host.clock.limit(work.limit.total_seconds()):
+        async with host.clock.limit(work.left):
             return await host.agent.run(order)
     except AgentLostError as error:
         failure = Failure("UnknownError", str(error), category="servererror")

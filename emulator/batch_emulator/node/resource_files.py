@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
@@ -69,7 +70,7 @@ async def _fetch(
 ) -> None:
     import httpx
 
-    part = target.with_name(target.name + ".part")
+    part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         if urlsplit(url).scheme == "file":

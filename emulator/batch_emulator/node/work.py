@@ -38,7 +38,9 @@ class Work:
     """Holds `wd`, `stdout.txt` and `stderr.txt`."""
     environment: dict[str, str] = field(repr=False)
     limit: timedelta | None = None
-    """How long the command may take."""
+    """How long it may take: from the time its files are fetched to the end of its command."""
+    spent: timedelta = timedelta(0)
+    """Of that, what is gone already."""
     resource_files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     output_files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     container: Container | None = None
@@ -53,6 +55,13 @@ class Work:
     """Whether its output goes on in files that are there."""
     background: set[int] | None = None
     """Takes the process group where the command ends well and leaves others at work."""
+
+    @property
+    def left(self) -> float | None:
+        """Seconds of its limit that are left; None for no limit."""
+        if self.limit is None:
+            return None
+        return max(0.0, (self.limit - self.spent).total_seconds())
 
     @property
     def directory(self) -> Path:

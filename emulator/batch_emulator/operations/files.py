@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, overload
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -18,6 +18,7 @@ from starlette.responses import Response, StreamingResponse
 
 from batch_emulator.faults.effects import DROP
 from batch_emulator.node.paths import inside, is_real, open_file
+from batch_emulator.node.tree import remove, walk
 from batch_emulator.operations.listing import FILES, question
 from batch_emulator.scheduling.tasks import KEPT
 from batch_emulator.service import Service
@@ -42,7 +43,7 @@ class _Root:
 
 async def list_task_files(service: Service, request: Request) -> Response:
     """List what lies in a task's folder."""
-    return _list(await _task_root(service, request), request)
+    return await _list(await _task_root(service, request), request)
 
 
 async def get_task_file(service: Service, request: Request) -> Response:
@@ -57,7 +58,7 @@ async def delete_task_file(service: Service, request: Request) -> Response:
 
 async def list_node_files(service: Service, request: Request) -> Response:
     """List what lies in a node's folder."""
-    return _list(_node_root(service, request), request)
+    return await _list(_node_root(service, request), request)
 
 
 async def get_node_file(service: Service, request: Request) -> Response:
@@ -106,22 +107,16 @@ def _node_root(service: Service, request: Request) -> _Root:
 
 
 class _File:
-    """A file or folder in a list or on its own."""
+    """A file or folder on its own."""
 
     def __init__(self, root: _Root, path: Path) -> None:
-        self._root = root
         self.path = path
-        self.gone = False
         self.name = path.relative_to(root.folder).as_posix()
-        self.sequence = os.fsencode(self.name)
         self.stat = path.stat()
         self.modified = datetime.fromtimestamp(self.stat.st_mtime, UTC)
         self.etag = f'"0x{self.stat.st_mtime_ns:X}"'
         self.is_folder = path.is_dir()
         self.url = f"{root.url}/{quote(os.fsencode(self.name))}"
-
-    def peek(self, path: str) -> Any:  # noqa: ANN401 - a property may be anything
-        return self.name if path == "name" else None
 
     def document(self) -> dict[str, Any]:
         document: dict[str, Any] = {
@@ -152,31 +147,66 @@ class _File:
         }
 
 
-def _list(root: _Root, request: Request) -> Response:
-    asked = question(request, FILES, None, by_name=True)
-    paths = sorted(_paths(root, recursive=truth(request, "recursive")), key=os.fsencode)
-    files = list(_files(root, paths))
-    return reply_page(request, files, asked, _File.document)
+class _Named:
+    """A file or folder in a list, which is looked at only where its page is written."""
 
+    def __init__(self, root: _Root, name: bytes) -> None:
+        self._root = root
+        self.sequence = name
+        self._name = os.fsdecode(name)
 
-def _paths(root: _Root, *, recursive: bool) -> Iterator[Path]:
-    """Files and folders, at the top or all; links to folders are not followed."""
-    for place, folders, names in os.walk(root.folder):
-        yield from (Path(place, name) for name in (*folders, *names))
-        if not recursive:
-            return
+    def peek(self, path: str) -> Any:  # noqa: ANN401 - a property may be anything
+        return self._name if path == "name" else None
 
-
-def _files(root: _Root, paths: list[Path]) -> Iterator[_File]:
-    """What is a file or a folder of them and can be had; some may go while this looks."""
-    for path in paths:
+    @cached_property
+    def file(self) -> _File | None:
+        """None where it is none: gone meanwhile, a pipe, a link that leads out of the root."""
+        path = self._root.folder / self._name
         try:
-            if path.is_symlink() and not inside(root.folder, str(path.relative_to(root.folder))):
-                continue
-            if path.is_file() or path.is_dir():
-                yield _File(root, path)
+            if path.is_symlink() and not inside(self._root.folder, self._name):
+                return None
+            return _File(self._root, path) if path.is_file() or path.is_dir() else None
         except OSError:
-            continue
+            return None
+
+    @property
+    def gone(self) -> bool:
+        return self.file is None
+
+    def document(self) -> dict[str, Any]:
+        assert self.file is not None
+        return self.file.document()
+
+
+class _Names(Sequence[_Named]):
+    """A list of files by their names, of which there may be a hundred thousand."""
+
+    def __init__(self, root: _Root, names: list[bytes]) -> None:
+        self._root = root
+        self._names = names
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+    @overload
+    def __getitem__(self, at: int) -> _Named: ...
+    @overload
+    def __getitem__(self, at: slice) -> _Names: ...
+    def __getitem__(self, at: int | slice) -> _Named | _Names:
+        if isinstance(at, slice):
+            return _Names(self._root, self._names[at])
+        return _Named(self._root, self._names[at])
+
+
+async def _list(root: _Root, request: Request) -> Response:
+    asked = question(request, FILES, None, by_name=True)
+    recursive = truth(request, "recursive")
+    names = await asyncio.to_thread(_read_names, str(root.folder), recursive=recursive)
+    return reply_page(request, _Names(root, names), asked, _Named.document)
+
+
+def _read_names(folder: str, *, recursive: bool) -> list[bytes]:
+    return sorted(os.fsencode(name) for name, _ in walk(folder, recursive=recursive))
 
 
 def _get(root: _Root, request: Request) -> Response:
@@ -202,7 +232,7 @@ async def _delete(root: _Root, request: Request) -> Response:
     if not file.is_folder or file.path.is_symlink():
         file.path.unlink(missing_ok=True)
     elif recursive:
-        await asyncio.to_thread(shutil.rmtree, file.path, ignore_errors=True)
+        await asyncio.to_thread(remove, file.path)
     else:
         _remove_empty(file.path)
     return reply(200)

@@ -188,7 +188,8 @@ def _check_task(service: Service, job: Job, body: Json) -> None:
         _check_dependencies(job, body["dependsOn"])
     _check_exit_conditions(job, body.get("exitConditions", {}))
     pool = service.account.pools.get(job.pool_id.lower())
-    check_range("requiredSlots", body.get("requiredSlots", 1), 1, pool.slots if pool else 256)
+    # More than the pool has is for the service no error either: it just never runs.
+    check_range("requiredSlots", body.get("requiredSlots", 1), 1, 2**31 - 1)
     if pool and pool.has_containers != ("containerSettings" in body):
         needed = "needed: the pool has" if pool.has_containers else "forbidden: the pool has no"
         reason = f"Container settings are {needed} container configuration."

@@ -8,7 +8,7 @@ from datetime import timedelta
 from batch_emulator.scheduling.nodes import add_node, leave
 from batch_emulator.service import Service
 from batch_emulator.state.node import Node
-from batch_emulator.state.pool import Deallocation, Pool
+from batch_emulator.state.pool import RESIZE_TIMEOUT, Deallocation, Pool
 
 ALLOCATION = 0.4
 """The part of a node's boot time before machines are there."""
@@ -26,7 +26,7 @@ def resize(
 ) -> None:
     """Want this many nodes from now on; it takes effect by and by."""
     pool.dedicated, pool.spot, pool.deallocation = dedicated, spot, deallocation
-    pool.resize_timeout = timeout or pool.resize_timeout
+    pool.resize_timeout = timeout or RESIZE_TIMEOUT
     pool.resize_errors = []
     pool.touch(service.now())
     if pool.resizing is not None:
@@ -54,7 +54,7 @@ def remove_nodes(
     timeout: timedelta | None = None,
 ) -> None:
     """Take certain nodes away, and want so many fewer."""
-    pool.resize_timeout = timeout or pool.resize_timeout
+    pool.resize_timeout = timeout or RESIZE_TIMEOUT
     pool.dedicated -= sum(node.dedicated for node in nodes)
     pool.spot -= sum(not node.dedicated for node in nodes)
     pool.dedicated, pool.spot = max(0, pool.dedicated), max(0, pool.spot)

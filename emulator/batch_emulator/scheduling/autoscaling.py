@@ -65,7 +65,7 @@ def try_formula(service: Service, pool: Pool, formula: str) -> tuple[AutoscaleRu
 def measure(service: Service, pool: Pool) -> dict[str, float]:
     """The service-defined variables of a pool, now, but for the use of processors."""
     jobs = list(service.account.jobs_of(pool.id))
-    active = sum(job.ready for job in jobs if job.state == "active")
+    active = sum(job.wanted for job in jobs if job.state == "active")
     running = sum(job.counts.running for job in jobs)
     nodes = pool.nodes.values()
     usable = sum(node.state in ("idle", "running") for node in nodes)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from batch_emulator.node.attempt import Attempt
@@ -77,10 +77,8 @@ def _works(
 
 def _command(service: Service, work: Work, started: datetime) -> Work:
     """What is left for the primary: files are there, and some of the time is gone."""
-    limit = work.limit
-    if limit is not None:
-        limit = max(timedelta(0), started + limit - service.now())
-    return replace(work, limit=limit, resource_files=[], appends=True, background=None)
+    spent = service.now() - started
+    return replace(work, spent=spent, resource_files=[], appends=True, background=None)
 
 
 async def _coordinate(

@@ -98,11 +98,8 @@ def _retention(service: Service, node: Node) -> timedelta:
 
 
 def wipe(service: Service, node: Node) -> None:
-    """Take a node's files away at once; deleting them may take a while and goes on beside."""
-    old = node.root.with_name(f"{node.root.name}.{secrets.token_hex(4)}.old")
-    if node.root.exists():
-        node.root.rename(old)
-        service.remove_folders({old})
+    """Take a node's files away."""
+    service.remove_folders({node.root})
     node.start_task = None
     node.imaged = service.now()
     node.mark()

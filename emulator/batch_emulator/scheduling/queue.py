@@ -26,31 +26,44 @@ async def dispatch(service: Service) -> None:
         await service.bell.wait()
         service.bell.clear()
         woken, service.woken = service.woken, set()
-        for pool_id in woken:
-            pool = service.account.pools.get(pool_id)
-            if pool is not None and pool.state == "active":
-                schedule(service, pool)
-        for job in list(service.account.jobs.values()):
-            if job.state in ("terminating", "deleting"):
-                advance(service, job)
+        try:
+            _look(service, woken)
+        except Exception as error:  # noqa: BLE001 - told of; one job's trouble must not stop others
+            message = "the emulator's scheduler failed"
+            told = {"message": message, "exception": error}
+            asyncio.get_running_loop().call_exception_handler(told)
+
+
+def _look(service: Service, woken: set[str]) -> None:
+    for pool_id in woken:
+        pool = service.account.pools.get(pool_id)
+        if pool is not None and pool.state == "active":
+            schedule(service, pool)
+    for job in list(service.account.jobs.values()):
+        if job.state in ("terminating", "deleting"):
+            advance(service, job)
 
 
 def schedule(service: Service, pool: Pool) -> None:
     """Start what can start on a pool.
 
     Jobs go by priority, then age. Within a job the first task that waits goes first: where it needs
-    more slots than any node has free, the job waits, so that small tasks cannot starve a large one.
+    more slots than any node has free, the job waits, and with it those of lower priority, so that
+    small tasks cannot starve a large one.
     """
     jobs = sorted(_eligible(service, pool), key=lambda job: (-job.priority, job.sequence))
+    held: int | None = None
     for job in jobs:
-        if pool.joins_nodes:
-            job.unpark()
+        if held is not None and job.priority < held:
+            break
+        job.unpark((pool.sequence, pool.slots, pool.joins_nodes))
         while (task := job.first()) and _below_limit(job):
-            if task.instances and not pool.joins_nodes:
+            if task.slots > pool.slots or (task.instances and not pool.joins_nodes):
                 job.park_first()
                 continue
             nodes = _choose(pool, task)
             if not nodes:
+                held = job.priority if _could(pool, task) else held
                 break
             job.dequeue(task)
             _start(service, task, nodes)
@@ -84,6 +97,17 @@ def _choose(pool: Pool, task: Task) -> list[Node]:
     if liked is not None and liked in fitting:
         return [liked]
     return [(min if pool.packs else max)(fitting, key=lambda node: node.free)]
+
+
+def _could(pool: Pool, task: Task) -> bool:
+    """Whether a task could run, were its pool's nodes empty."""
+    able = [
+        node
+        for node in pool.nodes.values()
+        if node.works and (node.dedicated or not task.job.managed_by(task))
+        if not task.job.refuses(node)
+    ]
+    return len(able) >= max(1, task.instances)
 
 
 def _suits_manager(node: Node, task: Task) -> bool:

@@ -23,6 +23,7 @@ _IN_ACTION = ("rebooting", "reimaging", "upgradingos", "deallocating")
 
 def recover(service: Service) -> None:
     """Go on with what was loaded: nodes boot, as after the loss of their machine."""
+    service.remove_folders({service.trash})
     schedules = list(service.account.schedules.values())
     for schedule in schedules:
         watch_jobs(service, schedule)
@@ -48,6 +49,7 @@ def _recover_pool(service: Service, pool: Pool) -> None:
             dedicated=pool.dedicated,
             spot=pool.spot,
             deallocation=pool.deallocation,
+            timeout=pool.resize_timeout,
         )
     if pool.formula is not None:
         start_autoscale(service, pool)

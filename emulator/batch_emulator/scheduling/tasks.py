@@ -39,8 +39,8 @@ def begin(service: Service, task: Task) -> None:
     now = service.now()
     task.job.move(task, "running", now)
     task.started = now
-    if task.retries:
-        task.last_retry = now
+    if task.retry_due:
+        task.retry_due, task.last_retry = False, now
 
 
 def settle(service: Service, attempt: Attempt, outcome: Outcome | None) -> None:
@@ -62,6 +62,7 @@ def settle(service: Service, attempt: Attempt, outcome: Outcome | None) -> None:
         _complete(service, task, Outcome("run", failure=_ENDED))
     elif outcome.retryable and _may_retry(task):
         task.retries += 1
+        task.retry_due = True
         _wait_again(service, task)
     else:
         _complete(service, task, outcome)
@@ -93,7 +94,8 @@ def reactivate(service: Service, task: Task) -> None:
     task.exit_code = task.result = task.failure = task.ended = task.last_retry = None
     task.retries = 0
     task.touch(service.now())
-    task.job.enqueue(task)
+    if not task.waits_for:
+        task.job.enqueue(task)
     service.wake(task.job.pool_id)
 
 
@@ -155,6 +157,7 @@ def keep_files(service: Service, task: Task) -> None:
 
 
 def _clean_up(service: Service, task: Task, ended: object) -> None:
-    # The same end: a task that was reactivated meanwhile keeps its files.
-    if task.ended is ended:
+    # The same end: a task that was reactivated meanwhile keeps its files. Those of one that is gone
+    # went with it, and its folder may be a new task's.
+    if task.ended is ended and not task.gone and not task.job.gone:
         service.remove_folders(task.folders)

@@ -45,15 +45,30 @@ class Dependencies:
             return []
         self._satisfied.add(key)
         waiting = self._by_id.pop(key, [])
-        if key.isascii() and key.isdigit() and str(int(key)) == key:
-            self._numbers.add(int(key))
-            waiting = waiting + [r.waiting for r in self._ranges if r.start <= int(key) <= r.end]
+        number = int(key) if key.isascii() and key.isdigit() else None
+        if number is not None and number not in self._numbers:
+            # 4, 04 and 004 are all the task 4 of a range: the first of them does for it
+            self._numbers.add(number)
+            waiting = waiting + [r.waiting for r in self._ranges if r.start <= number <= r.end]
         for task in waiting:
             task.waits_for -= 1
         free = [task for task in dict.fromkeys(waiting) if task.waits_for == 0]
         if free:
             self._ranges = [r for r in self._ranges if r.waiting.waits_for]
-        return free
+        return [task for task in free if not task.gone]
+
+    def remove(self, task: Task) -> None:
+        """A task waits no more: it is gone."""
+        if not task.waits_for:
+            return
+        wanted = task.spec["dependsOn"]
+        for parent in {identifier.lower() for identifier in wanted.get("taskIds", ())}:
+            others = [one for one in self._by_id.get(parent, ()) if one is not task]
+            if others:
+                self._by_id[parent] = others
+            else:
+                self._by_id.pop(parent, None)
+        self._ranges = [r for r in self._ranges if r.waiting is not task]
 
     def _count(self, start: int, end: int) -> int:
         """Satisfied ids in a range, by the shorter way."""

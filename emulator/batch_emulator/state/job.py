@@ -100,6 +100,8 @@ class Job(Resource):
     dependencies: Dependencies = field(default_factory=Dependencies)
     ready: int = 0
     """Tasks in the queue."""
+    wanted: int = 0
+    """Nodes that they want: a multi-instance task as many as it has instances."""
     attempts: set[Attempt] = field(default_factory=set["Attempt"])
     """Runs of its tasks that are under way."""
     folders: set[Path] = field(default_factory=set[Path])
@@ -107,7 +109,9 @@ class Job(Resource):
     visits: dict[str, Visit] = field(default_factory=dict[str, "Visit"])
     """What its preparation and release tasks did, by the node's id."""
     parked: list[tuple[int, Task]] = field(default_factory=list[tuple[int, Task]])
-    """Multi-instance tasks that the pool cannot run as it is."""
+    """Tasks that the pool cannot run as it is: of more slots, or multi-instance ones."""
+    _parked_for: tuple[object, ...] = ()
+    """What counted of the pool then."""
     timer: Timer | None = None
     """Ends it when its time is up."""
     _homes: dict[Path, Path] = field(default_factory=dict[Path, Path])
@@ -199,14 +203,14 @@ class Job(Resource):
             self.counts.shift(task, 1)
             self.slot_counts.shift(task, task.slots)
             self.standing.enter(task)
-            if task.state == "active":
-                self.dependencies.add(task)
-                if not task.waits_for:
-                    self.enqueue(task)
+            self.dependencies.add(task)  # a completed one may be reactivated
+            if task.state == "active" and not task.waits_for:
+                self.enqueue(task)
 
     def remove(self, task: Task) -> None:
         """Forget a task."""
         self.dequeue(task)
+        self.dependencies.remove(task)
         del self.tasks[task.id.lower()]
         self.counts.shift(task, -1)
         self.slot_counts.shift(task, -task.slots)
@@ -234,6 +238,7 @@ class Job(Resource):
         if not task.queued:
             task.queued = True
             self.ready += 1
+            self.wanted += max(1, task.instances)
             heapq.heappush(self._queue, (task.sequence, task))
 
     def dequeue(self, task: Task) -> None:
@@ -241,13 +246,17 @@ class Job(Resource):
         if task.queued:
             task.queued = False
             self.ready -= 1
+            self.wanted -= max(1, task.instances)
 
     def park_first(self) -> None:
         """Let the task whose turn it is wait beside the queue, so that it holds up no others."""
         self.parked.append(heapq.heappop(self._queue))
 
-    def unpark(self) -> None:
-        """Let the tasks beside the queue wait in it again."""
+    def unpark(self, pool: tuple[object, ...]) -> None:
+        """Let the tasks beside the queue wait in it again, where its pool is another or new."""
+        if pool == self._parked_for:
+            return
+        self._parked_for = pool
         parked, self.parked = self.parked, []
         for place in parked:
             heapq.heappush(self._queue, place)

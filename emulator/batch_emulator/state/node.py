@@ -146,8 +146,12 @@ class Node(Resource):
     @property
     def free(self) -> int:
         """Slots that a task can take now."""
-        usable = self.state in ("idle", "running") and self.scheduling == "enabled"
-        return self.pool.slots - self.used if usable and not self.exclusive else 0
+        return self.pool.slots - self.used if self.works and not self.exclusive else 0
+
+    @property
+    def works(self) -> bool:
+        """Whether it is one for tasks."""
+        return self.state in ("idle", "running") and self.scheduling == "enabled"
 
     @property
     def has_machine(self) -> bool:

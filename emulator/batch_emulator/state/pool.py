@@ -21,6 +21,10 @@ Allocation = Literal["steady", "resizing", "stopping"]
 Deallocation = Literal["requeue", "terminate", "taskcompletion", "retaineddata"]
 
 
+RESIZE_TIMEOUT = timedelta(minutes=15)
+"""How long a resize may take unless it says otherwise: the service's default."""
+
+
 @dataclass(frozen=True, slots=True)
 class Sample:
     """What autoscale formulas can look back at."""
@@ -83,7 +87,7 @@ class Pool(Resource):
     spot: int = 0
     """Low-priority nodes wanted."""
     deallocation: Deallocation = "requeue"
-    resize_timeout: timedelta = timedelta(minutes=15)
+    resize_timeout: timedelta = RESIZE_TIMEOUT
     resize_errors: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     """Codes and messages of the last resize."""
     allocation_faults: list[AllocationFault] = field(default_factory=list[AllocationFault])

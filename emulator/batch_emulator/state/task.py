@@ -23,6 +23,7 @@ TaskState = Literal["active", "preparing", "running", "completed"]
 Result = Literal["success", "failure"]
 Category = Literal["usererror", "servererror"]
 
+_STARTED = ("running", "completed")
 _ANYWHERE = {"affinityId": ""}
 RETENTION = timedelta(days=7)
 """How long a completed task's files stay unless it says otherwise: the service's default."""
@@ -78,7 +79,7 @@ class Task(Resource):
     SAVED: ClassVar[tuple[str, ...]] = (
         *Resource.SAVED,
         *("state", "state_since", "previous_state", "previous_since", "started", "ended"),
-        *("exit_code", "result", "failure", "retries", "last_retry", "requeues"),
+        *("exit_code", "result", "failure", "retries", "last_retry", "retry_due", "requeues"),
         *("last_requeue", "container", "place", "satisfies", "subtasks"),
     )
 
@@ -102,6 +103,8 @@ class Task(Resource):
     failure: Failure | None = None
     retries: int = 0
     last_retry: datetime | None = None
+    retry_due: bool = False
+    """Whether it is to be tried again for its own failure, not for its node's."""
     requeues: int = 0
     last_requeue: datetime | None = None
     container: ContainerInfo | None = None
@@ -237,7 +240,7 @@ class Task(Resource):
         container = self.container.document() if self.container else None
         return without_none(
             {
-                "startTime": _time(self.started),
+                "startTime": _time(self.started) if self.state in _STARTED else None,
                 "endTime": _time(self.ended),
                 "exitCode": self.exit_code,
                 "containerInfo": container,

@@ -113,7 +113,7 @@ def reply_page(
 def _matching(items: Sequence[T], start: int, end: int, predicate: Predicate | None) -> Iterator[T]:
     for at in range(start, min(end, len(items))):
         item = items[at]
-        if not item.gone and (predicate is None or predicate(item.peek)):
+        if (predicate is None or predicate(item.peek)) and not item.gone:
             yield item
 
 
