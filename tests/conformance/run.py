@@ -59,6 +59,11 @@ CLIENTS = (
         (str(REPOSITORY / ".venv/bin/node"), str(HERE / "node/drive.mjs")),
         "@azure/batch for Node.js",
     ),
+    Client(
+        "page",
+        (sys.executable, str(HERE / "page.py")),
+        "docs/emulator.md",
+    ),
 )
 
 

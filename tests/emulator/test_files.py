@@ -80,6 +80,13 @@ def test_the_limit_of_time_counts_from_the_first_file_on(batch, web):
     assert (info.failure_info.code, info.exit_code) == ("TaskEnded", None)
 
 
+@pytest.mark.parametrize("url", ["http://[::1/x", "http://127.0.0.1:99999/x", "gopher://a/x"])
+def test_a_resource_file_whose_address_is_none(batch, url):
+    files = [{"httpUrl": url, "filePath": "x"}]
+    info = batch.run("/bin/true", resourceFiles=files).execution_info
+    assert (info.failure_info.code, info.exit_code) == ("BlobDownloadMiscError", None)
+
+
 @pytest.mark.parametrize(
     ("status", "code", "category"),
     [(404, "BlobNotFound", "usererror"), (403, "BlobAccessDenied", "usererror"),

@@ -6,6 +6,7 @@ Hypothesis makes sequences of operations and shrinks those that break an invaria
 - a node's slots are never exceeded;
 - a completed task stays completed, unless it was reactivated;
 - counts equal the list;
+- what is ended ends, whatever was under way, and there is room for the next;
 - nothing that was accepted is lost, and nothing that was deleted is back.
 """
 
@@ -15,6 +16,7 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 from collections import Counter
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -187,6 +189,34 @@ class Emulator(RuleBasedStateMachine):
     @rule(times=st.integers(1, 3), seed=st.integers(0, 9))
     def trouble(self, times: int, seed: int) -> None:
         self.running.admin.fail_requests(503, times=times, probability=0.5, seed=seed)
+
+    @rule()
+    def bring_all_to_an_end(self) -> None:
+        """Jobs that are ended do end, nodes that leave do leave, and a new one takes a new task."""
+        for job in self.accepted:
+            self.ask("POST", f"/jobs/{job}/terminate")
+        self.until(lambda: all(job["state"] == "completed" for job in self.every("/jobs")))
+        self.size(0)
+        self.until(lambda: not self.every("/pools/pool/nodes"))
+        self.size(1)
+        self.names += 1
+        name = f"end{self.names}"
+        self.ask("POST", "/jobs", {"id": name, "poolInfo": {"poolId": "pool"}})
+        self.ask("POST", f"/jobs/{name}/tasks", {"id": "1", "commandLine": "/bin/true"})
+        self.accepted[name] = {"1"}
+        self.until(lambda: self.every(f"/jobs/{name}/tasks")[0]["state"] == "completed")
+
+    def size(self, nodes: int) -> None:
+        """Have so many nodes wanted, once a resize that is under way lets that be."""
+        targets = {"targetDedicatedNodes": nodes, "targetLowPriorityNodes": 0}
+        resize = "/pools/pool/resize"
+        self.until(lambda: self.ask("POST", resize, targets).status_code == 202)
+
+    def until(self, come: Callable[[], bool]) -> None:
+        end = time.monotonic() + 30
+        while not come():
+            assert time.monotonic() < end, self.every("/jobs") + self.every("/pools/pool/nodes")
+            time.sleep(0.02)
 
     @rule()
     def kill(self) -> None:

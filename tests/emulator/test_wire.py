@@ -104,7 +104,10 @@ def test_a_body_that_is_not_as_the_service_has_it(batch, body, code, name):
     assert {"key": "PropertyName", "value": name} in answer.json()["values"]
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"\xff", b"[" * 100_000, b"NaN", b""])
+@pytest.mark.parametrize(
+    "content",
+    [b"{", b"[]", b"\xff", b"[" * 100_000, b"NaN", b"", rb'{"id": "\ud800"}', rb'{"id": "\uDC00"}'],
+)
 def test_a_body_that_is_no_json(batch, content):
     answer = batch.raw("POST", "/jobs", content=content)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidRequestBody")

@@ -32,7 +32,7 @@ async def list_blobs(http: httpx.AsyncClient, file: dict[str, Any]) -> list[tupl
         query = f"restype=container&comp=list&prefix={quote(prefix)}&marker={quote(marker)}"
         try:
             response = await http.get(_with_query(container, query))
-        except (httpx.HTTPError, httpx.InvalidURL) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # or urlsplit's
             raise _failed(container, type(error).__name__) from None
         if response.status_code != 200:
             raise _failed(container, f"HTTP status {response.status_code}")

@@ -73,7 +73,7 @@ async def _fetch(
     part = target.with_name(f".{secrets.token_hex(8)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        if urlsplit(url).scheme == "file":
+        if _scheme(url) == "file":
             _copy(url, part, target.name, allowed=allow_files)
         else:
             await _download(http, url, part, target.name)
@@ -84,9 +84,20 @@ async def _fetch(
     except httpx.TimeoutException:
         text = "Timeout encountered while downloading one of the specified Azure Blob(s)"
         raise _error("BlobDownloadTimedOut", text, url, target.name, "servererror") from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:  # or urlsplit's
         text = f"Miscellaneous error encountered while downloading: {type(error).__name__}"
         raise _error("BlobDownloadMiscError", text, url, target.name, "servererror") from None
+
+
+def _scheme(url: str) -> str:
+    """What a URL begins with.
+
+    Raises:
+        ValueError: if it is none, as with a port that no machine has.
+    """
+    parts = urlsplit(url)
+    _ = parts.port  # read, it is checked
+    return parts.scheme
 
 
 async def _download(http: httpx.AsyncClient, url: str, part: Path, name: str) -> None:

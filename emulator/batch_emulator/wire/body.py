@@ -70,6 +70,8 @@ async def read_json(request: Request, *, optional: bool = False) -> Json:
         return {}
     try:
         value: Any = json.loads(raw, parse_constant=_no_number, parse_float=_finite)
+        if b"\\ud" in raw.lower():  # half a character, which no file's name can have
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise BatchError("InvalidRequestBody", Reason="The body is not JSON.") from None
     if not isinstance(value, dict):
