@@ -44,6 +44,21 @@ def test_nodes_are_created_then_starting_then_idle(emulator):
     assert seen == ["creating", "starting", "idle"]
 
 
+def create(batch, **change):
+    """What creating a pool is answered with that may be, but for what is changed of it."""
+    body = {
+        "id": batch.name("pool"),
+        "vmSize": "Standard_D4s_v5",
+        "targetDedicatedNodes": 0,
+        "virtualMachineConfiguration": {
+            "imageReference": {"publisher": "a", "offer": "b", "sku": "c"},
+            "nodeAgentSKUId": "batch.node.ubuntu 24.04",
+        },
+        **change,
+    }
+    return batch.raw("POST", "/pools", json=body)
+
+
 @pytest.mark.parametrize(
     ("change", "code"),
     [
@@ -74,17 +89,7 @@ def test_nodes_are_created_then_starting_then_idle(emulator):
     ],
 )  # fmt: skip
 def test_pools_that_the_service_would_not_create(batch, change, code):
-    body = {
-        "id": batch.name("pool"),
-        "vmSize": "Standard_D4s_v5",
-        "targetDedicatedNodes": 0,
-        "virtualMachineConfiguration": {
-            "imageReference": {"publisher": "a", "offer": "b", "sku": "c"},
-            "nodeAgentSKUId": "batch.node.ubuntu 24.04",
-        },
-        **change,
-    }
-    answer = batch.raw("POST", "/pools", json=body)
+    answer = create(batch, **change)
     assert (answer.status_code, answer.json()["code"]) == (400, code), answer.text
 
 
@@ -119,17 +124,8 @@ def rules(*priorities):
     ],
 )  # fmt: skip
 def test_nat_pools_that_the_service_would_not_make(batch, pools, word):
-    body = {
-        "id": batch.name("pool"),
-        "vmSize": "Standard_D4s_v5",
-        "targetDedicatedNodes": 0,
-        "virtualMachineConfiguration": {
-            "imageReference": {"publisher": "a", "offer": "b", "sku": "c"},
-            "nodeAgentSKUId": "batch.node.ubuntu 24.04",
-        },
-        "networkConfiguration": {"endpointConfiguration": {"inboundNATPools": pools}},
-    }
-    answer = batch.raw("POST", "/pools", json=body)
+    network = {"endpointConfiguration": {"inboundNATPools": pools}}
+    answer = create(batch, networkConfiguration=network)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidPropertyValue")
     assert word in answer.text
 
