@@ -308,11 +308,11 @@ def tasks(client: BatchServiceClient) -> None:
         refused(lambda: client.task.get(JOB, "long"), "TaskNotFound")
     with step("task", "list_subtasks of a task that has none"):
         same(client.task.list_subtasks(JOB, "speaks").value or [], [])
-    with step("task", "what must not be: a command that is missing, slots that no node has"):
+    with step("task", "what must not be: a command that is missing, no slots at all"):
         empty = models.TaskAddParameter(id="bad", command_line=" ")
         refused(lambda: client.task.add(JOB, empty), "InvalidPropertyValue")
-        broad = models.TaskAddParameter(id="bad", command_line="/bin/true", required_slots=3)
-        refused(lambda: client.task.add(JOB, broad), "InvalidPropertyValue")
+        none = models.TaskAddParameter(id="bad", command_line="/bin/true", required_slots=0)
+        refused(lambda: client.task.add(JOB, none), "InvalidPropertyValue")
 
 
 def task_files(client: BatchServiceClient) -> None:
