@@ -39,7 +39,11 @@ class OutputPart(Part):
                 "an address with a query, as a SAS is, must not stand in a recipe; write "
                 "az://account/container/prefix and give the credential by settings or `az login`"
             )
-        if "://" in value and not value.startswith("az://"):
+        no_container = (
+            value.startswith("az://") and not value.removeprefix("az://").partition("/")[2]
+        )
+        other = "://" in value and not value.startswith("az://")
+        if not value.strip() or no_container or other:
             raise ValueError(f"{value!r}: a store is a folder or az://account/container/prefix")
         return value
 

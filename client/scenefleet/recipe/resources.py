@@ -11,9 +11,11 @@ from scenefleet.recipe.part import Part
 from scenefleet_task import spec
 
 _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
-_TEXT = re.compile(r"(\d{1,6}(?:\.\d{1,3})?) ?([MG]i?B)", re.IGNORECASE)
+_TEXT = re.compile(r"(\d{1,12}(?:\.\d{1,3})?) ?([MG]i?B)", re.IGNORECASE)
 _LEAST = 200_000_000
 """Bytes: numpy, rasterio and GDAL take about half of it before the first pixel is read."""
+_MOST = 10**14
+"""More than any machine has."""
 
 
 def _memory(value: object) -> str:
@@ -26,6 +28,8 @@ def _memory(value: object) -> str:
         )
     unit = next(unit for unit in _UNITS if unit.lower() == found[2].lower())
     text = found[1] + unit
+    if _bytes(text) > _MOST:
+        raise ValueError(f"{value!r} was given: no machine has more than {_MOST // 10**9}GB")
     if _bytes(text) < _LEAST:
         raise ValueError(
             f"{value!r} was given: a task needs {_LEAST // 10**6}MB or more; write 256MB, say, and "
