@@ -14,7 +14,7 @@ _UNITS = {"MB": 10**6, "GB": 10**9, "MiB": 2**20, "GiB": 2**30}
 _TEXT = re.compile(r"(\d{1,12}(?:\.\d{1,3})?) ?([MG]i?B)", re.IGNORECASE)
 _LEAST = 200_000_000
 """Bytes: numpy, rasterio and GDAL take about half of it before the first pixel is read."""
-_MOST = 10**14
+_MOST = 10**15
 """More than any machine has."""
 
 

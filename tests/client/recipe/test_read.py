@@ -69,7 +69,7 @@ def test_resolved_recipe_reads_back_equal() -> None:
         (MINIMAL + "output: {store: 'az://account'}", ["az://account/container/prefix"]),
         (MINIMAL + "output: {store: 'az://account/'}", ["az://account/container/prefix"]),
         (MINIMAL + "output: {store: ' '}", ["a store is a folder or"]),
-        (MINIMAL + "resources: {memory: 99999999GB}", ["no machine has more than 100000GB"]),
+        (MINIMAL + "resources: {memory: 99999999GB}", ["no machine has more than 1000000GB"]),
         (MINIMAL + "budget: {max_cost: 5}", ["node_price"]),
         ("", ["empty"]),
         ("- a\n- b", ["list"]),
