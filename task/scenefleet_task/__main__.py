@@ -17,12 +17,14 @@ from pathlib import Path
 from scenefleet_task import spec
 from scenefleet_task.failure import TaskError
 from scenefleet_task.gdal_settings import apply_settings
+from scenefleet_task.quiet import quieten
 from scenefleet_task.setting import Setting, read_budget, read_setting
 from scenefleet_task.spec import DocumentError, Exit, TaskDocument
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs one task; the exit code is an `spec.Exit`, or 2 for words that are off."""
+    quieten()
     words = sys.argv[1:] if argv is None else list(argv)
     arguments = _parser().parse_args(words)
     verbs = {"run": _run, "try": _try}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import threading
 import time
-import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
@@ -126,12 +125,9 @@ def access_for(kind: Literal["none", "planetary-computer"]) -> Access:
 
 
 def _planetary_computer() -> ModuleType:
-    # Imported late, as it takes 0.7 s; its 2023 code warns of pydantic's old ways.
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        from planetary_computer import sas
+    from planetary_computer import sas  # late, as it takes 0.7 s
 
-        return sas
+    return sas
 
 
 def _refusal(error: Exception, place: str) -> TaskError:

@@ -10,7 +10,6 @@ import logging
 import math
 import threading
 import time
-import warnings
 from collections.abc import Callable, Generator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
@@ -22,7 +21,7 @@ import rasterio
 import rasterio.vrt
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
-from rasterio.errors import NotGeoreferencedWarning, RasterioError
+from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from scenefleet_task.access import Access
@@ -333,10 +332,7 @@ def _open_whole(path: str) -> Any:  # noqa: ANN401 - a rasterio dataset
     gdal_log = logging.getLogger("rasterio._env")
     gdal_log.addHandler(doubts)
     try:
-        with warnings.catch_warnings():
-            # of a header that could not be read the doubts below tell more
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            dataset = _rasterio.open(path)
+        dataset = _rasterio.open(path)
     finally:
         gdal_log.removeHandler(doubts)
     if doubts.said:

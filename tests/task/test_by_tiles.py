@@ -6,7 +6,6 @@ The oracle is the same scene as local files in strips, which go through GDAL.
 import importlib
 import threading
 import time
-import warnings
 import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -379,10 +378,8 @@ def one_row_at_a_time(world: World, folder: Path) -> None:
 def signing(world: World, monkeypatch: pytest.MonkeyPatch) -> Iterator[World]:
     """The server wants tokens, and the package asks it for them."""
     monkeypatch.setenv("PC_SDK_SAS_URL", world.server.token_service)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        settings = importlib.import_module("planetary_computer.settings").Settings
-        sas = importlib.import_module("planetary_computer.sas")
+    settings = importlib.import_module("planetary_computer.settings").Settings
+    sas = importlib.import_module("planetary_computer.sas")
     settings.get.cache_clear()
     sas.TOKEN_CACHE.clear()
     world.server.guarded = True

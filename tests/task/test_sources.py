@@ -38,12 +38,8 @@ def signing(monkeypatch: pytest.MonkeyPatch, served: Any) -> Any:
     """A server that wants tokens, and the package asking it for them."""
     monkeypatch.setenv("PC_SDK_SAS_URL", served.token_service)
     PlanetaryComputer().sign("/warm/up")
-    import warnings
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        settings = importlib.import_module("planetary_computer.settings").Settings
-        sas = importlib.import_module("planetary_computer.sas")
+    settings = importlib.import_module("planetary_computer.settings").Settings
+    sas = importlib.import_module("planetary_computer.sas")
     settings.get.cache_clear()
     sas.TOKEN_CACHE.clear()
     served.guarded = True

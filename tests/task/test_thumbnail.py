@@ -1,4 +1,3 @@
-import warnings
 from dataclasses import replace
 from typing import Any
 
@@ -10,11 +9,9 @@ from scenefleet_task.thumbnail import SIDE, colour, picture, png, shrunk
 
 
 def decoded(data: bytes) -> np.ndarray:
-    """Height, width, 4: by GDAL as the oracle, which misses a georeference."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", rasterio.errors.NotGeoreferencedWarning)
-        with rasterio.MemoryFile(data) as memory, memory.open(driver="PNG") as dataset:
-            return np.moveaxis(dataset.read(), 0, -1)
+    """Height, width, 4: by GDAL as the oracle."""
+    with rasterio.MemoryFile(data) as memory, memory.open(driver="PNG") as dataset:
+        return np.moveaxis(dataset.read(), 0, -1)
 
 
 def test_png_is_what_was_drawn() -> None:

@@ -191,6 +191,6 @@ def _some(names: list[str]) -> str:
 @contextmanager
 def _quiet() -> Generator[None]:
     """Without pystac-client's warnings on standard error: this module checks conformance itself."""
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # noqa: TID251 - no threads of ours here
         warnings.simplefilter("ignore", PystacClientWarning)
         yield

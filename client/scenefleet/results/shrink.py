@@ -20,7 +20,7 @@ def shrink(data: bytes) -> bytes | None:
         return None
     from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings():  # noqa: TID251 - no threads of ours here
         # pictures have no place on earth, and need none
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         try:
