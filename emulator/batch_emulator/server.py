@@ -16,7 +16,7 @@ from batch_emulator.clock import Clock
 from batch_emulator.listening import Listener, Server, listen
 from batch_emulator.node.agent_link import AgentLink
 from batch_emulator.node.host import Host
-from batch_emulator.node.orphans import kill_orphans
+from batch_emulator.node.orphans import kill_orphans, remove_containers
 from batch_emulator.options import OptionError, Options
 from batch_emulator.scheduling.autoscaling import take_samples
 from batch_emulator.scheduling.queue import dispatch
@@ -54,6 +54,7 @@ def serve(options: Options, announce: Announce, *, exit_with_parent: bool = Fals
     if not options.temporary:
         held = lock(options.state)
         kill_orphans(options.state)
+        remove_containers(options.state)
     agent = AgentLink(options.state if options.temporary else None, held)
     try:
         asyncio.run(_serve(options, listener, agent, announce, exit_with_parent=exit_with_parent))

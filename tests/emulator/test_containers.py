@@ -1,24 +1,22 @@
 """Container tasks: in an engine, by default in one that works, and never pretended.
 
-The same tests run with podman, where it works, and with an engine of our own that is but processes.
+The same tests run with podman and docker, where they work, and with an engine of our own that is
+but processes.
 """
 
 import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-import fake_engine
 from batch_emulator.process import start
+from container_engines import IMAGE, docker, fake, podman
 
-IMAGE = "localhost/busy"
 SETTINGS = {"imageName": IMAGE}
 SHORT = "--boot-time=0.05"
 
@@ -37,84 +35,16 @@ def pool_with(images=(), **more):
 POOL = pool_with()
 
 
-@dataclass
-class Engine:
-    """An engine that emulators find in PATH, and what tests ask of it."""
-
-    program: str
-    environment: dict
-    kept: Path | None = None
-
-    def containers(self):
-        """The names of those that there are, in whatever state."""
-        if self.kept:
-            return [p.stem for p in (self.kept / "containers").glob("*.json")]
-        lines = self.run("ps", "--all", "--format", "{{.Names}}").stdout.split()
-        return [line for line in lines if line.startswith("batch-emulator-")]
-
-    def run(self, *arguments):
-        environment = {**os.environ, **self.environment}
-        return subprocess.run([self.program, *arguments], check=False, capture_output=True,
-                              text=True, env=environment, timeout=60)  # fmt: skip
-
-    def asked(self, verb):
-        """The command lines with a verb."""
-        lines = [json.loads(line) for line in (self.kept / "log").read_text().splitlines()]
-        return [line for line in lines if verb in line]
-
-
-def fake(folder, *names):
-    kept = fake_engine.install(folder, names or ("podman",))
-    path = f"{folder}{os.pathsep}{os.environ['PATH']}"
-    return Engine(str(folder / (names or ("podman",))[0]),
-                  {"PATH": path, "CONTAINERS_FAKE": str(kept)}, kept)  # fmt: skip
-
-
-def podman(folder):
-    """Podman with storage of its own and an image of one static program, or a skip."""
-    program, busybox = shutil.which("podman"), Path("/bin/busybox")
-    if not program or b"not a dynamic" not in _ldd(busybox):
-        pytest.skip("podman or a static busybox is not here")
-    storage = f'[storage]\ndriver="vfs"\nrunroot="{folder}/run"\ngraphroot="{folder}/graph"\n'
-    (folder / "storage.conf").write_text(storage)
-    runtime = "runc" if shutil.which("runc") else "crun"
-    (folder / "containers.conf").write_text(
-        f'[engine]\nruntime="{runtime}"\nevents_logger="none"\n'
-    )
-    engine = Engine(program, {"CONTAINERS_STORAGE_CONF": f"{folder}/storage.conf",
-                              "CONTAINERS_CONF": f"{folder}/containers.conf"})  # fmt: skip
-    root = folder / "root"
-    for name in ("bin", "tmp", "proc", "sys", "dev", "etc"):
-        (root / name).mkdir(parents=True)
-    shutil.copy(busybox, root / "bin")
-    for name in ("sh", "echo", "cat", "sleep", "env", "true", "touch", "pwd"):
-        (root / "bin" / name).symlink_to("busybox")
-    subprocess.run(["tar", "-C", root, "-cf", folder / "image.tar", "."], check=True)
-    engine.run(
-        "import", "--change", 'CMD ["/bin/echo","default"]', str(folder / "image.tar"), IMAGE
-    )
-    tried = engine.run("run", "--rm", "--network=host", "--ulimit=nofile=1024:1024",
-                       "--ulimit=nproc=1024:1024", IMAGE)  # fmt: skip
-    if tried.stdout != "default\n":
-        pytest.skip(f"podman does not run here: {tried.stderr}")
-    return engine
-
-
-def _ldd(program):
-    return subprocess.run(["ldd", program], check=False, capture_output=True).stderr
-
-
-@pytest.fixture(scope="module", params=["fake", "podman"])
+@pytest.fixture(scope="module", params=[fake, podman, docker], ids=lambda make: make.__name__)
 def engine(request):
-    # A short path: podman puts sockets in it, whose names hold 108 characters at most.
+    # A short path: engines put sockets in it, whose names hold 108 characters at most.
     folder = Path(tempfile.mkdtemp(prefix="engine-"))
-    engine = fake(folder) if request.param == "fake" else podman(folder)
+    engine = request.param(folder)
     with pytest.MonkeyPatch.context() as patch:
         for name, value in engine.environment.items():
             patch.setenv(name, value)
         yield engine
-    if not engine.kept:
-        engine.run("rm", "--all", "--force")
+    engine.close()
     shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -126,7 +56,7 @@ def real(engine):
 
 @pytest.fixture(scope="module")
 def running(engine):
-    with start(SHORT, "--allow-file-urls") as running:
+    with start(SHORT, "--allow-file-urls", engine.option) as running:
         yield running
 
 
@@ -251,19 +181,32 @@ def test_a_container_ends_with_its_task(inside, job, engine):
     no_container_is_left(inside, engine)
 
 
-def test_no_container_outlives_the_emulator(emulator, engine, tmp_path):
-    batch = emulator(SHORT, f"--state={tmp_path}")
+@pytest.mark.parametrize("agent_too", [False, True], ids=["emulator", "agent too"])
+def test_no_container_outlives_the_emulator(emulator, engine, tmp_path, agent_too):
+    options = SHORT, f"--state={tmp_path}", engine.option
+    batch = emulator(*options)
     job = batch.job(batch.pool(**POOL))
     done = batch.run("/bin/true", job, containerSettings=SETTINGS)
     task = batch.task(job, "/bin/sh -c 'echo at work; sleep 60'", containerSettings=SETTINGS)
     at_work(batch, job, task)
-    assert len(engine.containers()) == 1
-    batch.running.process.send_signal(signal.SIGKILL)
+    (left,) = engine.containers()
+    pid = batch.running.process.pid
+    agents = Path(f"/proc/{pid}/task/{pid}/children").read_text().split() if agent_too else []
+    for killed in (pid, *map(int, agents)):
+        os.kill(killed, signal.SIGKILL)
     batch.running.process.wait()
-    no_container_is_left(batch, engine)
-    again = emulator(SHORT, f"--state={tmp_path}")
+    if agent_too:  # nobody is left to see to it, until an emulator has the state again
+        assert engine.containers() == [left]
+    else:
+        no_container_is_left(batch, engine)
+    again = emulator(*options)
+    assert left not in engine.containers()
     kept = again.client.get_task(job, done.id).execution_info.container_info
     assert kept.container_id == done.execution_info.container_info.container_id
+    again.client.terminate_task(job, task)
+    again.completed(job, task)
+    no_container_is_left(again, engine)
+    assert not list((tmp_path / "containers").iterdir())
 
 
 @pytest.mark.usefixtures("real")

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import secrets
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 
 from batch_emulator.node.agent import kill_group
 from batch_emulator.node.container_options import create_arguments
 from batch_emulator.node.engine import Engine, engine_environment, failed
 from batch_emulator.node.host import Host
+from batch_emulator.node.orphans import forget_container, note_container
 from batch_emulator.node.paths import open_file
 from batch_emulator.node.process import disk_failure, exit_outcome, expired
 from batch_emulator.node.work import Container, Outcome, Work, WorkError
@@ -35,12 +37,13 @@ async def run_container(work: Work, container: Container, host: Host) -> Outcome
     name = f"batch-emulator-{secrets.token_hex(8)}"
     removal = engine.removal(name)
     host.agent.watch_command(removal)
+    note = note_container(host.options.state, name, removal)
     try:
         identity = await _create(engine, name, work, container)
         container.note(ContainerInfo("created", identity))
         return await _attend(engine, identity, work, container, host)
     finally:
-        await _finish(engine, removal)
+        await _finish(engine, removal, note)
         host.agent.forget_command(removal)
 
 
@@ -146,11 +149,16 @@ def _last_line(work: Work) -> str:
     return lines[-1] if lines else "the engine does not say why"
 
 
-async def _finish(engine: Engine, removal: list[str]) -> None:
+async def _finish(engine: Engine, removal: list[str], note: Path) -> None:
     """Take a container away, if there is one, even where this is being cancelled."""
-    work = asyncio.ensure_future(engine.ask(*removal[1:]))
+    work = asyncio.ensure_future(_remove(engine, removal, note))
     try:
         await asyncio.shield(work)
     except asyncio.CancelledError:
         await work
         raise
+
+
+async def _remove(engine: Engine, removal: list[str], note: Path) -> None:
+    if (await engine.ask(*removal[1:])).removed:
+        forget_container(note)

@@ -52,6 +52,11 @@ class Answer:
     error: str
 
     @property
+    def removed(self) -> bool:
+        """Whether a container is not there any more: whoever comes second is told of an error."""
+        return self.code == 0 or "no such container" in self.error.lower()
+
+    @property
     def reason(self) -> str:
         """The last thing it complained of."""
         lines = [line for line in self.error.splitlines() if line.strip()]
