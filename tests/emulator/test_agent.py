@@ -3,6 +3,7 @@
 import fcntl
 import os
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -36,11 +37,7 @@ def test_a_task_s_environment_may_be_larger_than_one_reading(batch):
     assert batch.text(job, task) == "50000 50000\n"
 
 
-def test_nodes_folders_are_spread_over_a_disk_that_can(tmp_path):
-    folder = tmp_path / "pools" / "pool"
-    make_top(folder)
-    make_top(folder)
-    assert folder.is_dir()
+def is_top(folder):
     opened = os.open(folder, os.O_RDONLY)
     try:
         (flags,) = struct.unpack("i", fcntl.ioctl(opened, GET_FLAGS, bytes(4)))
@@ -48,4 +45,25 @@ def test_nodes_folders_are_spread_over_a_disk_that_can(tmp_path):
         pytest.skip("tmp_path's file system has no flags")
     finally:
         os.close(opened)
-    assert flags & TOP
+    return bool(flags & TOP)
+
+
+def test_folders_are_spread_over_a_disk_that_can(tmp_path):
+    folder = tmp_path / "pools" / "pool"
+    make_top(folder)
+    make_top(folder)
+    assert is_top(folder)
+    small = os.statvfs(tmp_path).f_files <= 1 << 26
+    make_top(tmp_path / "many", many=True)
+    assert is_top(tmp_path / "many") is small
+
+
+def test_so_are_nodes_and_a_job_s_tasks(emulator, tmp_path):
+    batch = emulator("--boot-time=0.05", f"--state={tmp_path}")
+    pool = batch.pool(nodes=1)
+    job = batch.job(pool)
+    task = batch.run("/bin/pwd", job)
+    folder = Path(batch.text(job, task.id).strip()).parent
+    assert is_top(tmp_path / "pools" / pool)
+    assert is_top(folder.parent) is (os.statvfs(tmp_path).f_files <= 1 << 26)
+    assert not is_top(folder)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Iterator
+from pathlib import Path
 
 from batch_emulator.node.attempt import Attempt
 from batch_emulator.node.execute import execute
+from batch_emulator.node.spread import make_top
 from batch_emulator.node.work import Outcome
 from batch_emulator.scheduling.instances import allot, run_instances
 from batch_emulator.scheduling.jobs import advance
@@ -118,7 +121,7 @@ def _suits_manager(node: Node, task: Task) -> bool:
 
 def _start(service: Service, task: Task, nodes: list[Node]) -> None:
     job, master = task.job, nodes[0]
-    homes = [job.home_on(node.root) for node in nodes]
+    homes = [job.homes.get(node.root) or _settle(job, node) for node in nodes]
     task.place = Place(master.pool.id, master.id, homes[0] / task.id)
     for node in nodes:
         node.take(task, service.now())
@@ -131,6 +134,13 @@ def _start(service: Service, task: Task, nodes: list[Node]) -> None:
     else:
         begin(service, task)
     attempt.work = service.spawn(_drive(service, attempt))
+
+
+def _settle(job: Job, node: Node) -> Path:
+    home = job.settle_on(node.root)
+    with contextlib.suppress(OSError):  # the first task will tell
+        make_top(home, many=True)
+    return home
 
 
 def _waits(job: Job, nodes: list[Node]) -> bool:

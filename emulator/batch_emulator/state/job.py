@@ -114,8 +114,8 @@ class Job(Resource):
     """What counted of the pool then."""
     timer: Timer | None = None
     """Ends it when its time is up."""
-    _homes: dict[Path, Path] = field(default_factory=dict[Path, Path])
-    """By nodes' roots: paths' objects cost time."""
+    homes: dict[Path, Path] = field(default_factory=dict[Path, Path])
+    """The folders of its tasks' folders, by the roots of nodes that it has run on."""
     _queue: list[tuple[int, Task]] = field(default_factory=list[tuple[int, Task]])
 
     def __post_init__(self) -> None:
@@ -284,12 +284,10 @@ class Job(Resource):
         own = self.folder_on(root)
         return own / "job-1" if self.schedule_id is None else own
 
-    def home_on(self, root: Path) -> Path:
+    def settle_on(self, root: Path) -> Path:
         """The same, on a node that it leaves files on from now on."""
-        home = self._homes.get(root)
-        if home is None:
-            home = self._homes[root] = self.tasks_on(root)
-            self.folders.add(self.folder_on(root))
+        self.folders.add(self.folder_on(root))
+        home = self.homes[root] = self.tasks_on(root)
         return home
 
     def url(self, base: str) -> str:
