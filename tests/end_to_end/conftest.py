@@ -18,8 +18,7 @@ import pytest
 
 import ground_scene
 import range_server
-from conformity import Book, read_book
-from watching_proxy import watch
+from witnessing import Witnessed, witnessing
 
 Need = Callable[[str], Path]
 TESTS = Path(__file__).resolve().parents[1]
@@ -123,7 +122,14 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Desk:
+def witnessed() -> Iterator[Witnessed | None]:
+    """What emulators answer, whoever starts them."""
+    with witnessing() as found:
+        yield found
+
+
+@pytest.fixture
+def desk(tmp_path: Path, witnessed: Witnessed | None) -> Desk:
     return Desk(tmp_path)
 
 
@@ -137,7 +143,7 @@ class Batch:
 
 
 @pytest.fixture
-def batch(book: Book) -> Iterator[Batch]:
+def batch(witnessed: Witnessed | None) -> Iterator[Batch]:
     key = "YS1rZXktb2YtdGhlLWVtdWxhdG9yLWZvci10ZXN0cw=="
     command = [sys.executable, "-m", "batch_emulator", "serve", "--port", "0", "--json"]
     command += ["--containers", "process", "--boot-time", "0.1", "--exit-with-parent"]
@@ -151,18 +157,9 @@ def batch(book: Book) -> Iterator[Batch]:
         assert process.stdin
         assert process.stdout
         ready = json.loads(process.stdout.readline())
-        with watch(ready["endpoint"], book.check) as endpoint:
-            yield Batch(endpoint, ready["account"], key)
+        yield Batch(ready["endpoint"], ready["account"], key)
         process.stdin.close()
         process.wait(timeout=30)
-
-
-@pytest.fixture
-def book(need: Need) -> Iterator[Book]:
-    """What the service's documents say, to which what the client is answered is held."""
-    book = read_book(need("shared") / "reference")
-    yield book
-    assert not book.found, "\n".join(book.found)
 
 
 @pytest.fixture

@@ -14,8 +14,6 @@ import pytest
 import rasterio
 from rio_cogeo import cog_validate
 
-from conformity import Book
-
 Need = Callable[[str], Path]
 POOLS = (
     "compute: {backend: azure, pool: spot}\noutput: {store: 'az://devstoreaccount1/%s/of/mine'}\n"
@@ -34,7 +32,7 @@ def median(path: Path, where: np.ndarray[Any, Any] | None = None) -> float:
 
 
 def test_exeter_through_emulator_and_azurite(
-    need: Need, on_azure: Any, book: Book, serve: Callable[[Path], Any], tmp_path: Path
+    need: Need, on_azure: Any, witnessed: Any, serve: Callable[[Path], Any], tmp_path: Path
 ) -> None:
     folder = need("shared") / "data/exeter-2024"
     server = serve(folder)
@@ -59,7 +57,8 @@ def test_exeter_through_emulator_and_azurite(
 
     check_products(got)
     no_secrets(on_azure, [tmp_path])
-    assert book.seen >= {"create_pool", "create_job", "create_task_collection", "list_tasks"}
+    wanted = {"create_pool", "create_job", "create_task_collection", "list_tasks"}
+    assert witnessed.look() >= wanted
 
 
 def test_border_medians_are_the_published_ones(

@@ -6,19 +6,23 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from scenefleet.fleet import lease, local
 from scenefleet.fleet.connection import Connection, connect
+from witnessing import witnessing
 
 KEY = "c2VjcmV0"
 
 
 @pytest.fixture(autouse=True)
-def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with witnessing():
+        yield
 
 
 def test_an_emulator_answers_and_ends_with_its_block() -> None:

@@ -26,11 +26,13 @@ from scenefleet.fleet.submit import CHUNK, JobSpec, Sent, add_tasks, close_job, 
 from scenefleet.recipe import Resources
 from scenefleet.store import NodeAccess, NodeFile
 from scenefleet_task import spec
+from witnessing import witnessing
 
 
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
     with (
+        witnessing(),
         start() as running,
         connect(Connection(running.endpoint, running.account, running.key)) as client,
     ):
