@@ -186,13 +186,31 @@ def test_resize_and_its_conflicts(batch, refused):
 
 
 def test_a_resize_that_is_stopped_says_so(emulator):
-    batch = emulator()
+    batch = emulator("--boot-time=2")
     pool = batch.pool(nodes=3)
-    batch.client.begin_stop_pool_resize(pool, polling_interval=0)
+    stop = batch.client.begin_stop_pool_resize(pool, polling_interval=0)
+    stopping = batch.client.get_pool(pool)
+    assert stopping.allocation_state == "stopping"
+    wanted = {"targetDedicatedNodes": 1}
+    again = batch.raw("POST", f"/pools/{pool}/resize", json=wanted)
+    assert (again.status_code, again.json()["code"]) == (409, "PoolBeingResized")
+    stop.result()
     stopped = batch.client.get_pool(pool)
     assert stopped.allocation_state == "steady"
     assert stopped.resize_errors[0].code == "ResizeStopped"
     assert stopped.current_dedicated_nodes == 0
+
+
+def test_a_resize_that_is_being_stopped_is_stopped_after_a_kill(emulator, tmp_path):
+    options = "--boot-time=5", f"--state={tmp_path}"
+    batch = emulator(*options)
+    pool = batch.pool(nodes=3)
+    assert batch.raw("POST", f"/pools/{pool}/stopresize").status_code == 202
+    batch.running.process.kill()
+    batch.running.process.wait()
+    stopped = emulator(*options).client.get_pool(pool)
+    assert (stopped.allocation_state, stopped.current_dedicated_nodes) == ("steady", 0)
+    assert stopped.resize_errors[0].code == "ResizeStopped"
 
 
 def test_the_account_s_quota_of_nodes_bounds_pools(emulator):

@@ -12,6 +12,8 @@ from batch_emulator.state.pool import RESIZE_TIMEOUT, Deallocation, Pool
 
 ALLOCATION = 0.4
 """The part of a node's boot time before machines are there."""
+STOPPING = 0.2
+"""The part that a resize takes to be stopped."""
 _NO_USE = ("preempted", "unusable", "starttaskfailed", "unknown", "deallocating", "deallocated")
 
 
@@ -39,11 +41,12 @@ def resize(
 
 
 def stop_resize(service: Service, pool: Pool) -> None:
-    """Stop a resize: the nodes that are there stay."""
+    """Stop a resize: the nodes that are there stay, those that leave already go on to leave."""
     if pool.resizing is not None:
         pool.resizing.cancel()
     pool.resize_errors = [("ResizeStopped", "Desired number of nodes: the resize was stopped")]
-    pool.allocate("steady", service.now())
+    pool.allocate("stopping", service.now())
+    pool.resizing = service.spawn(_come_to_rest(service, pool))
 
 
 def remove_nodes(
@@ -91,6 +94,11 @@ async def _resize(service: Service, pool: Pool) -> None:
     if any(_missing(pool, dedicated=kind) > 0 for kind in (True, False)):
         await _grow_or_fail(service, pool)
     await _departed(service, pool)
+    pool.allocate("steady", service.now())
+
+
+async def _come_to_rest(service: Service, pool: Pool) -> None:
+    await service.clock.sleep(STOPPING * service.options.boot_time)
     pool.allocate("steady", service.now())
 
 

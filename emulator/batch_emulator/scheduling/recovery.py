@@ -42,7 +42,9 @@ def _recover_pool(service: Service, pool: Pool) -> None:
         return
     for node in list(pool.nodes.values()):
         _recover_node(service, node)
-    if pool.allocation != "steady":
+    if pool.allocation == "stopping":
+        pool.allocate("steady", service.now())
+    elif pool.allocation == "resizing":
         resize(
             service,
             pool,
