@@ -13,6 +13,7 @@ import pytest
 import fake_engine
 
 IMAGE = "localhost/busy"
+IMAGE_OF_A_USER = "localhost/busy-user"
 BUSYBOX = Path("/bin/busybox")
 PROGRAMS = ("sh", "echo", "cat", "sleep", "env", "true", "touch", "pwd")
 PATIENCE = 30.0
@@ -132,6 +133,8 @@ def _with_image(engine, folder, *options):
     tar = str(folder / "image.tar")
     subprocess.run(["tar", "-C", root, "-cf", tar, "."], check=True)
     engine.run("import", "--change", 'CMD ["/bin/echo","default"]', tar, IMAGE)
+    user = ("--change", "USER 10001:10001")
+    engine.run("import", *user, tar, IMAGE_OF_A_USER)
     tried = engine.run("run", "--rm", "--network=host", *options, IMAGE)
     if tried.stdout != "default\n":
         pytest.skip(f"{engine.program} does not run here: {tried.stderr}")

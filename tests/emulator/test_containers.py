@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from batch_emulator.process import start
-from container_engines import IMAGE, docker, fake, podman
+from container_engines import IMAGE, IMAGE_OF_A_USER, docker, fake, podman
 
 SETTINGS = {"imageName": IMAGE}
 SHORT = "--boot-time=0.05"
@@ -110,6 +110,14 @@ def test_its_environment_is_the_task_s_and_not_this_machine_s(inside, job):
     assert f"AZ_BATCH_TASK_ID={task.id}\n" in text
     assert "TMPDIR" not in text
     assert str(Path(sys.executable).parent) not in text
+
+
+@pytest.mark.usefixtures("real")
+@pytest.mark.parametrize(("options", "code"), [("", 0), ("--user 10001", 1)])
+def test_the_folder_is_the_task_s_whatever_user_the_image_has(inside, job, options, code):
+    settings = {"imageName": IMAGE_OF_A_USER, "containerRunOptions": options}
+    task = inside.run("/bin/touch made", job, containerSettings=settings)
+    assert task.execution_info.exit_code == code
 
 
 def test_exit_codes_and_retries(inside, job, engine):

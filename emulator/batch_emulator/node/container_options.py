@@ -85,17 +85,24 @@ def _variables(work: Work, container: Container) -> dict[str, str]:
 def _defaults(engine: Engine, given: list[str]) -> list[str]:
     """What makes a container fit this machine, unless the task says otherwise.
 
-    The host's network, for what a task wants to reach is on loopback here. Podman would raise
-    limits above those of whoever runs the emulator, and Docker write files as root.
+    The host's network, for what a task wants to reach is on loopback here. The user whose the
+    task's folder is, whatever user the image names: as at the service, where a container is its
+    task's user's unless that is an administrator. Podman would raise limits above those of whoever
+    runs the emulator.
     """
     options = ["--security-opt=label=disable"]
     if not _has(given, "--network", "--net"):
         options.append("--network=host")
     if engine.kind == "podman" and not _has(given, "--ulimit"):
         options += _limits()
-    if engine.kind == "docker" and os.getuid() and not _has(given, "--user", "-u"):
-        options.append(f"--user={os.getuid()}:{os.getgid()}")
+    if not _has(given, "--user", "-u"):
+        options.append(f"--user={_user(engine)}")
     return options
+
+
+def _user(engine: Engine) -> str:
+    """Who runs the emulator, as a container knows them: without root, podman's root is its user."""
+    return "0:0" if engine.kind == "podman" else f"{os.getuid()}:{os.getgid()}"
 
 
 def _limits() -> list[str]:
