@@ -22,6 +22,8 @@ from witnessing import Witnessed, witnessing
 
 Need = Callable[[str], Path]
 TESTS = Path(__file__).resolve().parents[1]
+OWN_IMAGE = "TASK_IMAGE"
+"""Names an image of `docker/Dockerfile` that docker has here: tasks run in containers then."""
 SCENEFLEET = str(Path(sys.executable).with_name("scenefleet"))
 
 
@@ -135,7 +137,10 @@ def desk(tmp_path: Path, witnessed: Witnessed | None) -> Desk:
 
 @dataclass(frozen=True)
 class Batch:
-    """An emulator as an account on Azure: containers run as processes, its pools start empty."""
+    """An emulator as an account on Azure, whose pools start empty.
+
+    Containers run as processes, unless there is an image to run them of.
+    """
 
     endpoint: str
     account: str
@@ -146,7 +151,8 @@ class Batch:
 def batch(witnessed: Witnessed | None) -> Iterator[Batch]:
     key = "YS1rZXktb2YtdGhlLWVtdWxhdG9yLWZvci10ZXN0cw=="
     command = [sys.executable, "-m", "batch_emulator", "serve", "--port", "0", "--json"]
-    command += ["--containers", "process", "--boot-time", "0.1", "--exit-with-parent"]
+    containers = "docker" if OWN_IMAGE in os.environ else "process"
+    command += ["--containers", containers, "--boot-time", "0.1", "--exit-with-parent"]
     command += ["--task-path", str(Path(sys.executable).parent), "--nodes", "2"]
     with subprocess.Popen(
         command,
@@ -171,7 +177,7 @@ def on_azure(desk: Desk, batch: Batch, azurite: Any) -> Desk:
         "SCENEFLEET_AZURE_BATCH_KEY": batch.key,
         "SCENEFLEET_AZURE_STORAGE_ENDPOINT": azurite.blob_endpoint,
         "SCENEFLEET_AZURE_STORAGE_KEY": azurite.key,
-        "SCENEFLEET_AZURE_IMAGE": "registry.example/scenefleet-task:1",
+        "SCENEFLEET_AZURE_IMAGE": os.environ.get(OWN_IMAGE, "registry.example/scenefleet-task:1"),
     }
     return desk
 
