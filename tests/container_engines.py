@@ -26,7 +26,7 @@ class Engine:
 
     program: str
     environment: dict
-    option: str = "--containers=auto"
+    option: str
     """By which an emulator takes this engine and no other."""
     kept: Path | None = None
     """What the one that is but processes keeps."""
@@ -67,7 +67,8 @@ def fake(folder, *names):
     kept = fake_engine.install(folder, names or ("podman",))
     path = f"{folder}{os.pathsep}{os.environ['PATH']}"
     return Engine(str(folder / (names or ("podman",))[0]),
-                  {"PATH": path, "CONTAINERS_FAKE": str(kept)}, kept=kept)  # fmt: skip
+                  {"PATH": path, "CONTAINERS_FAKE": str(kept)}, "--containers=podman",
+                  kept=kept)  # fmt: skip
 
 
 def podman(folder):

@@ -67,7 +67,7 @@ def pull(rest):
 def create(rest):
     options = [word for word in rest if word.startswith("-")]
     if "--nonsense" in options:
-        return complain("unknown flag: --nonsense")
+        return complain("unknown flag: --nonsense\nSee 'podman create --help'")
     first = next(at for at, word in enumerate(rest) if not word.startswith("-"))
     given = dict(
         word[2:].split("=", 1) for word in rest[:first] if "=" in word and "--env" not in word

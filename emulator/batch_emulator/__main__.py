@@ -74,7 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--boot-time", type=float, default=5.0, metavar="SECONDS",
         help="from a resize to nodes that take tasks (%(default)s)")  # fmt: skip
     add("--containers", choices=get_args(Containers), default="auto",
-        help="what runs container tasks; auto: podman or docker where one works")  # fmt: skip
+        help="what runs container tasks; auto: docker or podman where one works")  # fmt: skip
     add("--allow-file-urls", action="store_true", help="let resource files be file:// URLs")
     add("--applications", metavar="DIR",
         help="application packages: DIR/<id>/<version>.zip, and DIR/<id>/default to name "
@@ -155,6 +155,8 @@ def _say(text: str) -> None:
 def _folder(state: Path) -> Path:
     try:
         state.mkdir(parents=True, exist_ok=True)
+    except FileExistsError:
+        raise OptionError(f"--state {state}: it is a file; name a folder") from None
     except OSError as error:
         raise OptionError(f"--state {state}: {error.strerror}") from None
     return state.resolve()

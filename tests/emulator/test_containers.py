@@ -157,6 +157,8 @@ def test_what_cannot_be_had_fails_the_task_without_a_retry(inside, job, settings
                       constraints={"maxTaskRetryCount": 3})  # fmt: skip
     info = task.execution_info
     assert (info.failure_info.code, info.exit_code, info.retry_count) == (code, None, 0)
+    if "--nonsense" in str(settings):
+        assert "unknown flag: --nonsense" in info.failure_info.message
 
 
 def test_a_container_ends_at_its_limit_of_time(inside, job, engine):
@@ -318,7 +320,7 @@ def test_the_command_line(own_fake, emulator):
 
 def test_a_private_registry_s_credentials_are_in_a_file_that_goes(own_fake, emulator):
     engine = own_fake("podman")
-    batch = emulator(SHORT)
+    batch = emulator(SHORT, "--containers=podman")
     registry = {"registryServer": "registry.invalid", "username": "me", "password": "hush"}
     private = {"imageName": "registry.invalid/private/x"}
     plain = batch.job(batch.pool(**POOL))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -173,6 +174,40 @@ def test_two_emulators_do_not_share_a_folder(kept, tmp_path, capfd):
     with pytest.raises(StartError), start(f"--state={tmp_path}"):
         pass
     assert "another emulator uses it" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("moved", [False, True], ids=["copied", "moved"])
+def test_a_state_may_be_copied_and_moved(emulator, tmp_path, moved):
+    first, second = tmp_path / "first", tmp_path / 'the "second" \\u00fc ü'
+    batch = emulator("--boot-time=0.05", f"--state={first}")
+    job = batch.job(batch.pool(nodes=1))
+    done = batch.run("/bin/echo kept", job).id
+    place = batch.client.get_task(job, done).node_info.task_root_directory
+    kill(batch)
+    if moved:
+        first.rename(second)
+    else:
+        shutil.copytree(first, second)
+    again = emulator("--boot-time=0.05", f"--state={second}")
+    assert again.text(job, done) == "kept\n"
+    assert again.text(job, again.run("/bin/echo new", job).id) == "new\n"
+    kill(again)
+    third = emulator("--boot-time=0.05", f"--state={second}")
+    assert third.text(job, done) == "kept\n"
+    third.client.begin_delete_job(job).result()
+    third.until(lambda: not list(second.glob(f"pools/*/*/{place}")))
+    assert moved or list(first.glob(f"pools/*/*/{place}/stdout.txt"))
+
+
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path, capfd):
+    (tmp_path / "lock").mkdir()
+    (tmp_path / "file").touch()
+    for state, why in ((tmp_path, "Is a directory"), (tmp_path / "file", "it is a file")):
+        with pytest.raises(StartError), start(f"--state={state}"):
+            pass
+        told = capfd.readouterr().err
+        assert why in told
+        assert "Traceback" not in told
 
 
 def test_a_state_of_another_version_is_refused(tmp_path, capfd):

@@ -27,6 +27,7 @@ _PROBE: dict[Kind, tuple[str, ...]] = {
 """What only an engine that works answers: the client alone may be there."""
 _DOCKER_HUB = "https://index.docker.io/v1/"
 """The name that Docker keeps its own registry's credentials under."""
+_HELP = ("See '", "Run '", "Usage:")
 _ACCESS = ("unauthorized", "authentication required", "denied")
 
 
@@ -58,9 +59,10 @@ class Answer:
 
     @property
     def reason(self) -> str:
-        """The last thing it complained of."""
-        lines = [line for line in self.error.splitlines() if line.strip()]
-        return lines[-1].strip() if lines else f"exit code {self.code}"
+        """The last thing it complained of, hints at its help apart."""
+        lines = [line.strip() for line in self.error.splitlines()]
+        told = [line for line in lines if line and not line.startswith(_HELP)]
+        return told[-1] if told else f"exit code {self.code}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,7 @@ class Engines:
         """
         if wanted in ("refuse", "process"):
             raise failed("ContainerMiscError", _HINT)
-        kinds: tuple[Kind, ...] = ("podman", "docker") if wanted == "auto" else (wanted,)
+        kinds: tuple[Kind, ...] = ("docker", "podman") if wanted == "auto" else (wanted,)
         reasons: list[str] = []
         for kind in kinds:
             engine = self._found.get(kind) or await _probe(kind, reasons)

@@ -34,6 +34,7 @@ CREATE TABLE IF NOT EXISTS resources (
 );
 CREATE INDEX IF NOT EXISTS children ON resources (parent);
 CREATE TABLE IF NOT EXISTS clock (one INTEGER PRIMARY KEY, time REAL NOT NULL);
+CREATE TABLE IF NOT EXISTS home (one INTEGER PRIMARY KEY, path TEXT NOT NULL);
 """
 
 
@@ -57,9 +58,12 @@ def lock(folder: Path) -> int:
     are dead.
 
     Raises:
-        OptionError: if another one does.
+        OptionError: if another one does, or nothing can be written there.
     """
-    descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        descriptor = os.open(folder / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise OptionError(f"--state {folder}: {error.strerror}. Name a folder of yours.") from None
     end = time.monotonic() + _PATIENCE
     while True:
         try:
@@ -173,4 +177,24 @@ def _open(file: Path) -> sqlite3.Connection:
     database.execute("PRAGMA synchronous = OFF")
     database.executescript(_SCHEMA)
     database.execute(f"PRAGMA user_version = {VERSION}")
+    _move_in(database, file.parent)
     return database
+
+
+def _move_in(database: sqlite3.Connection, folder: Path) -> None:
+    """Have the paths of a state that was copied or moved lead to where it is now.
+
+    Else what is deleted of a copy would be the original's files.
+    """
+    row = database.execute("SELECT path FROM home").fetchone()
+    with database:
+        database.execute("BEGIN")
+        if row is not None and row[0] != str(folder):
+            paths = [_beginning_of_path(path) for path in (row[0], str(folder))]
+            database.execute("UPDATE resources SET state = replace(state, ?, ?)", paths)
+        database.execute("REPLACE INTO home VALUES (1, ?)", (str(folder),))
+
+
+def _beginning_of_path(folder: str) -> str:
+    """How paths in a folder begin where `packing` wrote them: no text of a user's can look so."""
+    return f'"$": "path", "is": {json.dumps(folder)[:-1]}/'
