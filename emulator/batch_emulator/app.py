@@ -24,6 +24,7 @@ from batch_emulator.page.routes import PATHS as PAGE_PATHS
 from batch_emulator.page.visitor import check_visitor
 from batch_emulator.routes import OLDER_OPERATIONS, OPERATIONS, Operation
 from batch_emulator.service import Service
+from batch_emulator.state.ledger import SaveError
 from batch_emulator.wire.auth import Access, Signed, authenticate, authenticate_basic
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.exchange import Exchange
@@ -81,7 +82,10 @@ def _named(request: Request, error: Exception) -> Exception:
 def _tell(service: Service, scope: Scope, error: Exception) -> Response:
     """An error as the service tells it."""
     exchange: Exchange = scope["exchange"]
-    if not isinstance(error, BatchError):
+    if isinstance(error, SaveError):
+        _log.error("%s %s: %s", scope["method"], scope["path"], error)
+        error = BatchError("InternalError", Reason=str(error))
+    elif not isinstance(error, BatchError):
         _log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
         error = BatchError("InternalError")
     exchange.code = error.code

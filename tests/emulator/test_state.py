@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -174,6 +175,37 @@ def test_two_emulators_do_not_share_a_folder(kept, tmp_path, capfd):
     with pytest.raises(StartError), start(f"--state={tmp_path}"):
         pass
     assert "another emulator uses it" in capfd.readouterr().err
+
+
+def fill(file):
+    """Have a file take what its disk has left."""
+    with contextlib.suppress(OSError), file.open("wb", 0) as out:
+        while True:
+            out.write(bytes(1000))
+
+
+def test_a_full_disk_is_told_of_and_nothing_is_lost(small_disk, emulator, capfd):
+    folder = small_disk("600k")
+    batch = emulator("--boot-time=0.05", f"--state={folder}")
+    job = batch.job(batch.pool(nodes=0))
+    full = folder / "full"
+    fill(full)
+    for number in range(300):
+        body = {"id": f"task-{number}", "commandLine": "/bin/true"}
+        answer = batch.raw("POST", f"/jobs/{job}/tasks", json=body)
+        if answer.status_code != 201:
+            break
+    assert (answer.status_code, answer.json()["code"]) == (500, "InternalError")
+    assert "The state cannot be saved: database or disk is full" in answer.text
+    full.unlink()
+    tasks = [task.id for task in batch.client.list_tasks(job)]
+    assert len(tasks) >= number
+    kill(batch)
+    said = capfd.readouterr().err
+    assert "database or disk is full" in said
+    assert "Traceback" not in said
+    again = emulator("--boot-time=0.05", f"--state={folder}")
+    assert [task.id for task in again.client.list_tasks(job)] == tasks
 
 
 @pytest.mark.parametrize("moved", [False, True], ids=["copied", "moved"])

@@ -8,6 +8,10 @@ if TYPE_CHECKING:
     from batch_emulator.state.resource import Resource
 
 
+class SaveError(RuntimeError):
+    """Changes cannot be saved; the text says why. They are saved once they can be."""
+
+
 class Ledger(Protocol):
     """Takes note of changes."""
 
@@ -20,7 +24,11 @@ class Ledger(Protocol):
         ...
 
     def save(self) -> None:
-        """Make all changes so far outlast the emulator: an answer that tells of one goes after."""
+        """Make all changes so far outlast the emulator: an answer that tells of one goes after.
+
+        Raises:
+            SaveError: if that cannot be done.
+        """
         ...
 
     def close(self) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import sqlite3
 import time
@@ -18,8 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from batch_emulator.options import OptionError
+from batch_emulator.state.ledger import SaveError
 from batch_emulator.state.packing import pack, unpack
 from batch_emulator.state.resource import Resource
+
+_log = logging.getLogger("batch_emulator")
 
 VERSION = 1
 _PATIENCE = 2.0
@@ -109,23 +113,30 @@ class Store:
         self._changed[resource.sequence] = resource
         if not self._due:
             self._due = True
-            self._soon(self.save)
+            self._soon(self._try_to_save)
 
     def add_time(self) -> None:
         """Save the time before the next answer."""
         self._moved = True
 
     def save(self) -> None:
-        """Write what has changed, all of it or nothing."""
+        """Write what has changed, all of it or nothing.
+
+        Raises:
+            SaveError: if it cannot be written, as on a full disk; it goes with the next.
+        """
         self._due = False
         if not self._changed and not self._moved:
             return
         changed = list(self._changed.values())
-        with self._database:
-            self._database.execute("BEGIN")
-            for resource in changed:
-                self._write(resource)
-            self._database.execute("REPLACE INTO clock VALUES (1, ?)", (self._now(),))
+        try:
+            with self._database:
+                self._database.execute("BEGIN")
+                for resource in changed:
+                    self._write(resource)
+                self._database.execute("REPLACE INTO clock VALUES (1, ?)", (self._now(),))
+        except sqlite3.Error as error:
+            raise SaveError(f"The state cannot be saved: {error}") from None
         self._changed.clear()
         self._moved = False
         for resource in changed:
@@ -147,8 +158,14 @@ class Store:
 
     def close(self) -> None:
         """Save, and close the file."""
-        self.save()
+        self._try_to_save()
         self._database.close()
+
+    def _try_to_save(self) -> None:
+        try:
+            self.save()
+        except SaveError as error:
+            _log.error("%s", error)
 
     def _write(self, resource: Resource) -> None:
         key = resource.sequence
