@@ -29,13 +29,17 @@ def now() -> str:
 def create(store: Store, source: RecipeFile, plan: Plan, scenes: Sequence[Scene]) -> Run:
     """Writes a run's files, `run.json` last; a run that is there already is returned as it is.
 
+    Where somebody deleted the files of a run at work, which then wrote its `run.json` anew, they
+    are written again: a run's id is made of what they say.
+
     Raises:
         StoreError: if the store cannot be written.
     """
     store.prepare()
-    if (known := find(store, plan.id)) is not None:
-        return known
     folder = f"runs/{plan.id}"
+    known = find(store, plan.id)
+    if known is not None and _has(store, f"{folder}/left_out.jsonl"):  # the last of the others
+        return known
     if script := source.recipe.process.script:
         store.write(f"code/{script.sha256}.py", script.text.encode())
     store.write(f"{folder}/recipe.yaml", resolved(source.recipe).encode())
@@ -43,6 +47,8 @@ def create(store: Store, source: RecipeFile, plan: Plan, scenes: Sequence[Scene]
     store.write_lines(f"{folder}/plan.jsonl", document_lines(plan.documents))
     left_out = ({"item": left.item, "reason": left.reason} for left in plan.left_out)
     store.write_lines(f"{folder}/left_out.jsonl", map(spec.dump, left_out))
+    if known is not None:
+        return known
     moment = now()
     run = Run(
         id=plan.id,
@@ -56,6 +62,14 @@ def create(store: Store, source: RecipeFile, plan: Plan, scenes: Sequence[Scene]
     )
     save(store, run)
     return run
+
+
+def _has(store: Store, path: str) -> bool:
+    try:
+        store.read(path)
+    except NotInStoreError:
+        return False
+    return True
 
 
 def save(store: Store, run: Run) -> None:

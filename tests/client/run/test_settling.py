@@ -203,6 +203,18 @@ def test_a_run_is_made_once_and_found_again(store: FolderStore) -> None:
         load(store, "another")
 
 
+def test_a_run_whose_files_were_deleted_while_it_was_at_work_has_them_again(
+    store: FolderStore,
+) -> None:
+    run = create(store, source(), PLAN, [])
+    for file in (store.root / "runs" / run.id).iterdir():
+        if file.name != "run.json":
+            file.unlink()
+    assert create(store, source(), PLAN, []) == run
+    assert load_plan(store, run) == PLAN
+    assert load_recipe(store, run).recipe == source().recipe
+
+
 def test_a_damaged_record_is_told_by_its_path(store: FolderStore) -> None:
     run = create(store, source(), PLAN, [])
     store.write(f"runs/{run.id}/run.json", b"{}")
