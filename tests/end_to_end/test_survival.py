@@ -34,10 +34,11 @@ def children_of(folder: Path) -> list[str]:
     for process in Path("/proc").glob("[0-9]*"):
         try:
             environment = (process / "environ").read_bytes()
-        except OSError:
+            command = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # gone meanwhile
             continue
         if str(folder).encode() in environment and int(process.name) != os.getpid():
-            found.append((process / "cmdline").read_text().replace("\0", " "))
+            found.append(command)
     return found
 
 
