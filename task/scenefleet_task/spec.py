@@ -26,16 +26,17 @@ import hashlib
 import json
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from scenefleet_task import formula
+from scenefleet_task.reach import Reach
 from scenefleet_task.typed import DocumentError, build, plain
 
-VERSION = 3
+VERSION = 4
 """Goes up when the same document would give other pixels, so that every task id changes too."""
 
 ENV_TASK = "SCENEFLEET_TASK"
@@ -116,6 +117,8 @@ class Band:
     """The asset's key in the source item."""
     href: str
     """An unsigned `http(s)://` address, or an absolute path of a local file."""
+    band: int | None = None
+    """Its number in the file, from 1; None where the file must hold one band only."""
     scale: float
     offset: float
     nodata: float | None
@@ -141,6 +144,8 @@ class Mask:
 
     asset: str
     href: str
+    band: int | None = None
+    """As a `Band`'s."""
     rules: tuple[MaskRule, ...]
     dilate: float
     """Metres by which what is masked grows; nodata and saturated pixels do not."""
@@ -267,6 +272,8 @@ class TaskDocument:
     """None keeps the grid of the scene's finest band."""
     clip: dict[str, Any] | None
     """GeoJSON geometry (EPSG:4326); pixels beyond it are `outside`. None keeps the whole scene."""
+    reach: Reach = field(default_factory=lambda: Reach(origin="public"))
+    """Where sources may lie; like their hosts no part of the id."""
 
 
 def sources(part: Part) -> tuple[Band | Mask, ...]:
@@ -290,7 +297,8 @@ def identify(document: TaskDocument) -> str:
     """The document's id: 20 hexadecimal digits of a SHA-256 over what is computed.
 
     Hosts and queries of addresses are left out, so that a mirror or another port of a local server
-    means the same task; so are the id itself, and what a script's file is called.
+    means the same task; so are the id itself, where sources may lie (`reach`), and what a script's
+    file is called.
     """
     return _identify(plain(document))
 
@@ -312,7 +320,7 @@ def _identify(content: dict[str, Any]) -> str:
         "source": {**content["source"], "href": None},
         "script": content["script"] and {**content["script"], "name": None},
     }
-    del same["id"]
+    del same["id"], same["reach"]
     return hashlib.sha256(dump(same)).hexdigest()[:20]
 
 

@@ -23,6 +23,7 @@ from rasterio.transform import Affine
 
 import range_server as servers
 from scenefleet_task.gdal_settings import SETTINGS
+from scenefleet_task.reach import Reach
 from scenefleet_task.result import Result, from_line
 from scenefleet_task.spec import (
     VERSION,
@@ -117,7 +118,7 @@ class Kit:
             version=VERSION, id="", product="ndvi-test", folder=safe_name(item), source=source,
             access="none", parts=(part,), outputs=(Kit.NDVI,), dtype="int16", stacked=False,
             compression="deflate",
-            script=None, grid=None, clip=None,
+            script=None, grid=None, clip=None, reach=Reach(origin="file"),
         )  # fmt: skip
         return seal(replace(document, **changes))
 

@@ -49,7 +49,7 @@ def recorded(need: Need) -> list[Scene]:
 def by_definition(document: spec.TaskDocument) -> str:
     """The id as `spec.identify` describes it, written out the plain and slow way."""
     content: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(document)))
-    del content["id"]
+    del content["id"], content["reach"]
     for part in content["parts"]:
         for reader in (*part["bands"], *part["masks"], *((part["check"] or {}).get("look", ()))):
             reader["href"] = urlsplit(reader["href"]).path
