@@ -11,6 +11,7 @@ from itertools import chain
 
 import click
 
+from scenefleet.cli.anew import Redone, redone, say_redone
 from scenefleet.cli.ending import conclude, publish, summary
 from scenefleet.cli.follow import follow
 from scenefleet.cli.options import Desk, desk_of
@@ -36,6 +37,7 @@ from scenefleet.run import (
     cancel,
     create,
     find,
+    find_superseded,
     is_active,
     key,
     load,
@@ -74,11 +76,14 @@ def run_recipe(
             return watch_run(desk, prepared.plan.id, as_json=as_json)
         plan = prepared.plan
         with alone(desk.store, plan.id, plan.name, settings, local=local):
+            left = remaining(desk.store, plan.id, plan, failed=False)
+            if left:  # asked before anything is written: a no leaves all as it is
+                anew = redone(prepared, find_superseded(desk.store, left))
+                say_redone(prepared, anew)
+                ask(source, len(left), yes=yes, anew=anew)
             run = create(desk.store, source, plan, prepared.found.items)
-            left = remaining(desk.store, run, plan, failed=False)
             if not left:
                 return finish(desk, run, plan, as_json=as_json)
-            ask(source, len(left), yes=yes)
             return go(desk, run, plan, left, source=source, detach=detach, as_json=as_json)
 
 
@@ -94,7 +99,7 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
                 )
         here = source.recipe.compute.backend == "local"
         with alone(desk.store, run.id, run.name, desk.settings, local=here):
-            left = remaining(desk.store, run, plan, failed=True)
+            left = remaining(desk.store, run.id, plan, failed=True)
             if not left:
                 return finish(desk, run, plan, as_json=as_json)
             say_slots(source, desk.settings)
@@ -229,18 +234,43 @@ def check_budget(cost: float | None, source: RecipeFile) -> None:
         )
 
 
-def ask(source: RecipeFile, tasks: int, *, yes: bool) -> None:
-    """Spending money asks, unless told so or under the budget.
+def ask(source: RecipeFile, tasks: int, *, yes: bool, anew: Sequence[Redone] = ()) -> None:
+    """Spending money asks, unless told so or under the budget; redoing finished work always does.
+
+    Args:
+        source: for where it is computed, and the budget.
+        tasks: how many are submitted.
+        yes: the answer, given beforehand.
+        anew: finished scenes that are computed anew. Those of another recipe are the user's own
+            wish; those of another version of scenefleet are not.
 
     Raises:
         UsageError: if there is no terminal to ask on.
     """
     recipe = source.recipe
-    if recipe.compute.backend == "local" or yes or recipe.budget.max_cost is not None:
+    if yes:
+        return
+    upgrades = [one for one in anew if one.cause != "other recipe"]
+    local = recipe.compute.backend == "local"
+    if not upgrades and (local or recipe.budget.max_cost is not None):
         return
     if not sys.stdin.isatty():
-        raise UsageError(
-            "this run spends money, and there is no terminal to ask on: add --yes, or a "
-            "`budget` with `max_cost` and `node_price` to the recipe"
+        raise UsageError(_refusal(upgrades))
+    question = f"Submit {count(tasks, 'task')}{'' if local else ' to Azure Batch'}?"
+    if upgrades:
+        again = count(sum(one.estimate.tasks for one in upgrades), "finished scene")
+        question = f"Compute {again} anew? {question}"
+    click.confirm(question, abort=True, err=True)
+
+
+def _refusal(upgrades: Sequence[Redone]) -> str:
+    if upgrades:
+        return (
+            f"{' '.join(one.text for one in upgrades)} There is no terminal to ask on whether to "
+            "compute them anew: add --yes to do so. To keep them, give the recipe another `name`, "
+            "or go on with the version of scenefleet that made them."
         )
-    click.confirm(f"Submit {count(tasks, 'task')} to Azure Batch?", abort=True, err=True)
+    return (
+        "this run spends money, and there is no terminal to ask on: add --yes, or a "
+        "`budget` with `max_cost` and `node_price` to the recipe"
+    )

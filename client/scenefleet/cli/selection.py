@@ -14,7 +14,7 @@ from scenefleet.cli.show import count, hours, say, size
 from scenefleet.errors import CatalogError, UsageError
 from scenefleet.fleet import PoolChoice, choose_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan
-from scenefleet.recipe import RecipeFile
+from scenefleet.recipe import Recipe, RecipeFile
 from scenefleet.settings import Settings
 from scenefleet_task.spec import TaskDocument
 
@@ -31,6 +31,8 @@ class Prepared:
     found: SearchResult
     plan: Plan
     estimate: Estimate
+    choice: PoolChoice
+    """Where its tasks would run."""
 
 
 def with_radiometry(source: RecipeFile, mode: str | None) -> RecipeFile:
@@ -140,7 +142,7 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
         say(f"left out: {count(len(planned.left_out) - 5, 'more scene')}; `plan` lists them all")
     choice = say_slots(source, settings)
     guess = estimate(planned, found.items, source.recipe, slots=choice.slots, cores=choice.cores)
-    return Prepared(source, found, planned, guess)
+    return Prepared(source, found, planned, guess, choice)
 
 
 def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
@@ -153,19 +155,23 @@ def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
 
 def say_estimate(prepared: Prepared) -> None:
     """The estimate in one or two lines."""
-    guess, recipe = prepared.estimate, prepared.source.recipe
+    say(estimate_text(prepared.estimate, prepared.source.recipe))
+
+
+def estimate_text(guess: Estimate, recipe: Recipe) -> str:
+    """An estimate in a line: tasks, bytes, hours and, with a price, what they cost."""
     text = (
         f"{count(guess.tasks, 'task')}: reads up to {size(guess.bytes_in)}, writes about "
         f"{size(guess.bytes_out)}, about {hours(guess.core_hours)} of one core"
     )
     if recipe.compute.backend == "local":
-        say(f"{text}, {hours(guess.hours)} on this machine")
-        return
+        return f"{text}, {hours(guess.hours)} on this machine"
     text += (
         f"; {hours(guess.hours)} on {count(guess.nodes, 'node')}, {guess.node_hours:.2f} node hours"
     )
     if guess.cost is None:
-        text += "; write `budget: {node_price: ...}`, a node's price an hour, to see what it costs"
-    else:
-        text += f"; cost about {guess.cost:.2f}"
-    say(text)
+        return (
+            f"{text}; write `budget: {{node_price: ...}}`, a node's price an hour, to see what it "
+            "costs"
+        )
+    return f"{text}; cost about {guess.cost:.2f}"

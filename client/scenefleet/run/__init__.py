@@ -5,6 +5,7 @@ from scenefleet.run.life import cancel, is_active, look, remaining, settle, subm
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
 from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
 from scenefleet.run.rivals import alone
+from scenefleet.run.superseded import Superseded, find_superseded
 from scenefleet.run.watch import watch
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "Run",
     "RunState",
     "Submitted",
+    "Superseded",
     "TaskChanged",
     "TaskOutcome",
     "Trouble",
@@ -23,6 +25,7 @@ __all__ = [
     "cancel",
     "create",
     "find",
+    "find_superseded",
     "is_active",
     "key",
     "list_runs",

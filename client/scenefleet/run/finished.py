@@ -7,7 +7,7 @@ with the sizes and checksums that it names. Nothing else counts.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -47,15 +47,36 @@ def find_finished(
         deep: hash files whose checksum the store does not know; else sizes alone are compared,
             which is enough for files that a task has just verified.
     """
-    wanted = iter(documents)
-    first = next(wanted, None)
+    found = find_outputs(store, documents, deep=deep, wanted=lambda task, made_by: task == made_by)
+    return {document.id: one for document, one in found}
+
+
+def find_outputs(
+    store: Store,
+    documents: Iterable[spec.TaskDocument],
+    *,
+    deep: bool,
+    wanted: Callable[[str, str], bool],
+) -> Iterator[tuple[spec.TaskDocument, Finished]]:
+    """The whole outputs where the tasks write theirs, each beside its task, in the tasks' order.
+
+    Args:
+        store: where the outputs are.
+        documents: the tasks in question, all of one product.
+        deep: as in `find_finished`.
+        wanted: whether an output counts, by the task's id and by the id of the task that made it.
+    """
+    rest = iter(documents)
+    first = next(rest, None)
     if first is None:
-        return {}
+        return
     files = {entry.path: entry for entry in store.list(f"products/{first.product}")}
-    there = [d for d in chain([first], wanted) if item_path(d) in files]
+    there = [d for d in chain([first], rest) if item_path(d) in files]
     with ThreadPoolExecutor(_READERS, thread_name_prefix="finished") as pool:
-        found = pool.map(partial(_check, store, files, deep), there)
-        return {d.id: one for d, one in zip(there, found, strict=True) if one is not None}
+        found = pool.map(partial(_check, store, files, deep, wanted), there)
+        for document, one in zip(there, found, strict=True):
+            if one is not None:
+                yield document, one
 
 
 def item_path(document: spec.TaskDocument) -> str:
@@ -67,12 +88,13 @@ def _check(
     store: Store,
     files: Mapping[str, Entry],
     deep: bool,
+    wanted: Callable[[str, str], bool],
     document: spec.TaskDocument,
 ) -> Finished | None:
     path = item_path(document)
     try:
         item: dict[str, Any] = json.loads(store.read(path))
-        if item["properties"]["scenefleet:task"] != document.id:
+        if not wanted(document.id, item["properties"]["scenefleet:task"]):
             return None
         folder = PurePosixPath(path).parent
         assets = {key: str(folder / asset["href"]) for key, asset in item["assets"].items()}

@@ -28,19 +28,21 @@ _SLACK_HOURS = 1.0
 """The nodes' permission outlives the job by so much, for the last log to be written."""
 
 
-def remaining(store: Store, run: Run, plan: Plan, *, failed: bool) -> Sequence[spec.TaskDocument]:
+def remaining(
+    store: Store, run_id: str, plan: Plan, *, failed: bool
+) -> Sequence[spec.TaskDocument]:
     """The tasks that a submission would send, in the plan's order.
 
     Args:
         store: where outputs and results are.
-        run: the run.
+        run_id: the run, which need not be recorded yet.
         plan: its plan.
         failed: whether tasks whose last attempt failed are sent again, as `retry` does.
     """
     finished = find_finished(store, plan.documents, deep=True)
     left = {task for task in document_ids(plan.documents) if task not in finished}
     if left and not failed:
-        left -= set(failed_last(read_attempts(store, run.id), left))
+        left -= set(failed_last(read_attempts(store, run_id), left))
     return documents_of(plan.documents, left)
 
 

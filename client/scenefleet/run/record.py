@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any, cast
 
 from pydantic import ValidationError
 
@@ -145,18 +146,31 @@ def load_plan(store: Store, run: Run) -> Plan:
     """The plan as it was frozen with the run.
 
     Raises:
-        StoreError: if a line of it is damaged.
+        StoreError: if another version of scenefleet planned it, or a line of it is damaged.
     """
     path = f"runs/{run.id}/plan.jsonl"
     try:
         documents = Documents()
         for line in store.lines(path):
-            documents.add(spec.from_json(json.loads(line)), line)
+            value = json.loads(line)
+            _check_version(run, value)
+            documents.add(spec.from_json(value), line)
         left = [json.loads(line) for line in store.lines(f"runs/{run.id}/left_out.jsonl")]
     except ValueError as error:
         raise StoreError(f"{store.address}/{path} is damaged: {error}") from None
     left_out = tuple(LeftOut(str(entry["item"]), str(entry["reason"])) for entry in left)
     return Plan(name=run.name, documents=documents, left_out=left_out)
+
+
+def _check_version(run: Run, document: Any) -> None:  # noqa: ANN401 - any JSON value
+    version = cast("dict[str, Any]", document).get("version") if isinstance(document, dict) else None
+    if isinstance(version, int) and version != spec.VERSION:
+        raise StoreError(
+            f"{run.id} was planned by another version of scenefleet ({run.version}; its tasks are "
+            f"of version {version}, and this one reads {spec.VERSION}). Its outputs stand as they "
+            "are. Look at it with that version, or give `scenefleet run` its recipe: that says what "
+            "would be computed anew, and asks."
+        )
 
 
 def load_recipe(store: Store, run: Run) -> RecipeFile:

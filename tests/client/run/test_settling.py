@@ -152,8 +152,8 @@ def test_run_sends_what_is_missing_and_retry_what_failed_too(store: FolderStore)
     run = create(store, source(), PLAN, [])
     put_output(store, A)
     write_attempt(store, run.id, result(B, spec.Exit.SOURCE_MISSING))
-    assert remaining(store, run, PLAN, failed=False) == [C]
-    assert remaining(store, run, PLAN, failed=True) == [B, C]
+    assert remaining(store, run.id, PLAN, failed=False) == [C]
+    assert remaining(store, run.id, PLAN, failed=True) == [B, C]
 
 
 def test_a_stopped_attempt_is_not_a_failure(store: FolderStore) -> None:
@@ -162,7 +162,7 @@ def test_a_stopped_attempt_is_not_a_failure(store: FolderStore) -> None:
     write_attempt(store, run.id, result(A, spec.Exit.STOPPED, "2"))
     write_attempt(store, run.id, result(B, spec.Exit.STOPPED, "1"))
     write_attempt(store, run.id, result(B, spec.Exit.KILLED, "2"))
-    assert remaining(store, run, PLAN, failed=False) == [A, C]
+    assert remaining(store, run.id, PLAN, failed=False) == [A, C]
 
 
 def test_outcomes_believe_outputs_first(store: FolderStore) -> None:

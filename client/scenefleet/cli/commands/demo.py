@@ -57,7 +57,7 @@ def command(folder: Path, *, seed: int) -> None:
         say(f"serving {len(items)} as a STAC API at {url}; the recipe takes those below 80 % cloud")
         recipe.write_text(_RECIPE.format(url=url), encoding="utf-8")
         code = run_recipe(
-            read_recipe(recipe), read_settings(None), yes=False, detach=False, as_json=False
+            read_recipe(recipe), read_settings(None), yes=True, detach=False, as_json=False
         )
     if code == 0:
         say(f"look     {folder}/results/products/demo holds a folder a scene, GeoTIFFs for QGIS")

@@ -42,14 +42,17 @@ def command(
     Nothing is submitted or written. With --json prints the task documents, the estimate and the
     recipe with its defaults.
     """
+    from scenefleet.cli.anew import look_for_superseded, redone, say_redone, to_json
     from scenefleet.cli.selection import prepare, say_estimate, with_radiometry
     from scenefleet.plan import explain as explained
     from scenefleet.recipe import read_recipe, resolved
     from scenefleet_task import spec
 
     source = with_radiometry(read_recipe(recipe), radiometry)
-    prepared = prepare(source, read_settings(settings_path))
+    settings = read_settings(settings_path)
+    prepared = prepare(source, settings)
     plan = prepared.plan
+    anew = redone(prepared, look_for_superseded(prepared, settings))
     alike = explained(plan, prepared.found.items) if explain else ()
     if as_json:
         put_json(
@@ -57,6 +60,7 @@ def command(
                 "run": plan.id,
                 "recipe": prepared.source.recipe.model_dump(mode="json"),
                 "estimate": dataclasses.asdict(prepared.estimate),
+                "anew": to_json(anew),
                 "tasks": [spec.to_json(document) for document in plan.documents],
                 "left_out": [dataclasses.asdict(left) for left in plan.left_out],
                 **({"read": [dataclasses.asdict(one) for one in alike]} if explain else {}),
@@ -76,6 +80,7 @@ def command(
         _say_reading(alike)
     say(f"\nrun {plan.id}")
     say_estimate(prepared)
+    say_redone(prepared, anew)
 
 
 def _say_reading(alike: Sequence[Alike]) -> None:

@@ -19,7 +19,12 @@ from scenefleet.cli.options import (
 @click.command(epilog="Example:  scenefleet run recipe.yaml")
 @recipe_argument
 @settings_option
-@click.option("-y", "--yes", is_flag=True, help="Spend money without asking.")
+@click.option(
+    "-y",
+    "--yes",
+    is_flag=True,
+    help="Spend money, and redo scenes of another version of scenefleet, without asking.",
+)
 @click.option("--detach", is_flag=True, help="Return once submitted (on Azure only).")
 @radiometry_option
 @json_option

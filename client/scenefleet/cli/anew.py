@@ -1,0 +1,129 @@
+"""What `plan` and `run` say and ask of finished scenes that would be computed anew."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from scenefleet.cli.options import desk_of
+from scenefleet.cli.selection import Prepared, estimate_text
+from scenefleet.cli.show import count, say
+from scenefleet.errors import NotAuthorisedError, StoreError
+from scenefleet.plan import Estimate, Plan, documents_of, estimate
+from scenefleet.run import Superseded, find_superseded
+from scenefleet.settings import Settings
+from scenefleet_task.spec import VERSION
+
+_PATIENCE = 10.0
+"""Seconds that `plan`, which needs no store otherwise, waits for one that does not answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redone:
+    """Finished scenes that are computed anew for one cause, and what that will come to."""
+
+    cause: str
+    """`earlier version`, `later version`, `other version` or `other recipe`."""
+    text: str
+    """What they are, for a person."""
+    estimate: Estimate
+
+
+def redone(prepared: Prepared, superseded: Superseded) -> tuple[Redone, ...]:
+    """What is computed anew, cause by cause: first another version, then another recipe."""
+    found: list[Redone] = []
+    if superseded.other_version:
+        word = _word(superseded.versions)
+        met = ", ".join("none" if n is None else str(n) for n in superseded.versions)
+        scenes = count(len(superseded.other_version), "finished scene")
+        text = (
+            f"{scenes} {_were(superseded.other_version)} made by {word} version of scenefleet "
+            f"(version of the task {met}; this is {VERSION}), and pixels may differ."
+        )
+        cause = f"{word.split()[-1]} version"
+        found.append(Redone(cause, text, _cost(prepared, superseded.other_version)))
+    if superseded.other_recipe:
+        scenes = count(len(superseded.other_recipe), "finished scene")
+        why = "whose recipe or scene's metadata were others"
+        if superseded.added:
+            why = f"of a recipe without {', '.join(superseded.added)}"
+        text = f"{scenes} of this name {_were(superseded.other_recipe)} made by other tasks, {why}."
+        found.append(Redone("other recipe", text, _cost(prepared, superseded.other_recipe)))
+    return tuple(found)
+
+
+def say_redone(prepared: Prepared, found: tuple[Redone, ...]) -> None:
+    """Tells of each cause in two sentences."""
+    for one in found:
+        cost = estimate_text(one.estimate, prepared.source.recipe)
+        say(f"note: {one.text} They are computed anew, and replaced: {cost}")
+
+
+def look_for_superseded(prepared: Prepared, settings: Settings) -> Superseded:
+    """What `plan` finds in the recipe's store; says so where the store cannot be asked.
+
+    `plan` itself needs no store and no credential for one, so that is no error.
+    """
+    address = prepared.source.recipe.output.store
+
+    def look() -> Superseded:
+        desk = desk_of(prepared.source, settings)
+        return find_superseded(desk.store, prepared.plan.documents)
+
+    try:
+        return _within(_PATIENCE, look)
+    except (StoreError, NotAuthorisedError, TimeoutError) as error:
+        why = str(error).partition("\n")[0] or f"no answer in {_PATIENCE:.0f} s"
+        say(f"note: which scenes are finished in {address} is not known: {why}")
+        return Superseded()
+
+
+def to_json(found: tuple[Redone, ...]) -> list[dict[str, Any]]:
+    """The same as JSON values."""
+    return [dataclasses.asdict(one) for one in found]
+
+
+def _cost(prepared: Prepared, ids: frozenset[str]) -> Estimate:
+    whole = prepared.plan
+    part = Plan(name=whole.name, documents=documents_of(whole.documents, ids))
+    return estimate(
+        part,
+        prepared.found.items,
+        prepared.source.recipe,
+        slots=prepared.choice.slots,
+        cores=prepared.choice.cores,
+    )
+
+
+def _word(versions: tuple[int | None, ...]) -> str:
+    if all(number is None or number < VERSION for number in versions):
+        return "an earlier"
+    return "a later" if all(number and number > VERSION for number in versions) else "another"
+
+
+def _were(ids: frozenset[str]) -> str:
+    return "was" if len(ids) == 1 else "were"
+
+
+def _within(seconds: float, work: Callable[[], Superseded]) -> Superseded:
+    """What `work` returns or raises; TimeoutError where it takes longer."""
+    results: list[Superseded] = []
+    errors: list[BaseException] = []
+
+    def attempt() -> None:
+        try:
+            results.append(work())
+        except BaseException as error:  # noqa: BLE001 - raised again by the caller's thread
+            errors.append(error)
+
+    thread = threading.Thread(target=attempt, name="superseded", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    if not results:
+        raise TimeoutError
+    return results[0]
