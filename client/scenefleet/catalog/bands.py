@@ -7,8 +7,10 @@ B07 and B8A all `rededge`, and the narrow B05 of HLS L30 `nir`); then the item's
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
+from scenefleet.catalog.media import READ, format_of
 from scenefleet.catalog.model import Asset, Scene
 from scenefleet.catalog.sensors import STANDS_IN, sensor_of
 from scenefleet.errors import CatalogError
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from scenefleet.recipe.collections import CollectionPart
 
 _NOT_DATA = frozenset(("thumbnail", "overview", "metadata", "visual", "tiles"))
+_RESOLUTION = re.compile(r"[_-](\d+)m(-jp2)?$", re.IGNORECASE)
+"""How a key tells metres of a pixel: `B04_10m`."""
 
 
 def common_name(scene: Scene, key: str) -> str | None:
@@ -54,10 +58,36 @@ def find_band(scene: Scene, name: str, described: CollectionPart | None = None) 
         key = _find(scene, second, described)
     if key is None:
         raise CatalogError(
-            f"Item {scene.id!r} has no band {name!r}; it has "
+            f"Item {scene.id!r} has no band {name!r}{_unread(scene, name)}; it has "
             f"{', '.join(band_names(scene, described))}."
         )
     return key
+
+
+def coarser(scene: Scene, name: str, key: str) -> list[str]:
+    """Keys of the assets that hold the same band as one in the same format, but on coarser grids.
+
+    Args:
+        scene: whose assets are looked at.
+        name: the band's common name.
+        key: the asset that `find_band` found for it.
+    """
+    jp2, size, _ = rank(key, scene.assets[key])
+    others = {other: rank(other, scene.assets[other]) for other in _candidates(scene, name)}
+    return sorted(other for other, (form, its, _) in others.items() if form == jp2 and its > size)
+
+
+def _unread(scene: Scene, name: str) -> str:
+    """Why an asset that has the band's name is none that is read, where its type is the cause."""
+    sensor = sensor_of(scene)
+    for key, asset in scene.assets.items():
+        own = sensor is not None and name in sensor.bands and sensor.names(key, name)
+        if not (own or key == name or name in asset.common_names):
+            continue
+        if format_of(asset.media_type, asset.href) is None:
+            told = asset.media_type or asset.href.rpartition("/")[2]
+            return f" that can be read: its asset {key!r} is {told!r}, and {READ} are read"
+    return ""
 
 
 def band_names(scene: Scene, described: CollectionPart | None = None) -> list[str]:
@@ -68,16 +98,24 @@ def band_names(scene: Scene, described: CollectionPart | None = None) -> list[st
     return sorted(names) or ["no band with a common name"]
 
 
-def rank(asset: Asset) -> tuple[bool, float]:
-    """Lower is better: TIFF before JPEG 2000, then the finer grid."""
-    return ("jp2" in (asset.media_type or asset.href[-4:]).lower(), asset.gsd or float("inf"))
+def rank(key: str, asset: Asset) -> tuple[bool, float, int]:
+    """Lower is better: TIFF before JPEG 2000, then the finer grid.
+
+    The finer grid is told by a key such as `B04_10m`, else by the asset's ground sample distance;
+    where those are equal (an item's own stands for all its assets), by `proj:shape`.
+    """
+    told = _RESOLUTION.search(key)
+    size = float(told.group(1)) if told else asset.gsd or float("inf")
+    rows, columns = asset.shape or (0, 0)
+    return format_of(asset.media_type, asset.href) == "jp2", size, -rows * columns
 
 
 def _find(scene: Scene, name: str, described: CollectionPart | None) -> str | None:
     if described and name in described.bands:
         return _described(scene, name, described.bands[name].asset)
-    ranked = sorted(_candidates(scene, name), key=lambda key: (rank(scene.assets[key]), key))
-    if len(ranked) > 1 and rank(scene.assets[ranked[0]]) == rank(scene.assets[ranked[1]]):
+    ranks = {key: rank(key, scene.assets[key]) for key in _candidates(scene, name)}
+    ranked = sorted(ranks, key=lambda key: (ranks[key], key))
+    if len(ranked) > 1 and ranks[ranked[0]] == ranks[ranked[1]]:
         raise CatalogError(
             f"Item {scene.id!r} has more than one band {name!r}: assets {', '.join(ranked)}. "
             f"Use a name that only one has: {', '.join(band_names(scene))}."
@@ -101,13 +139,13 @@ def _candidates(scene: Scene, name: str) -> list[str]:
         known = [key for key in assets if sensor.names(key, name) and _is_band(assets[key])]
         if known:
             return known
-    if name in assets and _is_band(assets[name]):
-        return [name]
+    own = [key for key in assets if _RESOLUTION.sub("", key) == name and _is_band(assets[key])]
+    if own:
+        return own
     return [key for key in assets if common_name(scene, key) == name]
 
 
 def _is_band(asset: Asset) -> bool:
     """Whether the asset may hold one band: no picture of several, no metadata."""
-    kind = (asset.media_type or "image/tiff").lower()
-    raster = kind.startswith(("image/tiff", "image/jp2", "image/vnd.stac.geotiff"))
+    raster = format_of(asset.media_type, asset.href) is not None
     return raster and asset.bands <= 1 and _NOT_DATA.isdisjoint(asset.roles)

@@ -125,7 +125,7 @@ def find_masks(scene: Scene) -> list[tuple[str, MaskRaster]]:
 
 def _find(scene: Scene, raster: MaskRaster) -> str | None:
     keys = [key for key in scene.assets if _is_named(raster.key, key)]
-    return min(keys, key=lambda key: (rank(scene.assets[key]), key), default=None)
+    return min(keys, key=lambda key: (rank(key, scene.assets[key]), key), default=None)
 
 
 @lru_cache(maxsize=4096)  # a collection's items share their keys

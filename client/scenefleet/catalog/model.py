@@ -231,11 +231,25 @@ def _asset(asset: Json, properties: Json) -> Asset:
         offset=_number(_first(first, asset, _OFFSET)) if told else None,
         nodata=_number(_first(first, asset, _NODATA)) if told else None,
         data_type=str(data_type) if data_type else None,
-        shape=(int(shape[0]), int(shape[1])) if shape else None,
+        shape=_shape(shape),
         transform=tuple(map(float, transform)) if transform else None,
     )
 
 
+def _shape(value: Any) -> tuple[int, int] | None:  # noqa: ANN401 - any JSON value
+    """Rows and columns; None for what can be no raster's: it counts as not told."""
+    if not isinstance(value, list | tuple):
+        return None
+    sides: list[Any] = [*cast("list[Any]", value)]
+    if len(sides) != 2 or any(isinstance(n, bool) or not isinstance(n, int | float) for n in sides):
+        return None
+    if not all(1 <= n <= _LONGEST and n == int(n) for n in sides):
+        return None
+    return int(sides[0]), int(sides[1])
+
+
+_LONGEST = 1_000_000
+"""Pixels along a side: no scene's raster has more."""
 _GSD = ("gsd", "spatial_resolution", "eo:gsd")
 _SCALE = ("scale", "raster:scale")
 _OFFSET = ("offset", "raster:offset")

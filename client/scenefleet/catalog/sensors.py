@@ -44,7 +44,7 @@ class Sensor:
 @lru_cache(maxsize=4096)  # a collection's items share their keys
 def _is_named(band: str, name: str, key: str) -> bool:
     own = re.escape(band)
-    return bool(re.fullmatch(rf"({own}(_\d+m)?|{name})(-jp2)?", key, re.IGNORECASE))
+    return bool(re.fullmatch(rf"({own}|{name})([_-]\d+m)?(-jp2)?", key, re.IGNORECASE))
 
 
 SENTINEL_2 = Sensor(

@@ -136,6 +136,8 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     """Searches, plans and estimates."""
     found = select(source)
     planned = plan(source.recipe, found.items)
+    for note in planned.notes:
+        say(f"note: {note}")
     for left in planned.left_out[:5]:
         say(f"left out: {left.reason}")
     if len(planned.left_out) > 5:

@@ -12,7 +12,7 @@ from scenefleet.errors import CatalogError
 from scenefleet.plan.common import common_pixels
 from scenefleet.plan.model import Documents, LeftOut, Plan
 from scenefleet.plan.outputs import AlikeOutputs, bands_of
-from scenefleet.plan.parts import SceneBands, make_part
+from scenefleet.plan.parts import Choices, SceneBands, make_part
 from scenefleet.recipe import Recipe
 from scenefleet.recipe.area import polygons
 from scenefleet.recipe.script import ScriptPart
@@ -69,9 +69,10 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
     left_out: list[LeftOut] = []
     folders: set[str] = set()
     alike = AlikeOutputs(recipe)
+    choices = Choices()
     for scene in scenes:
         try:
-            document, line = _document(recipe, scene, folders, alike)
+            document, line = _document(recipe, scene, folders, alike, choices)
         except CatalogError as error:
             left_out.append(LeftOut(scene.id, str(error)))
             continue
@@ -83,11 +84,13 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
         raise CatalogError(
             f"None of the {len(scenes)} scenes can be computed:\n" + "\n".join(reasons[:3]) + more
         )
-    return Plan(name=recipe.name, documents=documents, left_out=tuple(left_out))
+    return Plan(
+        name=recipe.name, documents=documents, left_out=tuple(left_out), notes=choices.notes
+    )
 
 
 def _document(
-    recipe: Recipe, scene: Scene, folders: set[str], alike: AlikeOutputs
+    recipe: Recipe, scene: Scene, folders: set[str], alike: AlikeOutputs, choices: Choices
 ) -> tuple[spec.TaskDocument, bytes]:
     """The scene's task, and its line."""
     described = recipe.collections.get(scene.collection)
@@ -96,6 +99,7 @@ def _document(
     script = _script(recipe.process.script)
     names = script.bands if script else bands_of(wanted)
     first = make_part(recipe, scene, names, described, bands)
+    choices.note(scene, bands)
     others = (make_part(recipe, one, names, described) for one in scene.also)
     document, line = spec.seal_line(
         spec.TaskDocument(

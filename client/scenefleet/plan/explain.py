@@ -10,6 +10,7 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from scenefleet.catalog import Scene
+from scenefleet.catalog.media import essence, format_of
 from scenefleet.plan.model import Plan
 from scenefleet.plan.pairs import pairs
 from scenefleet_task import spec
@@ -77,9 +78,9 @@ def _readings(document: spec.TaskDocument, scene: Scene) -> tuple[Reading, ...]:
 def _reading(source: spec.Band | spec.Mask, item: Scene, *, resampled: bool) -> Reading:
     if resampled:
         return Reading(source.asset, "gdal", "the recipe's grid resamples")
-    said = (item.assets[source.asset].media_type or "").partition(";")[0].strip().lower()
-    if said:
-        if "tif" in said:  # image/tiff, image/vnd.stac.geotiff
+    asset = item.assets[source.asset]
+    if said := essence(asset.media_type):
+        if format_of(said, asset.href) == "tiff":
             return Reading(source.asset, "tiles", _IF)
         return Reading(source.asset, "gdal", f"its item says {said}, which is no GeoTIFF")
     suffix = PurePosixPath(urlsplit(source.href).path).suffix.lower()

@@ -107,6 +107,8 @@ class Plan:
     documents: Sequence[TaskDocument]
     """`Documents` where a recipe was planned: each is read anew when it is asked for."""
     left_out: tuple[LeftOut, ...] = ()
+    notes: tuple[str, ...] = ()
+    """Choices among a scene's files that the user should know, each once for all scenes."""
 
     @property
     def id(self) -> str:

@@ -6,6 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from scenefleet.catalog import Radiometry, Scene, check_of, decide, find_band
+from scenefleet.catalog.bands import coarser
 from scenefleet.errors import CatalogError
 from scenefleet.plan.masks import masks
 from scenefleet.recipe import CollectionPart, Recipe
@@ -31,12 +32,42 @@ class SceneBands:
             self._keys[name] = find_band(self._scene, name, self._described)
         return self._keys[name]
 
+    def choices(self) -> list[str]:
+        """Which files were taken where an item has a band on several grids."""
+        return [
+            f"{name} is read from {key}, the finest; there "
+            f"{'is' if len(others) == 1 else 'are'} {', '.join(others)} as well"
+            for name, key in self._keys.items()
+            if not (self._described and name in self._described.bands)
+            and (others := coarser(self._scene, name, key))
+        ]
+
     def radiometry(self, name: str) -> Radiometry:
         """What the band's numbers mean; raises as `decide` does, too."""
         key = self.key(name)
         if key not in self._decided:
             self._decided[key] = decide(self._scene, key, self._described)
         return self._decided[key]
+
+
+class Choices:
+    """What was chosen among files of one band on several grids, told once for items alike."""
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[str, ...]] = set()
+        self._notes: dict[str, None] = {}
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A sentence for each band."""
+        return tuple(self._notes)
+
+    def note(self, scene: Scene, there: SceneBands) -> None:
+        """Takes what was found in one item; items with the same assets are looked at once."""
+        alike = (scene.collection, *scene.assets)
+        if alike not in self._seen:
+            self._seen.add(alike)
+            self._notes |= dict.fromkeys(there.choices())
 
 
 def make_part(

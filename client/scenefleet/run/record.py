@@ -163,13 +163,15 @@ def load_plan(store: Store, run: Run) -> Plan:
 
 
 def _check_version(run: Run, document: Any) -> None:  # noqa: ANN401 - any JSON value
-    version = cast("dict[str, Any]", document).get("version") if isinstance(document, dict) else None
+    version = (
+        cast("dict[str, Any]", document).get("version") if isinstance(document, dict) else None
+    )
     if isinstance(version, int) and version != spec.VERSION:
         raise StoreError(
             f"{run.id} was planned by another version of scenefleet ({run.version}; its tasks are "
             f"of version {version}, and this one reads {spec.VERSION}). Its outputs stand as they "
-            "are. Look at it with that version, or give `scenefleet run` its recipe: that says what "
-            "would be computed anew, and asks."
+            "are. Look at it with that version, or give `scenefleet run` its recipe: that says "
+            "what would be computed anew, and asks."
         )
 
 

@@ -3,6 +3,7 @@
 import pytest
 
 from scenefleet.catalog import band_names, find_band, from_json
+from scenefleet.catalog.bands import coarser
 from scenefleet.catalog.masks import find_masks
 from scenefleet.catalog.sensors import HLS, HLS_L30, HLS_S30, LANDSAT, SENTINEL_2, sensor_of
 from scenefleet.errors import CatalogError
@@ -242,3 +243,41 @@ def test_the_rasters_to_mask_by(scene, keys, collection, masks):
     kinds = {"jp2": {"type": JP2}, "60m": {"gsd": 60}, "20m": {"gsd": 20}}
     one = scene({key: kinds.get(key[4:], {}) for key in keys}, collection)
     assert [key for key, _ in find_masks(one)] == masks
+
+
+@pytest.mark.parametrize("gsd", [None, 10, 60])
+def test_a_key_tells_the_resolution_of_its_file(scene, gsd):
+    """`B04_10m` beside its coarser copies, whatever the item says of its ground sample distance."""
+    properties = {} if gsd is None else {"gsd": gsd}
+    keys = ("B04_60m", "B04_20m", "B04_10m")
+    for assets in (keys, [f"{key}-jp2" for key in keys], [key.lower() for key in keys]):
+        one = scene({key: {} for key in assets}, **properties)
+        found = find_band(one, "red")
+        assert found.lower().startswith("b04_10m")
+        assert len(coarser(one, "red", found)) == 2
+    one = scene({"B04_10m": {}, "B04_20m": {}, "SCL_60m": {}, "SCL_20m": {}}, **properties)
+    assert find_masks(one)[0][0] == "SCL_20m"
+
+
+def test_common_names_with_a_resolution(scene):
+    assets = {key: {} for key in ("red_20m", "red_10m", "nir-20m", "nir-10m", "redder_5m")}
+    for collection in ("mine", "sentinel-2-l2a"):
+        one = scene(assets, collection)
+        assert [find_band(one, name) for name in ("red", "nir")] == ["red_10m", "nir-10m"]
+
+
+def test_a_larger_raster_of_the_same_scene_is_the_finer(scene):
+    shapes = {"a": [5490, 5490], "b": [10980, 10980], "c": [1830, 1830]}
+    assets = {key: named("red") | {"proj:shape": shape} for key, shape in shapes.items()}
+    one = scene(assets, "mine", gsd=10)
+    assert find_band(one, "red") == "b"
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [[0, 0], [-1, 5], ["a", "b"], "ab", [1], [1, 2, 3], [True, True], [1e300, 1], [10**9, 10**9],
+     {}, [1.5, 2], [None, None], [[1], [2]], 5],
+)  # fmt: skip
+def test_a_shape_that_is_none_counts_as_not_told(scene, shape):
+    assert scene({"B04": {"proj:shape": shape}}).assets["B04"].shape is None
+    assert scene({"B04": {"proj:shape": [10.0, 20]}}).assets["B04"].shape == (10, 20)

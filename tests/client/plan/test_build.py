@@ -247,3 +247,16 @@ def test_trust_takes_one_guess_for_an_item_whose_bands_disagree() -> None:
         item["assets"][key]["raster:bands"] = [{"scale": 0.0001, "offset": offset}]
     made = plan(recipe("process: {radiometry: trust}"), [from_json(item)])
     assert {band.offset for band in made.documents[0].parts[0].bands} == {0}
+
+
+def test_a_choice_among_resolutions_is_told_once() -> None:
+    host = "https://example.org"
+    keys = ("B04_10m", "B04_20m", "B04_60m", "B08_10m", "B8A_20m", "SCL_20m")
+    assets = {key: {"href": f"{host}/{key}.tif", "type": "application/geotiff"} for key in keys}
+    scenes = [scene(id=f"S2A_{n}", assets=assets) for n in range(3)]
+    made = plan(recipe(), scenes)
+    assert [band.asset for band in made.documents[2].parts[0].bands] == ["B08_10m", "B04_10m"]
+    assert made.notes == (
+        "red is read from B04_10m, the finest; there are B04_20m, B04_60m as well",
+    )
+    assert plan(recipe(), [scene()]).notes == ()
