@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-_POLYGONS = ("Polygon", "MultiPolygon")
-_WGS84 = ("crs84", "epsg::4326", "epsg:4326")
+from scenefleet.recipe import foreign
+from scenefleet.recipe.features import Polygons, ProjectedError, gather
+
+_NOTES = 5
+"""Notes on single features that are given one by one."""
 
 
 def box(bounds: tuple[float, ...]) -> dict[str, Any]:
@@ -26,9 +30,9 @@ def box(bounds: tuple[float, ...]) -> dict[str, Any]:
     west, south, east, north = bounds
     if not (-180 <= west <= 180 and -180 <= east <= 180 and -90 <= south < north <= 90):
         raise ValueError(
-            f"{list(bounds)} is no box in degrees; write [west, south, east, north], longitudes "
-            "from -180 to 180, latitudes from -90 to 90, and south below north; across the "
-            "antimeridian west is greater than east"
+            f"{list(bounds)} is no box in degrees{_swapped(bounds)}; write [west, south, east, "
+            "north], longitudes from -180 to 180, latitudes from -90 to 90, and south below north; "
+            "across the antimeridian west is greater than east"
         )
     if west == east or (west, east) == (180, -180):
         raise ValueError(f"{list(bounds)} has no width: west equals east")
@@ -40,19 +44,65 @@ def box(bounds: tuple[float, ...]) -> dict[str, Any]:
     return {"type": "MultiPolygon", "coordinates": halves}
 
 
-def read(path: Path) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Area:
+    """An area as a recipe gives it, read."""
+
+    geometry: dict[str, Any]
+    """A GeoJSON Polygon or MultiPolygon in degrees, valid, without heights."""
+    notes: tuple[str, ...] = ()
+    """What was mended or passed over, by feature."""
+
+
+def read(path: Path) -> Area:
     """The polygons of a GeoJSON file, united.
 
     Raises:
-        ValueError: if the file is not there, is no GeoJSON, or holds no polygon in degrees.
+        ValueError: if the file is not there, is no GeoJSON, or holds no polygon in degrees; says
+            what it is instead, and what converts it.
     """
+    if path.is_dir():
+        raise ValueError(foreign.foreign_folder(path))
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        data = path.read_bytes()
     except OSError as error:
-        raise ValueError(f"{str(path)!r} cannot be read: {error.strerror}") from None
+        raise ValueError(_unread(path, error)) from None
+    if other := foreign.foreign(data, path):
+        raise ValueError(other)
+    value = _parse(data, path)
+    if other := foreign.foreign_json(value, path):
+        raise ValueError(other)
+    try:
+        return area_of(value)
+    except ProjectedError as error:
+        more = "" if "names another CRS" in str(error) else "-s_srs EPSG:CODE"
+        hint = foreign.convert(path, more=more)
+        raise ValueError(f"{str(path)!r}: {error}. This converts it:  {hint}") from None
     except ValueError as error:
-        raise ValueError(f"{str(path)!r} is no GeoJSON: {error}") from None
-    return unite(value)
+        raise ValueError(f"{str(path)!r}: {error}") from None
+
+
+def _parse(data: bytes, path: Path) -> Any:  # noqa: ANN401 - any JSON value
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise ValueError(foreign.not_utf8(path)) from None
+    try:
+        return json.loads(text)
+    except RecursionError:
+        raise ValueError(f"{str(path)!r} is no GeoJSON: it is nested without an end") from None
+    except ValueError as error:
+        other = foreign.lines_of_json(text, path)
+        raise ValueError(other or f"{str(path)!r} is no GeoJSON: {error}") from None
+
+
+def _unread(path: Path, error: OSError) -> str:
+    if foreign.is_wkt(path.name):
+        return (
+            "this is Well-Known Text; write `bbox: [west, south, east, north]`, GeoJSON in place, "
+            "or the name of a GeoJSON file"
+        )
+    return f"{str(path)!r} cannot be read: {error.strerror}"
 
 
 def split(shape: Any) -> Any:  # noqa: ANN401 - shapely has no types
@@ -84,65 +134,56 @@ def polygons(shapes: Any) -> list[Any]:  # noqa: ANN401 - shapely has no types
 
 
 def unite(value: Any) -> dict[str, Any]:  # noqa: ANN401 - any JSON value
+    """The geometry of `area_of`."""
+    return area_of(value).geometry
+
+
+def area_of(value: Any) -> Area:  # noqa: ANN401 - any JSON value
     """One polygon or multipolygon out of a GeoJSON geometry, feature or feature collection.
 
-    Longitudes may go on beyond 180 or -180; the area is then split at the antimeridian.
+    Longitudes may go on beyond 180 or -180; the area is then split at the antimeridian. What
+    overlaps is united; polygons that are not valid are mended.
 
     Raises:
-        ValueError: says what is wrong with it.
+        ProjectedError: if it is not in degrees.
+        ValueError: says what is wrong with it, by feature.
     """
     import shapely
-    from shapely.geometry import mapping, shape
+    from shapely.geometry import mapping
 
-    geometries = _geometries(value)
-    if not geometries:
-        raise ValueError("the GeoJSON holds no polygon; an area needs at least one")
-    try:
-        shapes: list[Any] = [shape(geometry) for geometry in geometries]
-    except Exception as error:  # noqa: BLE001 - shapely raises many kinds for malformed input
-        raise ValueError(f"the GeoJSON's coordinates are malformed: {error}") from None
-    for geometry in shapes:
-        if geometry.is_empty:
-            raise ValueError("the GeoJSON holds an empty polygon")
-        if not geometry.is_valid:
-            raise ValueError(f"the polygon is not valid: {shapely.is_valid_reason(geometry)}")
-        _check_degrees(geometry)
-    turned = [split(geometry) for geometry in shapes]
+    found = gather(value)
+    if not found.shapes:
+        raise ValueError(_nothing(found))
+    turned = [split(shape) for shape in found.shapes]
     joined: Any = shapely.union_all(turned) if len(turned) > 1 else turned[0]
-    return json.loads(json.dumps(mapping(joined)))
+    geometry = json.loads(json.dumps(mapping(joined)))
+    return Area(geometry, _shortened(found.notes))
 
 
-def _check_degrees(shape: Any) -> None:  # noqa: ANN401 - shapely has no types
-    for part in polygons(shape):
-        west, south, east, north = part.bounds
-        if not (-360 <= west <= east <= 360 and -90 <= south <= north <= 90):
-            raise ValueError(
-                f"the area spans {shape.bounds}, which is not degrees of longitude and latitude; "
-                "GeoJSON is in EPSG:4326, so reproject the file first"
-            )
-        if east - west > 360:
-            raise ValueError(
-                f"the area spans {shape.bounds}: a polygon that goes round the globe more than once"
-            )
+def _nothing(found: Polygons) -> str:
+    if found.passed_over:
+        kinds = ", ".join(dict.fromkeys(found.passed_over))
+        return (
+            f"the GeoJSON holds no polygon but {kinds}; an area is made of polygons. Write a small "
+            "`bbox: [west, south, east, north]` around a point, or draw a buffer around a line"
+        )
+    return "the GeoJSON holds no polygon; an area needs at least one" + "".join(
+        f"; {note}" for note in found.notes[:3]
+    )
 
 
-def _geometries(value: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - any JSON value
-    if not isinstance(value, dict):
-        raise ValueError("this is no GeoJSON object")  # noqa: TRY004 - bad input, like the others
-    geojson = cast("dict[str, Any]", value)
-    kind = geojson.get("type")
-    crs = str(geojson.get("crs") or "EPSG:4326").lower()
-    if not any(name in crs for name in _WGS84):
-        raise ValueError("the GeoJSON names another CRS; reproject it to EPSG:4326 first")
-    if kind == "FeatureCollection":
-        return [g for feature in geojson.get("features", []) for g in _geometries(feature)]
-    if kind == "Feature":
-        return _geometries(geojson["geometry"]) if geojson.get("geometry") else []
-    if kind == "GeometryCollection":
-        return [g for part in geojson.get("geometries", []) for g in _geometries(part)]
-    if kind not in _POLYGONS:
-        raise ValueError(f"the GeoJSON holds a {kind!r}; an area is made of {', '.join(_POLYGONS)}")
-    return [geojson]
+def _shortened(notes: list[str]) -> tuple[str, ...]:
+    if len(notes) <= _NOTES:
+        return tuple(notes)
+    return (*notes[:_NOTES], f"... and {len(notes) - _NOTES} more that were mended or passed over")
+
+
+def _swapped(bounds: tuple[float, ...]) -> str:
+    ys = (bounds[1], bounds[3])
+    turned = max(map(abs, ys)) > 90 and max(map(abs, ys)) <= 180
+    if turned and max(abs(bounds[0]), abs(bounds[2])) <= 90:
+        return ": longitude comes first, and these look like latitude and longitude"
+    return ""
 
 
 def _ring(west: float, south: float, east: float, north: float) -> list[list[float]]:

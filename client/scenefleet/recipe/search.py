@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
-from pydantic import Field, ValidationInfo, field_validator, model_validator
+from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_validator
 
 from scenefleet.recipe import area as areas
 from scenefleet.recipe import dates
@@ -32,6 +32,7 @@ class Search(Part):
     """A further CQL2 JSON filter, passed to the STAC API."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many scenes, the oldest first."""
+    _area_notes: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("catalog")
     @classmethod
@@ -63,7 +64,17 @@ class Search(Part):
         if isinstance(self.area, str):
             context = cast("dict[str, Path]", info.context or {})
             base = context.get("base", Path())
-            return self.model_copy(update={"area": areas.read(base / self.area)})
+            return self._with(areas.read(base / self.area))
         if self.area is not None:
-            return self.model_copy(update={"area": areas.unite(self.area)})
+            return self._with(areas.area_of(self.area))
         return self
+
+    @property
+    def area_notes(self) -> tuple[str, ...]:
+        """What was mended or passed over in the area when it was read."""
+        return self._area_notes
+
+    def _with(self, area: areas.Area) -> Self:
+        read = self.model_copy(update={"area": area.geometry})
+        read._area_notes = area.notes  # noqa: SLF001 - a copy of its own
+        return read

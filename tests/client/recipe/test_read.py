@@ -129,7 +129,7 @@ def test_area_is_read_beside_the_recipe(tmp_path: Path) -> None:
     [
         ({"type": "Point", "coordinates": [1, 2]}, "Point"),
         ({"type": "FeatureCollection", "features": []}, "no polygon"),
-        ({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [1, 0], [0, 1], [0, 0]]]}, "not val"),
+        ({"type": "Polygon", "coordinates": [[[0, 0], [1, 1], [2, 2], [0, 0]]]}, "not valid"),
         ({"type": "Polygon", "coordinates": [[[5e5, 5e6], [6e5, 5e6], [6e5, 6e6], [5e5, 5e6]]]},
          "not degrees"),
         ({"type": "Polygon", "coordinates": [[[0, 0], [1, 0]]]}, "malformed"),
