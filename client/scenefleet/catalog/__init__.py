@@ -8,12 +8,13 @@ from scenefleet.catalog.bands import band_names, find_band
 from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult, from_json
 from scenefleet.catalog.radiometry import Radiometry, check_of, decide
 from scenefleet.catalog.search import search
-from scenefleet.catalog.source import WELL_KNOWN, Patience
+from scenefleet.catalog.source import WELL_KNOWN, Paging, Patience
 
 __all__ = [
     "WELL_KNOWN",
     "Asset",
     "Dropped",
+    "Paging",
     "Patience",
     "Radiometry",
     "Scene",

@@ -6,8 +6,6 @@ Loads pystac-client; import it inside functions only.
 from __future__ import annotations
 
 import difflib
-import hashlib
-import json
 import warnings
 from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
@@ -20,8 +18,11 @@ from pystac_client.warnings import PystacClientWarning
 
 from scenefleet.catalog import cql2
 from scenefleet.catalog.access import plain
+from scenefleet.catalog.complete import gather
+from scenefleet.catalog.haul import Span
 from scenefleet.catalog.model import Json
-from scenefleet.catalog.packed import Packed
+from scenefleet.catalog.pages import Asking, Meter, Page, follow
+from scenefleet.catalog.select import interval
 from scenefleet.catalog.web import Reader, understood
 from scenefleet.errors import CatalogError
 
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 Filtering = Literal["cql2-json", "query", "none"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class Answer:
     """All pages of one search."""
 
@@ -40,6 +41,8 @@ class Answer:
     matched: int | None
     filtering: Filtering
     """How the server was asked to filter."""
+    notes: tuple[str, ...] = ()
+    """What is to be said of its being complete."""
 
 
 class Api:
@@ -52,7 +55,9 @@ class Api:
             CatalogError: if there is none, or the API cannot be searched.
         """
         self.url = url
+        self._reader = reader
         self._page = reader.patience.page
+        self._meter = Meter(reader.patience.paging, url)
         with _quiet(), understood(url):
             # `timeout` again: Client.open would put None in place of the reader's own
             self._client = Client.open(url, stac_io=reader, timeout=reader.timeout)
@@ -96,7 +101,7 @@ class Api:
         """All items that the server finds.
 
         Raises:
-            CatalogError: if the server fails, or fewer items come than it says match.
+            CatalogError: if the server fails, or not all came (see `complete`).
         """
         cloud = query.cloud_below
         below = None if cloud is None else cql2.below("eo:cloud_cover", cloud)
@@ -105,82 +110,29 @@ class Api:
             "query": {"query": None if cloud is None else {"eo:cloud_cover": {"lt": cloud}}},
             "none": {},
         }[filtering]
+        given: dict[str, Any] = {
+            "method": "POST" if self._posts() else "GET",
+            "collections": list(query.collections),
+            "intersects": query.area,
+            **cast("dict[str, Any]", wanted),
+        }
+        whole = Span(*interval(query.dates)) if query.dates else Span(None, None)
+
+        def ask(span: Span, limit: int, name: str | None) -> Iterator[Page]:
+            ids = None if name is None else [name]
+            search = self._client.search(datetime=span.text, limit=limit, ids=ids, **given)
+            method, parameters = str(search.method), search.get_parameters()
+            return follow(self._reader, Asking(search.url, method, parameters), self._meter)
+
         with _quiet(), understood(self.url):
-            search = self._client.search(
-                method="POST" if self._posts() else "GET",
-                collections=list(query.collections),
-                intersects=query.area,
-                datetime=query.dates,
-                limit=self._page,
-                **cast("dict[str, Any]", wanted),
-            )
-            items, matched = self._collect(search.pages_as_dicts())
-        _check_complete(self.url, items, matched)
-        return Answer(items=items, matched=matched, filtering=filtering)
+            found = gather(ask, whole, limit=self._page, url=self.url)
+        return Answer(found.items, found.matched, filtering, found.notes)
 
     def _posts(self) -> bool:
         links = [link for link in self._client.links if link.rel == "search"]
         methods = {str(link.extra_fields.get("method") or "GET") for link in links}
         # servers of STAC API before 1.0 name no method and take both
         return "POST" in methods or not methods
-
-    def _collect(self, pages: Iterator[Json]) -> tuple[_Items, int | None]:
-        items = _Items()
-        matched: int | None = None
-        before: list[bytes] | None = None
-        for page in pages:
-            features = cast("list[Any]", page.get("features") or [])
-            texts = [json.dumps(one, sort_keys=True).encode() for one in features]
-            if texts == before:
-                raise CatalogError(
-                    f"{plain(self.url)} gave the same page twice: its paging is broken after "
-                    f"{len(items)} items. Search fewer dates at once."
-                )
-            before = texts
-            for text in texts:
-                items.add(text)
-            matched = _matched(page) if matched is None else matched
-        return items, matched
-
-
-class _Items:
-    """Items of all pages, packed; how many differ is counted as they come."""
-
-    def __init__(self) -> None:
-        self._packed = Packed()
-        self._seen: set[bytes] = set()
-
-    def add(self, text: bytes) -> None:
-        self._packed.add(text)
-        self._seen.add(hashlib.sha256(text).digest())
-
-    @property
-    def different(self) -> int:
-        return len(self._seen)
-
-    def __len__(self) -> int:
-        return len(self._packed)
-
-    def __iter__(self) -> Iterator[Any]:
-        return map(json.loads, self._packed)
-
-
-def _matched(page: Json) -> int | None:
-    """`numberMatched` (STAC API 1.0), or `context.matched` (the context extension before it)."""
-    value = page.get("numberMatched")
-    if value is None:
-        value = cast("Json", page.get("context") or {}).get("matched")
-    return value if isinstance(value, int) else None
-
-
-def _check_complete(url: str, items: _Items, matched: int | None) -> None:
-    """An item met twice through shifting pages hides one that never came, so copies count once."""
-    came = items.different
-    if matched is not None and came < matched:
-        raise CatalogError(
-            f"{plain(url)} says {matched} items match, but only {came} came: the search is not "
-            "complete. Try again, or search fewer dates or a smaller area at once."
-        )
 
 
 def _some(names: list[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -155,10 +156,27 @@ def instant(text: str, item: Json) -> datetime:
         CatalogError: if it is no such time.
     """
     try:
-        value = datetime.fromisoformat(text)
+        return read_time(text)
     except ValueError:
-        raise CatalogError(f"Item {item.get('id')!r} has {text!r}, which is no time.") from None
-    return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+        said = text[:60]
+        raise CatalogError(f"Item {item.get('id')!r} has {said!r}, which is no time.") from None
+
+
+def read_time(text: str) -> datetime:
+    """An RFC 3339 time in UTC; digits beyond microseconds are cut off.
+
+    Raises:
+        ValueError: if it is no such time.
+    """
+    try:
+        value = datetime.fromisoformat(_LEAP.sub(r"\g<1>59.999999", text))
+        return (value if value.tzinfo else value.replace(tzinfo=UTC)).astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+
+
+_LEAP = re.compile(r"(T\d\d:\d\d:)60(?:\.\d+)?")
+"""A leap second, which Python's clock has not: it counts as the end of its minute."""
 
 
 class _Assets(Mapping[str, Asset]):

@@ -89,7 +89,7 @@ def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
     answer = api.search(query, filtering)
     batch = _tidy_answer(answer, url)
     selection = select(batch, query, filtered=here)
-    notes += _filter_notes(answer, selection, query)
+    notes += [*answer.notes, *_filter_notes(answer, selection, query)]
     if not selection.kept and here and _server_filters(query, filtering):
         again = _without_filter(api, query, url)
         answer, batch, selection = again.answer, again.batch, again.selection

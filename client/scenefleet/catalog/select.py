@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet.catalog import cql2
 from scenefleet.catalog.duplicates import acquisitions, scenes_of
-from scenefleet.catalog.model import Dropped, Json, Scene, instant, moment
+from scenefleet.catalog.model import Dropped, Json, Scene, instant, moment, read_time
 from scenefleet.catalog.scenes import Scenes
 
 if TYPE_CHECKING:
@@ -71,19 +71,20 @@ def summary(dropped: Iterable[Dropped], query: Search) -> str:
 
 
 def interval(dates: str) -> tuple[datetime | None, datetime | None]:
-    """First and last moment of an RFC 3339 interval; None is open. The last second is all in."""
+    """First and last moment of an RFC 3339 interval; None is open.
+
+    A time without a fraction stands for its whole second, as a day stands for all of it.
+    """
     first, _, last = dates.partition("/")
-    start, end = _edge(first), _edge(last or first)
-    if end and not end.microsecond:
+    last = last or first
+    start, end = _edge(first), _edge(last)
+    if end and "." not in last:
         end += timedelta(seconds=1) - timedelta(microseconds=1)
     return start, end
 
 
 def _edge(text: str) -> datetime | None:
-    if text in ("", ".."):
-        return None
-    value = datetime.fromisoformat(text)
-    return value if value.tzinfo else value.replace(tzinfo=UTC)
+    return None if text in ("", "..") else read_time(text)
 
 
 def _rules(query: Search, *, filtered: bool) -> list[Rule]:

@@ -28,6 +28,15 @@ _LINES = (".jsonl", ".ndjson")
 
 
 @dataclass(frozen=True, slots=True)
+class Paging:
+    """How much of one catalogue is read before it is taken for one without an end."""
+
+    pages: int = 2_000
+    """At a hundred items a page, twice what a plan of 100,000 scenes needs."""
+    seconds: float = 3_600.0
+
+
+@dataclass(frozen=True, slots=True)
 class Patience:
     """How long a catalogue is waited for."""
 
@@ -39,6 +48,7 @@ class Patience:
     """Seconds to connect, and between two bytes; Planetary Computer's slow pages take a minute."""
     page: int = 100
     """Items a page: larger ones make servers fail (502 at 250, pystac-client issue 659)."""
+    paging: Paging = Paging()
 
 
 @dataclass(frozen=True, slots=True)

@@ -67,7 +67,7 @@ class Reader(StacApiIO):
         address = plain(source.href if isinstance(source, Link) else str(source))
         try:
             value = json.loads(text)
-        except ValueError:
+        except (ValueError, RecursionError):
             start = " ".join(text[:60].split())
             raise CatalogError(
                 f"{address} answered something that is no JSON (it starts with {start!r}). "

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,16 @@ class Api:
     nothing_for_filters: bool = False
     failures: list[int] = field(default_factory=list)
     """Statuses it answers to the next searches before it works."""
+    searches_dates: bool = False
+    """Whether it applies `datetime` and `ids`, and obeys `limit`."""
+    order: str = ""
+    """`falling` or `rising` by time, where it sorts."""
+    links: bool = True
+    """Whether a page that has a next one says so."""
+    count: Callable[[int], int] | None = None
+    """What it says match, of how many there are."""
+    answers: Callable[[Json, int], Any] | None = None
+    """In place of its own: the answer to a search's body and number; JSON, or text as it is."""
     landing: Json | None = None
     extent: Json | None = None
     raw: dict[str, tuple[int, str, str]] = field(default_factory=dict)
@@ -56,7 +67,7 @@ class Api:
     def searches(self) -> list[tuple[str, Json]]:
         return [(method, body) for method, path, body in self.requests if path == "/search"]
 
-    def answer(self, method: str, path: str, given: Json) -> tuple[int, Json]:
+    def answer(self, method: str, path: str, given: Json) -> tuple[int, Any]:
         if path in ("/", ""):
             return 200, self.landing or self._landing()
         if path.startswith("/collections"):
@@ -64,6 +75,8 @@ class Api:
         if path == "/search":
             if self.failures:
                 return self.failures.pop(0), {"description": "not now"}
+            if self.answers:
+                return 200, self.answers(given, len(self.searches) - 1)
             return 200, self._page(method, given)
         return 404, {"description": "no such page"}
 
@@ -109,15 +122,17 @@ class Api:
 
     def _page(self, method: str, given: Json) -> Json:
         found = self._filtered(given)
+        size = min(self.page, int(given["limit"])) if self.searches_dates else self.page
         start = int(given.get("token") or 0)
-        shown = found[start : start + self.page]
+        shown = found[start : start + size]
         page: Json = {"type": "FeatureCollection", "features": shown, "links": []}
+        matched = self.count(len(found)) if self.count else len(found) + self.lost
         if self.counts == "numberMatched":
-            page["numberMatched"] = len(found) + self.lost
+            page["numberMatched"] = matched
         elif self.counts == "context":
-            page["context"] = {"matched": len(found) + self.lost, "returned": len(shown)}
-        if self.repeats or start + self.page < len(found):
-            token = str(start if self.repeats else start + self.page)
+            page["context"] = {"matched": matched, "returned": len(shown)}
+        if self.links and (self.repeats or start + size < len(found)):
+            token = str(start if self.repeats else start + size)
             page["links"].append(self._next(method, given | {"token": token}))
         return page
 
@@ -128,6 +143,12 @@ class Api:
         return link | {"method": "GET", "href": f"{self.url}search?{urlencode(given)}"}
 
     def _filtered(self, given: Json) -> list[Json]:
+        found = [i for i in self._cloudless(given) if not self.searches_dates or _asked(i, given)]
+        if self.order:
+            found.sort(key=_time, reverse=self.order == "falling")
+        return found
+
+    def _cloudless(self, given: Json) -> list[Json]:
         limit = None
         if "filter" in given and self.level == "cql2":
             limit = _limit(given["filter"])
@@ -138,6 +159,24 @@ class Api:
         if self.nothing_for_filters:
             return []
         return [i for i in self.items if i["properties"].get("eo:cloud_cover", 1e9) < limit]
+
+
+def _time(item: Json) -> datetime:
+    told = item["properties"]
+    return datetime.fromisoformat(told.get("datetime") or told["start_datetime"])
+
+
+def _asked(item: Json, given: Json) -> bool:
+    """Whether an item's time meets `datetime`, both ends included, and its id is one of `ids`."""
+    if given.get("ids") and item["id"] not in given["ids"]:
+        return False
+    if not given.get("datetime"):
+        return True
+    start, _, end = given["datetime"].partition("/")
+    last = item["properties"].get("end_datetime")
+    late = end != ".." and _time(item) > datetime.fromisoformat(end)
+    closing = datetime.fromisoformat(last) if last else _time(item)
+    return not late and (start == ".." or closing >= datetime.fromisoformat(start))
 
 
 def _limit(expression: Json) -> float:
@@ -166,7 +205,8 @@ def _serving(api: Api) -> Iterator[Api]:
                 status, kind, text = api.raw[path]
             else:
                 status, value = api.answer(method, path, given)
-                kind, text = "application/json", json.dumps(value)
+                kind = "application/json"
+                text = value if isinstance(value, str) else json.dumps(value)
             content = text.encode()
             self.send_response(status)
             self.send_header("Content-Type", kind)

@@ -257,7 +257,7 @@ def test_area_and_dates_are_sent_and_checked_again(stac_api, item, query, patien
     assert "2 scenes outside the area, dates or collections" in result.notes[0]
     ((_, body),) = api.searches
     assert body["intersects"]["type"] == "Polygon"
-    assert body["datetime"] == "2023-06-01T00:00:00Z/2023-06-30T23:59:59Z"
+    assert body["datetime"] == "2023-06-01T00:00:00Z/2023-06-30T23:59:59.999999Z"
 
 
 def test_hrefs_without_a_host_start_from_the_items_own_address(

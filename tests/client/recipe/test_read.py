@@ -98,6 +98,10 @@ def test_every_problem_is_told_at_once() -> None:
         ("2024-02/..", "2024-02-01T00:00:00Z/.."),
         ("../2024-02", "../2024-02-29T23:59:59Z"),
         ("2023-02-01T10:00:00+02:00/2023-02-02", "2023-02-01T08:00:00Z/2023-02-02T23:59:59Z"),
+        ("2023-02-01T10:00:00.5Z/..", "2023-02-01T10:00:00.500000Z/.."),
+        ("../2023-02-01t10:00:00.123456789z", "../2023-02-01T10:00:00.123456Z"),
+        ("2016-12-31T23:59:60Z/2017", "2016-12-31T23:59:59.999999Z/2017-12-31T23:59:59Z"),
+        ("2023-02-01T10:00:00Z", "2023-02-01T10:00:00Z/2023-02-01T10:00:00Z"),
     ],
 )
 def test_dates_become_intervals(dates: str, interval: str) -> None:
@@ -113,6 +117,28 @@ def test_bad_dates_are_refused_by_name(dates: str) -> None:
     message = refused(f"version: 1\nname: a\nsearch:\n  dates: '{dates}'\n")
     assert "search.dates" in message
     assert dates.partition("/")[0] in message
+
+
+@pytest.mark.parametrize(
+    ("dates", "kind"),
+    [
+        ("2024-W10", "a week date"),
+        ("2024-W10-1/2024-W12-7", "a week date"),
+        ("2024W10", "a week date"),
+        ("2024-070", "a day's number in its year"),
+        ("2024070", "a day's number in its year"),
+        ("2024-Q1", "a quarter"),
+        ("20240310", "a date without hyphens"),
+        ("P1M/2024-03", "a duration"),
+        ("2024-03-10T25:00:00Z", "no time of the calendar"),
+        ("0001-01-01T00:00:00+05:00", "no time of the calendar"),
+        ("2024-01-01T10:00:01Z/2024-01-01T10:00:00.2Z", "ends before it starts"),
+    ],
+)
+def test_other_ways_to_write_dates_are_named_and_refused(dates: str, kind: str) -> None:
+    message = refused(f"version: 1\nname: a\nsearch:\n  dates: '{dates}'\n")
+    assert kind in message
+    assert "allowed is a day, month or year" in message or "calendar" in kind or "ends" in kind
 
 
 def test_area_is_read_beside_the_recipe(tmp_path: Path) -> None:
