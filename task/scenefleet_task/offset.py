@@ -1,21 +1,26 @@
-"""Do a scene's numbers carry an added offset? A look at its dark and its green pixels tells.
+"""Decides from a scene's pixels whether its numbers carry an added offset, where the ground tells.
 
 Since processing baseline 04.00 Sentinel-2's numbers carry 1000 more than reflectance x 10000, but
-catalogues serve both kinds, and some say of one that it is the other. What the pixels tell, from
-red and near infrared, for a shift of 1000:
+catalogues serve both kinds, and some say of one that it is the other. The pixels of red and near
+infrared tell as follows, for a shift of 1000. A pixel of which either number is 50 or less (swath
+edge, cast shadow) tells nothing and is left out. Fewer than 128 x 128 pixels tell nothing.
 
-- **removed**: more than 2% of the pixels of either band lie below 850. With the offset in, these
-  would have a reflectance below -0.015, which dark water shows now and then, but no scene at large.
-- **carried**: next to none lies there, and more than 2% are either vegetation (red below 1600, near
-  infrared at least 1500 above it) or water (red below 1200, near infrared below 1300). Without the
-  offset those would be plants and lakes of which not one reflects less than 8.5% of red light;
-  real leaves and lakes reflect 2 to 6%.
-- **unclear**: neither, as in a scene of cloud, snow or bare bright ground alone.
+- **removed**: more than 10% of the pixels of either band lie below 850. With the offset in, a tenth
+  of the ground would reflect less than -1.5%.
+- **carried**: the ground holds a ruler, and it lies where the offset puts it. The ruler is lush
+  plants: pixels whose near infrared is 3500 or more above their red, which is the same with and
+  without the offset. Real ones reflect 2 to 5% of red light, whatever else grows. The verdict needs
+  10% of such pixels, the 10th percentile of their red from 1250 to 1400, half of them no more than
+  150 above it (a patchy veil of cloud spreads them), the darkest 0.1% of all pixels' red above
+  1125, and next to no near infrared below 1000.
+- **unclear**: neither. Bright ground, cloud, snow, water alone and thin plants have no ruler.
 
-On the 14 real scenes of the tests, as they are and moved by 1000 either way, each verdict is right,
-the shares lying at least 1.9 times from the limits, which were set on them. Of small pieces one can
-be wrong (one in a thousand of 50 x 50 pixels: cloud over plants), so that fewer than 4000 pixels
-tell nothing; a scene is looked at as a whole, whatever is cut from it.
+Plants under a haze that adds 800 would pass a wider window: their darkest red lies at 950 to 1200
+then. A veil that adds about 1000 to both bands, everywhere and evenly, cannot be told from the
+offset.
+
+Metadata that contradict themselves are settled by these limits. Those that speak with one voice are
+overruled by stricter ones only (`sure`). `benchmarks/radiometry_pieces.py` measures both.
 """
 
 from __future__ import annotations
@@ -31,27 +36,63 @@ from scenefleet_task.spec import Exit, OffsetCheck
 
 Verdict = Literal["carried", "removed", "unclear"]
 
-FEW = 0.02
-"""Share of the pixels that is more than noise and oddities."""
-NONE = 0.001
-LEAST = 4000
-"""Pixels with data in both bands that a verdict needs."""
+LEAST = 128 * 128
+"""Pixels that tell something, in both bands, which a verdict needs."""
+BLIND = 50
+"""Numbers up to this are no ground: swath edges, and shadows that were corrected away."""
 BELOW = 150
-"""Numbers this far below the shift are darker than dark: reflectance -0.015."""
-_GREEN_RED, _GREEN_RISE = 600, 1500
-_WATER_RED, _WATER_NIR = 200, 300
+"""Numbers this far below the shift are darker than ground can be: reflectance -0.015."""
+MANY, SURELY_MANY = 0.1, 0.2
+"""Share of the pixels below that which tells, and which overrules one voice."""
+RISE = 3500
+"""From red to near infrared, of lush plants."""
+LUSH = 0.1
+"""Share of the pixels that must be such plants."""
+SPREAD = 150
+"""From the 10th percentile of their red to its median, at most."""
+NONE = 0.001
+"""Share of the pixels that is oddities."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Limits:
+    """Where red must lie above the shift for `carried`."""
+
+    darkest: int
+    plants: tuple[int, int]
+
+
+_TELLS = _Limits(darkest=125, plants=(250, 400))
+_SURE = _Limits(darkest=150, plants=(275, 375))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shares:
-    """Of the pixels that have data in both bands, from 0 to 1."""
+    """Shares of the pixels that tell something, from 0 to 1."""
 
     below: float
     """Darker than a shifted scene can be, in the band that has more of them."""
     green: float
-    """Vegetation, if the offset is in the numbers."""
-    water: float
-    """Water, if it is."""
+    """Lush plants, with or without an offset."""
+    blind: float
+    """Share of the pixels with data that tell nothing, for their number is `BLIND` or less."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What was seen of the pixels."""
+
+    shares: Shares
+    pixels: int
+    """That tell something."""
+    darkest: float
+    """The red number that 0.1% of them do not reach; NaN of too few."""
+    plants: float
+    """The red number that 10% of the lush plants do not reach; NaN where there are none."""
+    spread: float
+    """From there to the median of their red."""
+    deep: float
+    """Share of near infrared below the shift."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,69 +107,115 @@ class Finding:
     """Whether the offset is to be taken off."""
 
 
-def judge(red: NDArray[Any], nir: NDArray[Any], shift: int) -> tuple[Verdict, Shares]:
-    """The verdict, and the shares that it rests on.
+def judge(red: NDArray[Any], nir: NDArray[Any], shift: int) -> tuple[Verdict, Sight]:
+    """The verdict, and what it rests on.
 
     Args:
         red: digital numbers of pixels that have data, shape (pixels,).
         nir: the same pixels in the near infrared.
         shift: the offset in digital numbers.
     """
-    if red.size < LEAST:
-        return "unclear", Shares(below=0, green=0, water=0)
-    red, nir = red.astype(np.int64), nir.astype(np.int64)
-    low = shift - BELOW
-    shares = Shares(
-        below=max(_share(red < low), _share(nir < low)),
-        green=_share((red < shift + _GREEN_RED) & (nir >= red + _GREEN_RISE)),
-        water=_share((red < shift + _WATER_RED) & (nir < shift + _WATER_NIR)),
-    )
-    if shares.below > FEW:
-        return "removed", shares
-    dark = shares.below < NONE and max(shares.green, shares.water) > FEW
-    return ("carried" if dark else "unclear"), shares
+    sight = _look(red, nir, shift)
+    if sight.pixels < LEAST:
+        return "unclear", sight
+    if sight.shares.below > MANY:
+        return "removed", sight
+    return ("carried" if _shifted(sight, shift, _TELLS) else "unclear"), sight
+
+
+def sure(verdict: Verdict, sight: Sight, shift: int) -> bool:
+    """Whether a verdict leaves no doubt: then it overrules metadata that speak with one voice."""
+    if verdict == "removed":
+        return sight.shares.below > SURELY_MANY
+    return verdict == "carried" and _shifted(sight, shift, _SURE)
 
 
 def settle(check: OffsetCheck, red: NDArray[Any], nir: NDArray[Any], item: str) -> Finding:
     """Metadata and pixels together; `red` and `nir` as `judge` takes them.
 
     Raises:
-        TaskError: `RADIOMETRY`, if they contradict each other, or neither tells.
+        TaskError: `RADIOMETRY`, if pixels overrule the metadata, or neither tells.
     """
-    verdict, shares = judge(red, nir, check.shift)
+    verdict, sight = judge(red, nir, check.shift)
     if check.said == "disputed" and verdict == "unclear":
-        raise TaskError(Exit.RADIOMETRY, _unclear(check, item))
+        raise TaskError(Exit.RADIOMETRY, _unclear(check, sight, item))
     if check.said != "disputed" and verdict not in ("unclear", check.said):
-        raise TaskError(Exit.RADIOMETRY, _contradiction(check, verdict, shares, item))
+        if sure(verdict, sight, check.shift):
+            raise TaskError(Exit.RADIOMETRY, _contradiction(check, verdict, sight, item))
+        verdict = "unclear"
     decided = check.said if verdict == "unclear" else verdict
     settled = "metadata" if verdict == "unclear" else "pixels"
     return Finding(
         verdict=verdict,
         settled="both" if verdict == check.said else settled,
-        shares=shares,
+        shares=sight.shares,
         carried=decided == "carried",
     )
 
 
-def _share(where: NDArray[np.bool_]) -> float:
-    return round(float(np.count_nonzero(where)) / where.size, 4)
-
-
-def _unclear(check: OffsetCheck, item: str) -> str:
-    return (
-        f"item {item}: nothing tells whether its numbers carry the offset of {check.shift}: its "
-        f"metadata says {'; '.join(check.evidence)}, and its pixels are too bright or too few to "
-        "settle it. Correct the item's metadata, or believe its best guess by `radiometry: trust`."
+def _look(red: NDArray[Any], nir: NDArray[Any], shift: int) -> Sight:
+    tells = (red > BLIND) & (nir > BLIND)
+    blind = 1 - _share(tells)
+    red, nir = red[tells].astype(np.int64), nir[tells].astype(np.int64)
+    low = shift - BELOW
+    lush = nir - red >= RISE
+    enough = red.size >= LEAST
+    low_red, mid_red = np.percentile(red[lush], (10, 50)) if lush.any() else (np.nan, np.nan)
+    return Sight(
+        shares=Shares(
+            below=max(_share(red < low), _share(nir < low)),
+            green=_share(lush),
+            blind=round(blind, 4),
+        ),
+        pixels=red.size,
+        darkest=float(np.percentile(red, 100 * NONE)) if enough else np.nan,
+        plants=float(low_red),
+        spread=float(mid_red - low_red),
+        deep=_share(nir < shift),
     )
 
 
-def _contradiction(check: OffsetCheck, verdict: Verdict, shares: Shares, item: str) -> str:
+def _shifted(sight: Sight, shift: int, limits: _Limits) -> bool:
+    """Whether there are lush plants, and their red lies where the offset puts it."""
+    low, high = limits.plants
+    return (
+        sight.shares.green >= LUSH
+        and shift + low <= sight.plants <= shift + high
+        and sight.spread <= SPREAD
+        and sight.darkest >= shift + limits.darkest
+        and sight.deep < NONE
+    )
+
+
+def _share(where: NDArray[np.bool_]) -> float:
+    return round(float(np.count_nonzero(where)) / where.size, 4) if where.size else 0.0
+
+
+def _unclear(check: OffsetCheck, sight: Sight, item: str) -> str:
+    if sight.pixels < LEAST:
+        why = f"{sight.pixels} are above {BLIND}, and it takes {LEAST}"
+    else:
+        shares = sight.shares
+        why = (
+            f"{100 * shares.below:.1f}% lie below {check.shift - BELOW}, and "
+            f"{100 * shares.green:.1f}% are lush plants"
+        )
+    return (
+        f"item {item}: nothing tells whether its numbers carry the offset of {check.shift}: its "
+        f"metadata says {'; '.join(check.evidence)}, and its pixels are too bright or too few to "
+        f"settle it: {why}. Correct the item's metadata, or believe its best guess by "
+        "`radiometry: trust`."
+    )
+
+
+def _contradiction(check: OffsetCheck, verdict: Verdict, sight: Sight, item: str) -> str:
     words = {"carried": "carry", "removed": "do not carry"}
+    shares = sight.shares
     seen = (
         f"{100 * shares.below:.1f}% lie below {check.shift - BELOW}"
         if verdict == "removed"
-        else f"none lies below {check.shift - BELOW}, while {100 * shares.green:.1f}% look like "
-        f"vegetation and {100 * shares.water:.1f}% like water just above it"
+        else f"{100 * shares.green:.1f}% are lush plants, whose red begins at {sight.plants:.0f}, "
+        f"and next to none lies below {sight.darkest:.0f}"
     )
     return (
         f"item {item}: its metadata says that the numbers {words[check.said]} the offset of "

@@ -109,8 +109,8 @@ def all_signs() -> Iterator[Signs]:
 
 @pytest.fixture(scope="module")
 def small(ground: Any) -> Any:
-    """A part of the ground that holds town, fields and river; 100 x 100 pixels."""
-    cut = (slice(100, 200), slice(120, 220))
+    """A part of the ground with enough lush fields to tell by; 150 x 150 pixels."""
+    cut = (slice(0, 150), slice(150, 300))
     return ground_scene.Ground(red=ground.red[cut], nir=ground.nir[cut], scl=ground.scl[cut])
 
 

@@ -34,10 +34,11 @@ SETTLED: Mapping[str, str] = {
 }
 SHARES: Mapping[str, str] = {
     "below": "darker than the offset allows",
-    "green": "vegetation",
+    "green": "lush plants",
+    "blind": "too dark to tell anything",
     "water": "water",
 }
-"""What the shares of an `OffsetFound` count."""
+"""What the shares of an `OffsetFound` count; outputs of version 3 and earlier have `water`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)

@@ -145,7 +145,7 @@ def test_disputed_scenes_are_listed_with_their_evidence(fleet, done: Made):
     assert "1 scene with disputed metadata" in told
     assert '<a href="#s0"><span class="id">a</span></a>' in told
     assert "Metadata: baseline &lt;05.11&gt;; raster:bands offset 0." in told
-    assert "31.2\u202f% vegetation, 4.1\u202f% water" in told
+    assert "31.2\u202f% lush plants, 4.1\u202f% water" in told
     read = "number \N{MULTIPLICATION SIGN} 0.0001 \N{MINUS SIGN} 0.1."
     assert f"Settled by pixels: read as {read}" in told
 
