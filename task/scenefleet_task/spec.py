@@ -296,9 +296,9 @@ def safe_name(text: str) -> str:
 def identify(document: TaskDocument) -> str:
     """The document's id: 20 hexadecimal digits of a SHA-256 over what is computed.
 
-    Hosts and queries of addresses are left out, so that a mirror or another port of a local server
-    means the same task; so are the id itself, where sources may lie (`reach`), and what a script's
-    file is called.
+    Hosts of addresses are left out, so that a mirror or another port of a local server means the
+    same task; so are the id itself, where sources may lie (`reach`), and what a script's file is
+    called. An address's query counts, since it may name the file.
     """
     return _identify(plain(document))
 
@@ -325,7 +325,15 @@ def _identify(content: dict[str, Any]) -> str:
 
 
 def _hostless(readers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**reader, "href": urlsplit(str(reader["href"])).path} for reader in readers]
+    return [{**reader, "href": hostless(str(reader["href"]))} for reader in readers]
+
+
+def hostless(href: str) -> str:
+    """What names a file wherever it is served: an address's path and query; a path as it is."""
+    if not href.lower().startswith(("http://", "https://")):
+        return href
+    parts = urlsplit(href)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 def seal(document: TaskDocument) -> TaskDocument:

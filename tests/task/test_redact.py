@@ -1,7 +1,7 @@
 import pytest
 
 from scenefleet_task.failure import TaskError
-from scenefleet_task.redact import address, redact
+from scenefleet_task.redact import address, cleaned, names_secret, redact
 from scenefleet_task.setting import Setting, read_setting
 from scenefleet_task.spec import Exit
 
@@ -19,6 +19,34 @@ SIGNED = "https://a.blob.core.windows.net/c/x.tif?sv=2024-11-04&sp=rl&sig=TOPSEC
         "Authorization: Bearer TOPSECRET.abc",
         "Authorization: SharedKey a:TOPSECRET",
         "http://127.0.0.1:8000/x.tif?token=TOPSECRET",
+        "https://h/x.tif;sig=TOPSECRET",
+        "https://h/x.tif#sig=TOPSECRET",
+        "https://h/x.tif?a=1&amp;sig=TOPSECRET",
+        "x.tif?a=1&amp;sig=TOPSECRET",
+        "https://h/x.tif%3Fsig%3DTOPSECRET",
+        "https%3A%2F%2Fh%2Fx.tif%3Fsig%3DTOPSECRET",
+        "https%253A%252F%252Fh%252Fx.tif%253Fsig%253DTOPSECRET",
+        '{"u":"https:\\/\\/h\\/x?sig=TOPSECRET"}',
+        '{"u":"a\\u0026sig=TOPSECRET"}',
+        "s%69g=TOPSECRET",
+        "&#115;ig=TOPSECRET",
+        "https://me:TOPSECRET@h/x",
+        '{"api_key": "TOPSECRET"}',
+        "X-Api-Key: TOPSECRET",
+        "Ocp-Apim-Subscription-Key: TOPSECRET",
+        "Authorization: Basic TOPSECRET",
+        "Cookie: TOPSECRET",
+        "a?code=TOPSECRET",
+        "a=1&key=TOPSECRET",
+        "subscription_key=TOPSECRET",
+        "api-key=TOPSECRET",
+        "password: 'TOPSECRET'",
+        "jwt=TOPSECRET",
+        "sas=TOPSECRET",
+        "my_token_2=TOPSECRET",
+        "X-Amz-Security-Token=TOPSECRET",
+        "X-Amz-Credential: TOPSECRET",
+        "eyJhbGciOiTOPSECRET.eyJzdWIiOiTOPSECRET.TOPSECRET",
     ],
 )
 def test_no_secret_is_left(text: str) -> None:
@@ -33,6 +61,51 @@ def test_what_helps_is_left() -> None:
     assert redact(text).endswith(" not recognized")
     plain = "item a, asset B04, /data/x.tif: 3 of 4 bytes"
     assert redact(plain) == plain
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Copernicus Sentinel data 2023; see https://x.example/a",
+        "code=404 key: B04 exit code: 12",
+        "https://h/year=2023/month=01/x.tif",
+        "token expired, sign again",
+        "HTTP 403 (AuthenticationFailed: Signature did not match)",
+        "Basic operations, 100% done & more",
+    ],
+)
+def test_other_words_are_left(text: str) -> None:
+    assert redact(text) == cleaned(text) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["key=TOPSECRET", "code=TOPSECRET&a=1", "s%2569g%253DTOPSECRET", "%" + "25" * 9 + "3D"]
+)
+def test_a_value_that_hides_something_goes_as_a_whole(text: str) -> None:
+    assert cleaned(text) == "<redacted>"
+
+
+@pytest.mark.parametrize(
+    "name",
+    (
+        "sas code key api-key subscription_key password jwt sig Access_Token tokens amp;sig apikey "
+        "X-Amz-Signature x-amz-security-token sharedSecret auth:token AWSAccessKeyId Policy "
+        "X-Goog-Credential Authorization Key-Pair-Id"
+    ).split(),
+)
+def test_names_of_secrets(name: str) -> None:
+    assert names_secret(name)
+
+
+@pytest.mark.parametrize("name", ["file", "band", "v", "proj:epsg", "keyword", "signal", "se", ""])
+def test_other_names(name: str) -> None:
+    assert not names_secret(name)
+    assert not names_secret("proj:code", in_address=False)
+
+
+@pytest.mark.parametrize("part", ["a", "a.", "?a", "&", "%", "token", "?token", "a=", "://", "&#1"])
+def test_long_texts_take_no_long_time(part: str) -> None:
+    assert len(cleaned(part * 100_000)) > 0
 
 
 def test_an_address_as_messages_show_it() -> None:
