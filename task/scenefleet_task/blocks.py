@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenefleet_task.clip import Clip
-from scenefleet_task.grid import Window
+from scenefleet_task.grid import Window, around
 from scenefleet_task.layer import Aligned, grow
 from scenefleet_task.read import Raster
 from scenefleet_task.sources import OpenPart, Sources
@@ -76,8 +76,11 @@ def _need(
 ) -> Need | None:
     if not reads:
         return None
-    windows = [grow(layer.own(wide), margin, layer.grid.whole) for layer, margin in reads]
-    window = _around(windows)
+    windows = [_window(layer, margin, wide) for layer, margin in reads]
+    there = [window for window in windows if window]
+    if not there:
+        return None  # the block lies beyond the raster
+    window = around(there)
     if cells is None or len(reads) > 1:
         return Need(window)
     (layer, margin), = reads  # fmt: skip
@@ -89,6 +92,12 @@ def _need(
     return Need(window, np.array(touched))
 
 
+def _window(layer: Aligned, margin: tuple[int, int], wide: Window) -> Window | None:
+    """What `layer` reads for a window of the target, and around it."""
+    own = layer.own(wide)
+    return layer.there(grow(own, margin, around([own, layer.grid.whole])))
+
+
 def _tiles(
     first: int, last: int, side: int, margin: int, targets: Callable[[int, int], tuple[int, int]]
 ) -> list[tuple[int, int]]:
@@ -97,13 +106,6 @@ def _tiles(
         targets(n * side - margin, (n + 1) * side + margin)
         for n in range(first // side, last // side + 1)
     ]
-
-
-def _around(windows: Sequence[Window]) -> Window:
-    """The smallest window that holds all."""
-    top, left = min(w.row for w in windows), min(w.col for w in windows)
-    bottom, right = max(w.bottom for w in windows), max(w.right for w in windows)
-    return Window(top, left, bottom - top + 1, right - left + 1)
 
 
 class _Cells:

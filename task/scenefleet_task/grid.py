@@ -100,6 +100,12 @@ class _Axis:
             return (self.ratio * (2 * target + 1)) // 2 + self.shift
         return (target + self.shift) // self.ratio
 
+    def span(self, count: int) -> tuple[int, int]:
+        """The target indices that `count` cells from the first one lie in, wholly or partly."""
+        if self.finer:
+            return -self.shift // self.ratio, -((self.shift - count) // self.ratio)
+        return -self.shift, count * self.ratio - self.shift
+
     def targets(self, start: int, stop: int) -> tuple[int, int]:
         """Target indices that may need any of these cells; at most one too many on a side."""
         if self.finer:
@@ -109,7 +115,10 @@ class _Axis:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Where a raster lies in the target grid; nearest neighbour by pixel centre."""
+    """Where a raster lies in the target grid; nearest neighbour by pixel centre.
+
+    Neither needs to cover the other: windows of the raster's pixels may lie beyond its edges.
+    """
 
     rows: _Axis
     cols: _Axis
@@ -119,8 +128,14 @@ class Alignment:
         """Whether pixels fall on pixels, so that a window needs no resampling."""
         return self.rows.ratio == 1 and self.cols.ratio == 1
 
+    def ground(self, raster: Grid) -> Window:
+        """The target's pixels that a raster lies in, also those beyond the target's edges."""
+        top, bottom = self.rows.span(raster.height)
+        left, right = self.cols.span(raster.width)
+        return Window(top, left, bottom - top, right - left)
+
     def window(self, target: Window) -> Window:
-        """The raster's pixels that a target window needs."""
+        """The raster's pixels that a target window needs, also those beyond its edges."""
         rows = self.rows.cells(target.row, target.height)
         cols = self.cols.cells(target.col, target.width)
         return Window(
@@ -162,6 +177,43 @@ def finest(grids: Sequence[Grid]) -> Grid:
     return min(grids, key=lambda grid: grid.pixel_area)
 
 
+def common(grids: Sequence[Grid]) -> list[Window]:
+    """The pixels of each grid on the ground that all share, by edges rounded to whole pixels.
+
+    Grids that share none, or are turned against each other, give all of their pixels.
+    """
+    first, *others = grids
+    left, top, right, bottom = 0.0, 0.0, float(first.width), float(first.height)
+    for other in others:
+        x0, y0, x1, y1 = _box_in(first, other)
+        left, top = max(left, x0), max(top, y0)
+        right, bottom = min(right, x1), min(bottom, y1)
+    if right - left < 1 or bottom - top < 1 or any(other.crs != first.crs for other in others):
+        return [grid.whole for grid in grids]
+    a, b, c, d, e, f = first.transform
+    xs, ys = (
+        np.array([c + a * left + b * top, c + a * right + b * bottom]),
+        np.array([f + d * left + e * top, f + d * right + e * bottom]),
+    )
+    found: list[Window] = []
+    for grid in grids:
+        cols, rows = grid.locate(xs, ys)
+        (x0, x1), (y0, y1) = sorted(map(round, cols)), sorted(map(round, rows))
+        x0, y0 = min(x0, grid.width - 1), min(y0, grid.height - 1)
+        found.append(Window(y0, x0, max(1, y1 - y0), max(1, x1 - x0)))
+    return found
+
+
+def _box_in(target: Grid, other: Grid) -> tuple[float, float, float, float]:
+    """Left, top, right and bottom of a grid in another's pixels."""
+    a, b, c, d, e, f = other.transform
+    cols, rows = target.locate(
+        np.array([c, c + a * other.width + b * other.height]),
+        np.array([f, f + d * other.width + e * other.height]),
+    )
+    return float(cols.min()), float(rows.min()), float(cols.max()), float(rows.max())
+
+
 def align(target: Grid, other: Grid, names: tuple[str, str]) -> Alignment:
     """How `other` lies in `target`.
 
@@ -171,7 +223,7 @@ def align(target: Grid, other: Grid, names: tuple[str, str]) -> Alignment:
         names: what messages call the two.
 
     Raises:
-        TaskError: if CRS, pixel sizes or origins do not fit, or `other` does not cover `target`.
+        TaskError: if CRS, pixel sizes or origins do not fit.
     """
     if target.crs != other.crs:
         raise _mismatch(
@@ -188,8 +240,29 @@ def align(target: Grid, other: Grid, names: tuple[str, str]) -> Alignment:
             "their pixels do not line up (pixel sizes must be whole multiples, origins whole "
             f"pixels apart): transforms {target.transform} and {other.transform}",
         )
-    _check_cover(target, other, rows, cols, names)
     return Alignment(rows, cols)
+
+
+def shared(one: Window, other: Window) -> Window | None:
+    """The pixels that are in both windows, or None where there are none."""
+    top, left = max(one.row, other.row), max(one.col, other.col)
+    bottom, right = min(one.bottom, other.bottom), min(one.right, other.right)
+    if bottom < top or right < left:
+        return None
+    return Window(top, left, bottom - top + 1, right - left + 1)
+
+
+def around(windows: Sequence[Window]) -> Window:
+    """The smallest window that holds all."""
+    top, left = min(w.row for w in windows), min(w.col for w in windows)
+    bottom, right = max(w.bottom for w in windows), max(w.right for w in windows)
+    return Window(top, left, bottom - top + 1, right - left + 1)
+
+
+def within(inner: Window, outer: Window) -> tuple[slice, slice]:
+    """Where a window lies in an array that was read of a larger one."""
+    row, col = inner.row - outer.row, inner.col - outer.col
+    return slice(row, row + inner.height), slice(col, col + inner.width)
 
 
 def strips(window: Window, height: int) -> Iterator[Window]:
@@ -224,23 +297,6 @@ def _axis(scale: float, shift: float, count: int) -> _Axis | None:
     if drift > TOLERANCE or abs(offset - round(offset)) > TOLERANCE:
         return None
     return _Axis(ratio, round(offset), finer)
-
-
-def _check_cover(
-    target: Grid, other: Grid, rows: _Axis, cols: _Axis, names: tuple[str, str]
-) -> None:
-    ends = (
-        rows.cells(0, 1)[0] < 0,
-        cols.cells(0, 1)[0] < 0,
-        rows.cells(target.height - 1, 1)[0] >= other.height,
-        cols.cells(target.width - 1, 1)[0] >= other.width,
-    )
-    if any(ends):
-        raise _mismatch(
-            names,
-            f"the second does not cover the first: {target.height} x {target.width} pixels at "
-            f"{target.transform} and {other.height} x {other.width} at {other.transform}",
-        )
 
 
 def _mismatch(names: tuple[str, str], what: str) -> TaskError:

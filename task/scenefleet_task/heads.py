@@ -60,7 +60,8 @@ def asked(names: Sequence[Name], access: Access) -> Generator[Heads]:
 
     with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="head") as pool:
         try:
-            yield Heads({name.href: pool.submit(ask, name) for name in names if name.far})
+            files = {name.href: name for name in names if name.far}  # of several bands: once
+            yield Heads({href: pool.submit(ask, name) for href, name in files.items()})
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
             for file in opened:  # also ends the pauses of what is still asked for

@@ -21,6 +21,7 @@ from scenefleet_task.grid import Grid
 from scenefleet_task.offset import Finding
 from scenefleet_task.outputs import COLOURS
 from scenefleet_task.put import media_type
+from scenefleet_task.radiometry import contradicts
 from scenefleet_task.result import Output
 from scenefleet_task.scene import Made, Rasters
 from scenefleet_task.sources import BandLayer, OpenPart
@@ -158,14 +159,20 @@ def _seen(finding: Finding | None) -> dict[str, Any]:
 
 
 def _radiometry(source: BandLayer) -> dict[str, Any]:
-    band, nodata = source.band, source.nodata
-    return {
-        "asset": band.asset,
-        "scale": band.scale,
+    nodata = ["nan" if math.isnan(number) else number for number in source.nodata]
+    told: dict[str, Any] = {
+        "asset": source.band.asset,
+        "scale": source.scale,
         "offset": source.offset,
-        "nodata": "nan" if nodata is not None and math.isnan(nodata) else nodata,
-        "rule": band.rule if source.offset == band.offset else "pixels",
+        "nodata": nodata[0] if len(nodata) == 1 else nodata or None,
+        "rule": source.numbers.rule if source.offset == source.numbers.offset else "pixels",
     }
+    header = source.header
+    if header.count > 1:
+        told["band"] = header.band
+    if contradicts(header, source.scale, source.offset):
+        told["header"] = {"scale": header.scale, "offset": header.offset}
+    return told
 
 
 def _links(document: TaskDocument) -> list[dict[str, str]]:

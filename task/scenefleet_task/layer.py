@@ -13,13 +13,14 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from scenefleet_task.grid import Alignment, Grid, Window
+from scenefleet_task.grid import Alignment, Grid, Window, around, shared, within
 from scenefleet_task.mask import Reasons, dilate, halo, look_up
 from scenefleet_task.read import Raster
 from scenefleet_task.spec import Reason
 from scenefleet_task.warp import Warped
 
 Bools = NDArray[np.bool_]
+Nodata = tuple[float, ...]
 
 
 class Layer(Protocol):
@@ -34,10 +35,10 @@ class Layer(Protocol):
         """The layer's own pixels that a window of the target needs."""
         ...
 
-    def read(self, window: Window, nodata: float | None) -> tuple[NDArray[Any], Bools | None]:
+    def read(self, window: Window, nodata: Nodata) -> tuple[NDArray[Any], Bools | None]:
         """A band's numbers of a window of own pixels, and True where there are none.
 
-        `nodata` is the number that means so where the file's header names none.
+        `nodata` are the numbers that mean so.
         """
         ...
 
@@ -66,22 +67,49 @@ class Aligned:
         return self.raster.grid
 
     def own(self, window: Window) -> Window:
-        """The file's pixels under the target's."""
+        """The file's pixels under the target's; some or all may lie beyond its edges."""
         return self.alignment.window(window)
 
-    def read(self, window: Window, nodata: float | None) -> tuple[NDArray[Any], Bools | None]:
-        """The file's numbers as they are."""
-        numbers, masked = self.read_classes(window)
-        known = nodata if self.raster.nodata is None else self.raster.nodata
-        invalid = None if all_above(numbers, known) else self.raster.is_nodata(numbers, nodata)
-        if masked is None:
-            return numbers, invalid
-        return numbers, masked if invalid is None else invalid | masked
+    def there(self, own: Window) -> Window | None:
+        """What of a window of own pixels is in the file, if anything."""
+        return shared(own, self.raster.grid.whole)
+
+    def read(self, window: Window, nodata: Nodata) -> tuple[NDArray[Any], Bools | None]:
+        """The file's numbers as they are; beyond its edges there are none."""
+        there = self.there(window)
+        if there is None:
+            return self._beyond(window)
+        numbers, masked = self._numbers(there)
+        invalid = None if all_beside(numbers, nodata) else self.raster.is_nodata(numbers, nodata)
+        if masked is not None:
+            invalid = masked if invalid is None else invalid | masked
+        return self._padded(numbers, invalid, there, window)
 
     def read_classes(self, window: Window) -> tuple[NDArray[Any], Bools | None]:
-        """The file's numbers as they are, and the file's own mask where it has one."""
+        """The file's numbers as they are; none beyond its edges and where its own mask says so."""
+        there = self.there(window)
+        if there is None:
+            return self._beyond(window)
+        return self._padded(*self._numbers(there), there, window)
+
+    def _numbers(self, window: Window) -> tuple[NDArray[Any], Bools | None]:
         numbers = self.raster.read(window)
         return numbers, self.raster.read_invalid(window) if self.raster.masked else None
+
+    def _beyond(self, window: Window) -> tuple[NDArray[Any], Bools]:
+        shape = (window.height, window.width)
+        return np.zeros(shape, self.raster.dtype), np.ones(shape, np.bool_)
+
+    def _padded(
+        self, numbers: NDArray[Any], invalid: Bools | None, there: Window, window: Window
+    ) -> tuple[NDArray[Any], Bools | None]:
+        if there == window:
+            return numbers, invalid
+        padded, missing = self._beyond(window)
+        place = within(there, window)
+        padded[place] = numbers
+        missing[place] = False if invalid is None else invalid
+        return padded, missing
 
     def spread(self, values: NDArray[Any], window: Window) -> NDArray[Any]:
         """Nearest neighbour, by pixel centre."""
@@ -106,7 +134,7 @@ class Resampled:
         rows, cols = self.margin
         return Window(window.row + rows, window.col + cols, window.height, window.width)
 
-    def read(self, window: Window, nodata: float | None) -> tuple[NDArray[Any], Bools | None]:
+    def read(self, window: Window, nodata: Nodata) -> tuple[NDArray[Any], Bools | None]:
         """Resampled numbers; what lies beyond the file is no data."""
         return self.warped.read(window, nodata)
 
@@ -138,7 +166,7 @@ class MaskLayer:
     def reasons(self, window: Window) -> Reasons:
         """Of a window of the target, shape (height, width); the caller's to change."""
         own = self.layer.own(window)
-        wide = grow(own, self.margin, self.layer.grid.whole)
+        wide = grow(own, self.margin, around([own, self.layer.grid.whole]))
         numbers, missing = self.layer.read_classes(wide)
         reasons = look_up(self.table, numbers)
         if missing is not None:
@@ -148,9 +176,19 @@ class MaskLayer:
         return self.layer.spread(reasons[within(own, wide)], window)
 
 
-def all_above(numbers: NDArray[Any], nodata: float | None) -> bool:
-    """Whether all are whole numbers higher than nodata: the usual case, and quickly told."""
-    return nodata is not None and numbers.dtype.kind in "iu" and int(numbers.min()) > nodata
+def all_beside(numbers: NDArray[Any], nodata: Nodata) -> bool:
+    """Whether all are whole numbers, and those that mean no data lie below or above all of them.
+
+    That is the usual case, and quickly told.
+    """
+    if not nodata or numbers.dtype.kind not in "iu":
+        return False
+    least = int(numbers.min())
+    higher = [number for number in nodata if not number < least]
+    if not higher:
+        return True
+    most = int(numbers.max())
+    return all(number > most for number in higher)
 
 
 def grow(window: Window, by: tuple[int, int], limits: Window) -> Window:
@@ -159,12 +197,6 @@ def grow(window: Window, by: tuple[int, int], limits: Window) -> Window:
     bottom = min(limits.bottom, window.bottom + by[0])
     right = min(limits.right, window.right + by[1])
     return Window(top, left, bottom - top + 1, right - left + 1)
-
-
-def within(inner: Window, outer: Window) -> tuple[slice, slice]:
-    """Where a window lies in an array that was read of a larger one."""
-    row, col = inner.row - outer.row, inner.col - outer.col
-    return slice(row, row + inner.height), slice(col, col + inner.width)
 
 
 def pixel_metres(grid: Grid) -> tuple[float, float]:

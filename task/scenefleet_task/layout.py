@@ -69,15 +69,17 @@ class Way:
         return "read through GDAL" if self.layout is None else "read by its tiles"
 
 
-def layout_of(dataset: Any) -> Way:  # noqa: ANN401 - a rasterio dataset
-    """The tiles of an open dataset's first band, or why they are GDAL's to read."""
+def layout_of(dataset: Any, band: int = 1) -> Way:  # noqa: ANN401 - a rasterio dataset
+    """The tiles of a band of an open dataset, or why they are GDAL's to read."""
     structure = dataset.tags(ns="IMAGE_STRUCTURE")
-    against = _against(dataset, structure)
+    against = _against(dataset, structure, band)
     if against:
         return Way(None, against)
     compression = _COMPRESSIONS[structure["COMPRESSION"]]
     height, width = dataset.block_shapes[0]
-    offsets, sizes = _places(dataset, -(-dataset.height // height), -(-dataset.width // width))
+    offsets, sizes = _places(
+        dataset, band, -(-dataset.height // height), -(-dataset.width // width)
+    )
     if (sizes < 0).any() or (offsets < 0).any():
         return Way(None, "its header does not tell where its tiles are")
     if sizes.max(initial=0) > 2 * height * width * np.dtype(dataset.dtypes[0]).itemsize + 4096:
@@ -89,15 +91,15 @@ def layout_of(dataset: Any) -> Way:  # noqa: ANN401 - a rasterio dataset
         tile_height=int(height),
         dtype=np.dtype(dataset.dtypes[0]),
         form=Form(compression, int(structure.get("PREDICTOR", 1))),  # pyright: ignore[reportArgumentType]
-        fill=_fill(dataset, sizes),
+        fill=_fill(dataset, band, sizes),
         offsets=offsets,
         sizes=sizes,
     )
     return Way(layout, f"tiles of {height} x {width}, {compression}")
 
 
-def _against(dataset: Any, structure: dict[str, str]) -> str | None:  # noqa: ANN401, PLR0911
-    """The first thing that tiles of this file cannot be read for, or None."""
+def _against(dataset: Any, structure: dict[str, str], band: int) -> str | None:  # noqa: ANN401, PLR0911
+    """The first thing that tiles of this band cannot be read for, or None."""
     if dataset.driver != "GTiff":
         return f"it is no GeoTIFF but {dataset.driver}"
     height, width = dataset.block_shapes[0]
@@ -105,13 +107,13 @@ def _against(dataset: Any, structure: dict[str, str]) -> str | None:  # noqa: AN
         return f"it is not tiled (its blocks have {height} x {width} pixels)"
     if dataset.count > 1 and structure.get("INTERLEAVE") != "BAND":
         return f"its {dataset.count} bands are interleaved"
-    if dataset.dtypes[0] not in _DTYPES or "NBITS" in dataset.tags(1, ns="IMAGE_STRUCTURE"):
+    if dataset.dtypes[0] not in _DTYPES or "NBITS" in dataset.tags(band, ns="IMAGE_STRUCTURE"):
         return f"its numbers are {dataset.dtypes[0]}, or of odd bits"
     if "COMPRESSION" not in structure:  # it may have its bits turned (FillOrder), and not tell
         return "its tiles are not compressed"
     if structure["COMPRESSION"] not in _COMPRESSIONS:
         return f"its compression is {structure['COMPRESSION']}"
-    if MaskFlags.per_dataset in dataset.mask_flag_enums[0]:
+    if MaskFlags.per_dataset in dataset.mask_flag_enums[band - 1]:
         return "it has a mask of its own"
     predictor = structure.get("PREDICTOR", "1")
     floats = dataset.dtypes[0] == "float32"
@@ -130,24 +132,29 @@ def _holds(dtype: str, number: float) -> bool:
     return float(number).is_integer() and limits.min <= number <= limits.max
 
 
-def _fill(dataset: Any, sizes: NDArray[np.int64]) -> float:  # noqa: ANN401
+def _fill(dataset: Any, band: int, sizes: NDArray[np.int64]) -> float:  # noqa: ANN401
     """What GDAL makes of a tile that is not there; it costs no reading."""
     missing = np.argwhere(sizes == 0)
     if not missing.size:
         return 0.0 if dataset.nodata is None else float(dataset.nodata)
     # not just nodata: a header may name a number beyond the dtype, which is cut off
     row, col = (int(n) * side for n, side in zip(missing[0], dataset.block_shapes[0], strict=True))
-    return float(dataset.read(1, window=((row, row + 1), (col, col + 1)))[0, 0])
+    return float(dataset.read(band, window=((row, row + 1), (col, col + 1)))[0, 0])
 
 
-def _places(dataset: Any, rows: int, cols: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:  # noqa: ANN401
+def _places(
+    dataset: Any,  # noqa: ANN401
+    band: int,
+    rows: int,
+    cols: int,
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     offsets = np.zeros((rows, cols), np.int64)
     sizes = np.zeros((rows, cols), np.int64)
     tag = dataset.get_tag_item
     for row in range(rows):
         for col in range(cols):
-            size = tag(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=1)
+            size = tag(f"BLOCK_SIZE_{col}_{row}", "TIFF", bidx=band)
             if size:  # a tile that is not there has none
                 sizes[row, col] = int(size)
-                offsets[row, col] = int(tag(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=1))
+                offsets[row, col] = int(tag(f"BLOCK_OFFSET_{col}_{row}", "TIFF", bidx=band))
     return offsets, sizes

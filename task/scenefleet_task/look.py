@@ -15,7 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenefleet_task import offset
+from scenefleet_task.grid import Window, common
 from scenefleet_task.log import log
+from scenefleet_task.names import Key, key_of
+from scenefleet_task.radiometry import nodata_of
 from scenefleet_task.read import Raster
 from scenefleet_task.sources import OpenPart, Sources
 from scenefleet_task.spec import OffsetCheck
@@ -30,17 +33,17 @@ def settled(sources: Sources, rasters: Sequence[Raster]) -> Sources:
     Raises:
         TaskError: `RADIOMETRY`, if the numbers cannot be understood; or if they cannot be read.
     """
-    by_href = {raster.name.href: raster for raster in rasters}
-    return replace(sources, parts=tuple(_settled(part, by_href) for part in sources.parts))
+    by_key = {raster.name.key: raster for raster in rasters}
+    return replace(sources, parts=tuple(_settled(part, by_key) for part in sources.parts))
 
 
-def _settled(part: OpenPart, rasters: Mapping[str, Raster]) -> OpenPart:
+def _settled(part: OpenPart, rasters: Mapping[Key, Raster]) -> OpenPart:
     check = part.check
     if not check or not check.look:
         return part
     finding = _look(check, part.item, rasters)
     bands = {
-        name: replace(band, offset=-check.shift * band.band.scale if finding.carried else 0.0)
+        name: replace(band, offset=-check.shift * band.scale if finding.carried else 0.0)
         if name in check.bands
         else band
         for name, band in part.bands.items()
@@ -48,16 +51,17 @@ def _settled(part: OpenPart, rasters: Mapping[str, Raster]) -> OpenPart:
     return replace(part, bands=bands, finding=finding)
 
 
-def _look(check: OffsetCheck, item: str, rasters: Mapping[str, Raster]) -> offset.Finding:
-    both = [rasters[band.href] for band in check.look]
-    grid = both[0].grid
-    shrink = max(1, grid.height / SIDE, grid.width / SIDE)
-    shape = max(1, round(grid.height / shrink)), max(1, round(grid.width / shrink))
+def _look(check: OffsetCheck, item: str, rasters: Mapping[Key, Raster]) -> offset.Finding:
+    both = [rasters[key_of(band)] for band in check.look]
+    windows = common([raster.grid for raster in both])
+    first = windows[0]
+    shrink = max(1, first.height / SIDE, first.width / SIDE)
+    shape = max(1, round(first.height / shrink)), max(1, round(first.width / shrink))
     with ThreadPoolExecutor(len(both)) as pool:
-        small = list(pool.map(partial(_small, shape), both))
+        small = list(pool.map(partial(_small, shape), both, windows))
     seen = np.ones(shape, np.bool_)
     for raster, values, band in zip(both, small, check.look, strict=True):
-        missing = raster.is_nodata(values, band.nodata)
+        missing = raster.is_nodata(values, nodata_of(band, raster.nodata))
         if missing is not None:
             seen &= ~missing
     finding = offset.settle(check, small[0][seen], small[1][seen], item)
@@ -67,5 +71,5 @@ def _look(check: OffsetCheck, item: str, rasters: Mapping[str, Raster]) -> offse
     return finding
 
 
-def _small(shape: tuple[int, int], raster: Raster) -> NDArray[Any]:
-    return raster.read_small(shape)
+def _small(shape: tuple[int, int], raster: Raster, window: Window) -> NDArray[Any]:
+    return raster.read_small(shape, window)

@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from scenefleet_task.redact import address
-from scenefleet_task.spec import TaskDocument, sources
+from scenefleet_task.spec import Band, Mask, TaskDocument, sources
+
+Key = tuple[str, int | None, str | None]
+"""What tells one source from another: a file, and which of its bands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -16,10 +19,24 @@ class Name:
     asset: str
     href: str
     """Unsigned."""
+    band: int | None = None
+    """As a `spec.Band`'s; so is the next."""
+    band_name: str | None = None
+    use: str = ""
+    """The band that it is read for, such as `red`; empty for a mask."""
+    collection: str = ""
+    """The source item's, for what to write into a recipe."""
 
     def __str__(self) -> str:
-        """Item, asset and address."""
-        return f"item {self.item}, asset {self.asset}, {address(self.href)}"
+        """Item, asset, address, and the band where the document names one."""
+        named = self.band or self.band_name
+        band = f", band {named}" if named else ""
+        return f"item {self.item}, asset {self.asset}, {address(self.href)}{band}"
+
+    @property
+    def key(self) -> Key:
+        """As `key_of`."""
+        return self.href, self.band, self.band_name
 
     @property
     def far(self) -> bool:
@@ -28,10 +45,23 @@ class Name:
 
 
 def names_of(document: TaskDocument) -> list[Name]:
-    """Every source of a document, each address once."""
-    names: dict[str, Name] = {}
+    """Every source of a document, each band of a file once."""
+    names: dict[Key, Name] = {}
     for part in document.parts:
         for source in sources(part):
-            name = Name(item=part.item, asset=source.asset, href=source.href)
-            names.setdefault(source.href, name)
+            name = Name(
+                item=part.item,
+                asset=source.asset,
+                href=source.href,
+                band=source.band,
+                band_name=source.band_name,
+                use=source.name if isinstance(source, Band) else "",
+                collection=document.source.collection,
+            )
+            names.setdefault(name.key, name)
     return list(names.values())
+
+
+def key_of(source: Band | Mask) -> Key:
+    """What tells a band or mask of a document from its others."""
+    return source.href, source.band, source.band_name

@@ -20,13 +20,13 @@ import numpy as np
 import rasterio
 import rasterio.vrt
 from numpy.typing import NDArray
-from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from scenefleet_task.access import Access
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
+from scenefleet_task.header import BESIDE, header_of
 from scenefleet_task.heads import AT_ONCE, Head, Heads, asked
 from scenefleet_task.joined import Joined
 from scenefleet_task.layout import Way, layout_of
@@ -55,7 +55,7 @@ class View:
 
 
 class Raster:
-    """One raster, open for reading by windows; its first band only."""
+    """One band of a raster, open for reading by windows."""
 
     def __init__(
         self,
@@ -73,7 +73,7 @@ class Raster:
             head: the file's beginning, if it is at hand: then GDAL need not ask for it.
 
         Raises:
-            TaskError: if it cannot be opened, or has no CRS.
+            TaskError: if it cannot be opened, or as `header_of`.
         """
         self.name = name
         self.head = head
@@ -84,21 +84,16 @@ class Raster:
         self._views: dict[View, Any] = {}
         self._lock = threading.Lock()
         self._open()
-        crs = self._dataset.crs
-        if not crs:
+        try:
+            self.header = header_of(self._dataset, name)
+        except TaskError:
             self.close()
-            raise TaskError(Exit.INPUT_MISMATCH, f"{name}: the raster has no CRS.")
-        self.grid = Grid(
-            crs=crs,
-            transform=tuple(self._dataset.transform)[:6],
-            width=int(self._dataset.width),
-            height=int(self._dataset.height),
-        )
-        self.dtype: np.dtype[Any] = np.dtype(self._dataset.dtypes[0])
-        nodata = self._dataset.nodata
-        self.nodata: float | None = None if nodata is None else float(nodata)
+            raise
+        self.grid = self.header.grid
+        self.dtype: np.dtype[Any] = self.header.dtype
+        self.nodata = self.header.nodata
         """Digital number that means no data, as the header says; may be NaN."""
-        self.masked = MaskFlags.per_dataset in self._dataset.mask_flag_enums[0]
+        self.masked = self.header.masked
         """Whether the file has a mask of its own (`read_invalid`)."""
         self.way = Way(None, "it is resampled to the outputs' grid")
         """How windows are read; `sources.prepare` decides."""
@@ -107,7 +102,7 @@ class Raster:
 
     def look_at_tiles(self) -> None:
         """Decides whether windows can be read by tiles: `way`."""
-        self.way = layout_of(self._dataset)
+        self.way = layout_of(self._dataset, self.header.band)
 
     def read(self, window: Window) -> NDArray[Any]:
         """Digital numbers of a window, shape (height, width), of the file's own dtype.
@@ -116,21 +111,24 @@ class Raster:
         """
         if self.tiles:
             return self.tiles(window)
-        return self._read(window, lambda dataset, part: dataset.read(1, window=part))
+        band = self.header.band
+        return self._read(window, lambda dataset, part: dataset.read(band, window=part))
 
     def read_invalid(self, window: Window) -> NDArray[np.bool_]:
         """The file's own mask, shape (height, width): True where a pixel is no data."""
-        masks = self._read(window, lambda dataset, part: dataset.read_masks(1, window=part))
+        band = self.header.band
+        masks = self._read(window, lambda dataset, part: dataset.read_masks(band, window=part))
         return masks == 0
 
-    def read_small(self, shape: tuple[int, int]) -> NDArray[Any]:
-        """All of the raster in a few pixels, shape (height, width), from an overview if it has one.
+    def read_small(self, shape: tuple[int, int], window: Window | None = None) -> NDArray[Any]:
+        """A window in a few pixels, shape (height, width), from an overview if there is one.
 
-        Numbers are of the file's own dtype; each is one pixel's of that overview.
+        Numbers are of the file's own dtype; each is one pixel's of that overview. None takes all of
+        the raster.
         """
         return self._read(
-            self.grid.whole,
-            lambda dataset, part: dataset.read(1, window=part, out_shape=shape),
+            window or self.grid.whole,
+            lambda dataset, part: dataset.read(self.header.band, window=part, out_shape=shape),
             whole=False,
         )
 
@@ -139,20 +137,26 @@ class Raster:
 
         def read(dataset: Any, part: Any) -> Any:  # noqa: ANN401 - rasterio's
             with _rasterio.Env(**BY_BLOCKS):
-                return self._viewed(view, dataset).read(1, window=part)
+                return self._viewed(view, dataset).read(self.header.band, window=part)
 
         return self._read(window, read, self.grid.whole)
 
-    def is_nodata(self, values: NDArray[Any], fallback: float | None) -> NDArray[np.bool_] | None:
+    def is_nodata(
+        self, values: NDArray[Any], numbers: tuple[float, ...]
+    ) -> NDArray[np.bool_] | None:
         """True where a digital number means no data; None where no number does.
 
-        The header's own nodata goes before `fallback`, the document's.
+        Args:
+            values: digital numbers, of the file's dtype.
+            numbers: those that mean no data (`radiometry.nodata_of`).
         """
-        nodata = fallback if self.nodata is None else self.nodata
         invalid = None
-        if nodata is not None and not math.isnan(nodata):
+        for nodata in numbers:
+            if not math.isfinite(nodata):
+                continue
             # as a whole number, so that numpy need not turn them all into floats
-            invalid = values == (int(nodata) if nodata.is_integer() else nodata)
+            same = values == (int(nodata) if nodata.is_integer() else nodata)
+            invalid = same if invalid is None else invalid | same
         if self.dtype.kind == "f":
             infinite = ~np.isfinite(values)
             invalid = infinite if invalid is None else invalid | infinite
@@ -216,7 +220,7 @@ class Raster:
             self._joined = Joined(self.head.data, self.head.size, path)
             path = self._joined.path
         try:
-            self._dataset = _open_whole(path)
+            self._dataset = _open_whole(path, {} if self.name.far else BESIDE)
         except RasterioError as error:
             finding = self._find(error, 0)
             self._part()
@@ -260,7 +264,7 @@ class Raster:
 
     def _needed(self, window: Window) -> int:
         """Bytes up to the end of the window's last block: what a file that is whole must have."""
-        block_height, block_width = self._dataset.block_shapes[0]
+        block_height, block_width = self._dataset.block_shapes[self.header.band - 1]
         ends = [0]
         for row in range(window.row // block_height, window.bottom // block_height + 1):
             for col in range(window.col // block_width, window.right // block_width + 1):
@@ -269,7 +273,9 @@ class Raster:
         return max(ends)
 
     def _block_tag(self, kind: str, col: int, row: int) -> int:
-        value = self._dataset.get_tag_item(f"BLOCK_{kind}_{col}_{row}", "TIFF", bidx=1)
+        value = self._dataset.get_tag_item(
+            f"BLOCK_{kind}_{col}_{row}", "TIFF", bidx=self.header.band
+        )
         return int(value) if value else 0
 
 
@@ -319,7 +325,7 @@ class _Doubts(logging.Handler):
             self.said.append(text)
 
 
-def _open_whole(path: str) -> Any:  # noqa: ANN401 - a rasterio dataset
+def _open_whole(path: str, settings: dict[str, str]) -> Any:  # noqa: ANN401 - a rasterio dataset
     """Opens a dataset whose whole header could be read.
 
     GDAL passes over a tag that it cannot read, and a nodata value that is missed makes wrong
@@ -332,7 +338,9 @@ def _open_whole(path: str) -> Any:  # noqa: ANN401 - a rasterio dataset
     gdal_log = logging.getLogger("rasterio._env")
     gdal_log.addHandler(doubts)
     try:
-        dataset = _rasterio.open(path)
+        with _rasterio.Env(**settings):
+            dataset = _rasterio.open(path)
+            _ = dataset.mask_flag_enums  # looks for a mask beside the file
     finally:
         gdal_log.removeHandler(doubts)
     if doubts.said:

@@ -23,10 +23,10 @@ from scenefleet_task.budget import Budget, Shares, shares
 from scenefleet_task.by_tiles import read_ahead, tiled
 from scenefleet_task.cog import Cog, Encoded
 from scenefleet_task.failure import TaskError
-from scenefleet_task.grid import Grid, Window
+from scenefleet_task.grid import Grid, Window, within
 from scenefleet_task.heads import AT_ONCE
 from scenefleet_task.in_order import in_order
-from scenefleet_task.layer import grow, within
+from scenefleet_task.layer import grow
 from scenefleet_task.layout import Way
 from scenefleet_task.log import log
 from scenefleet_task.look import settled

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 
 from scenefleet_task import mask, offset
 from scenefleet_task.clip import Clip
-from scenefleet_task.grid import Grid, Window, align, finest
+from scenefleet_task.extents import apart, names_for, scene_grid
+from scenefleet_task.grid import Grid, Window, align, shared
+from scenefleet_task.header import Header
 from scenefleet_task.layer import Aligned, Layer, MaskLayer, Resampled, pixel_metres
+from scenefleet_task.names import Key, key_of
+from scenefleet_task.radiometry import Numbers, numbers_of
 from scenefleet_task.read import Raster
 from scenefleet_task.spec import Band, Mask, OffsetCheck, Part, TaskDocument
 from scenefleet_task.target import target_grid
@@ -21,10 +25,21 @@ class BandLayer:
 
     band: Band
     layer: Layer
+    numbers: Numbers
+    """By document and header."""
     offset: float
-    """The document's, or the other one where the pixels settled it so (`look.settled`)."""
-    nodata: float | None
-    """The number that means no data, by the header or else the document."""
+    """The numbers', or the other one where the pixels settled it so (`look.settled`)."""
+    header: Header
+
+    @property
+    def scale(self) -> float:
+        """The one that counts."""
+        return self.numbers.scale
+
+    @property
+    def nodata(self) -> tuple[float, ...]:
+        """The digital numbers that mean no data."""
+        return self.numbers.nodata
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,14 +74,15 @@ def prepare(document: TaskDocument, rasters: Sequence[Raster]) -> Sources:
     Raises:
         TaskError: if sources do not fit together.
     """
-    by_href = {raster.name.href: raster for raster in rasters}
-    first, *more = ([by_href[band.href] for band in part.bands] for part in document.parts)
+    by_key = {raster.name.key: raster for raster in rasters}
+    _free_alpha(document, by_key)
+    parts = [[by_key[key_of(band)] for band in part.bands] for part in document.parts]
     if document.grid:
-        every = [raster.grid for rasters in (first, *more) for raster in rasters]
-        grid = target_grid(document.grid, every, document.clip)
+        every = [raster.grid for rasters in parts for raster in rasters]
+        grid, target = target_grid(document.grid, every, document.clip), parts[0][0]
     else:
-        grid = finest([raster.grid for raster in first])
-    place = _Place(document, grid, by_href, next((r for r in first if r.grid is grid), first[0]))
+        grid, target = scene_grid(parts)
+    place = _Place(document, grid, by_key, target)
     return Sources(
         grid=grid,
         parts=tuple(_open(part, place) for part in document.parts),
@@ -80,18 +96,18 @@ class _Place:
 
     document: TaskDocument
     grid: Grid
-    rasters: dict[str, Raster]
+    rasters: dict[Key, Raster]
     target: Raster
-    """The source whose grid it is."""
+    """The source whose pixels it has."""
 
     def band(self, source: Band) -> Layer:
-        raster, wanted = self.rasters[source.href], self.document.grid
+        raster, wanted = self.rasters[key_of(source)], self.document.grid
         if wanted:
             return Resampled(Warped(raster, self.grid, wanted.resampling))
         return self._aligned(raster)
 
     def mask(self, source: Mask) -> MaskLayer:
-        raster = self.rasters[source.href]
+        raster = self.rasters[key_of(source)]
         table = mask.lookup_table(source, raster.dtype, raster.nodata)
         if not self.document.grid:
             return MaskLayer(self._aligned(raster), table, _radius(source.dilate, raster.grid))
@@ -104,9 +120,10 @@ class _Place:
 
     def _aligned(self, raster: Raster) -> Aligned:
         raster.look_at_tiles()
-        name = raster.name
-        names = (str(self.target.name), f"item {name.item}, asset {name.asset}")
-        return Aligned(raster, align(self.grid, raster.grid, names))
+        alignment = align(self.grid, raster.grid, names_for(self.target, raster))
+        if shared(alignment.ground(raster.grid), self.grid.whole) is None:
+            raise apart(self.target, raster)
+        return Aligned(raster, alignment)
 
 
 def _open(part: Part, place: _Place) -> OpenPart:
@@ -116,13 +133,31 @@ def _open(part: Part, place: _Place) -> OpenPart:
 
 
 def _band(band: Band, place: _Place) -> BandLayer:
-    raster = place.rasters[band.href]
+    raster = place.rasters[key_of(band)]
+    numbers = numbers_of(band, raster.header, raster.name)
     return BandLayer(
         band=band,
         layer=place.band(band),
-        offset=band.offset,
-        nodata=band.nodata if raster.nodata is None else raster.nodata,
+        numbers=numbers,
+        offset=numbers.offset,
+        header=raster.header,
     )
+
+
+def _free_alpha(document: TaskDocument, rasters: dict[Key, Raster]) -> None:
+    """A band that the document reads is no mask, though the file calls it alpha.
+
+    GDAL writes the fourth band of four of 8 bits as alpha unless it is told otherwise, so near
+    infrared often is.
+    """
+    read = {
+        (raster.name.href, raster.header.band)
+        for part in document.parts
+        for raster in (rasters[key_of(band)] for band in part.bands)
+    }
+    for raster in rasters.values():
+        if (raster.name.href, raster.header.alpha) in read:
+            raster.masked = False
 
 
 def _radius(metres: float, grid: Grid) -> tuple[float, float]:

@@ -109,7 +109,11 @@ class Exit(IntEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """One band to read. Its value = digital number x scale + offset: reflectance, or kelvin."""
+    """One band to read. Its value = digital number x scale + offset: reflectance, or kelvin.
+
+    Scale and offset are what recipe, item or product say. The file's header counts where they are
+    None; where they are not and it says otherwise, the output's item tells so (`header`).
+    """
 
     name: str
     """The name formulas use, a STAC common name such as `red`."""
@@ -118,11 +122,20 @@ class Band:
     href: str
     """An unsigned `http(s)://` address, or an absolute path of a local file."""
     band: int | None = None
-    """Its number in the file, from 1; None where the file must hold one band only."""
-    scale: float
-    offset: float
+    """Its number in the file, from 1; None where `band_name` tells, or the file must hold one band
+    only."""
+    band_name: str | None = None
+    """Its description in the file's header, of any case, where no number is known."""
+    scale: float | None
+    """None: the header's, or 1."""
+    scale_from: Literal["recipe", "item", "product"] | None = None
+    """Who says the scale. A `product` stores whole numbers: its files of floats are refused."""
+    offset: float | None
+    """None: the header's, where its scale is the one that counts, or 0."""
     nodata: float | None
     """Digital number that means no data, where the file's own header names none."""
+    always: tuple[float, ...] = ()
+    """Digital numbers that mean no data whatever the header says: the recipe's, Sentinel-2's 0."""
     rule: str
     """Name of the rule that decided scale and offset, e.g. `s2-baseline>=04.00`."""
 
@@ -145,7 +158,8 @@ class Mask:
     asset: str
     href: str
     band: int | None = None
-    """As a `Band`'s."""
+    """As a `Band`'s; so is the next."""
+    band_name: str | None = None
     rules: tuple[MaskRule, ...]
     dilate: float
     """Metres by which what is masked grows; nodata and saturated pixels do not."""
@@ -467,6 +481,9 @@ def _check_part(part: Part, bands: set[str]) -> None:
     for band in (*part.bands, *look):
         if band.scale == 0:
             raise DocumentError(f"{where}, {band.name}: its scale is 0; every value would be one")
+    for source in (*part.bands, *look, *part.masks):
+        if source.band is not None and source.band < 1:
+            raise DocumentError(f"{where}, {source.asset}: band {source.band}; they count from 1")
     for mask in part.masks:
         _check_mask(mask)
 

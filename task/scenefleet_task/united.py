@@ -70,7 +70,7 @@ def _read(part: OpenPart, window: Window, readers: Executor | None) -> tuple[Ban
     missing: list[NDArray[np.bool_] | None] = []
     for (name, band), (values, invalid) in zip(part.bands.items(), numbers, strict=True):
         missing.append(invalid)
-        bands[name] = values, band.band.scale, band.offset
+        bands[name] = values, band.scale, band.offset
     reasons = _strongest(masks, window)
     for invalid in missing:
         mask.add(reasons, invalid, Reason.NODATA)
@@ -93,7 +93,7 @@ def _reasons(window: Window, layer: MaskLayer) -> mask.Reasons:
 
 def _numbers(window: Window, source: BandLayer) -> Numbers:
     layer = source.layer
-    numbers, invalid = layer.read(layer.own(window), source.band.nodata)
+    numbers, invalid = layer.read(layer.own(window), source.nodata)
     if invalid is not None:
         invalid = layer.spread(invalid, window) if invalid.any() else None
     return layer.spread(numbers, window), invalid

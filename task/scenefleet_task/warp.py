@@ -18,6 +18,7 @@ from rasterio.enums import Resampling
 from scenefleet_task.clip import unwrap
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
+from scenefleet_task.pieces import Pieces
 from scenefleet_task.read import GdalError, Raster, View
 from scenefleet_task.spec import Exit
 
@@ -51,10 +52,11 @@ class Warped:
         self._scale = _scale(raster, grid)
         self._bands: dict[float | None, View] = {}
         wide = raster.dtype.itemsize > 2  # float32 is exact for integers of 16 bits only
-        self._classes = self._view(Resampling.nearest, None, "float64" if wide else "float32")
+        self._exact = "float64" if wide else "float32"
+        self._classes = self._view(Resampling.nearest, None, self._exact)
 
     def read(
-        self, window: Window, fallback: float | None
+        self, window: Window, nodata: tuple[float, ...]
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """A band's digital numbers, resampled.
 
@@ -65,7 +67,7 @@ class Warped:
 
         Args:
             window: of the target grid.
-            fallback: the digital number that means no data where the header names none.
+            nodata: the digital numbers that mean no data.
 
         Returns:
             Values, and True where there is no data (the value is 0 then); shape (height, width).
@@ -73,13 +75,10 @@ class Warped:
         Raises:
             TaskError: if the source cannot be read.
         """
-        nodata = fallback if self.raster.nodata is None else self.raster.nodata
-        if nodata is None and self.raster.dtype.kind == "f":
-            nodata = math.nan
-        key = None if nodata is None or math.isnan(nodata) else nodata
-        if key not in self._bands:
-            self._bands[key] = self._view(self._resampling, nodata, "float32")
-        values = self.raster.read_warped(self._bands[key], window)
+        if len(nodata) > 1 or self.raster.header.count > 1:
+            values = self._pieces(self._resampling).read(window, nodata, "float32")
+        else:
+            values = self.raster.read_warped(self._band(*nodata), window)
         invalid = ~np.isfinite(values)
         values[invalid] = 0
         return values, invalid
@@ -99,10 +98,26 @@ class Warped:
         Raises:
             TaskError: if the source cannot be read.
         """
-        values = self.raster.read_warped(self._classes, window)
+        if self.raster.header.count > 1:
+            values = self._pieces(Resampling.nearest).read(window, (), self._exact)
+        else:
+            values = self.raster.read_warped(self._classes, window)
         invalid = np.isnan(values)
         values[invalid] = 0
         return values.astype(self.raster.dtype), invalid
+
+    def _band(self, nodata: float | None = None) -> View:
+        """The view of a file of one band, for one number that means no data."""
+        if nodata is None and self.raster.dtype.kind == "f":
+            nodata = math.nan
+        key = None if nodata is None or math.isnan(nodata) else nodata
+        if key not in self._bands:
+            self._bands[key] = self._view(self._resampling, nodata, "float32")
+        return self._bands[key]
+
+    def _pieces(self, resampling: Resampling) -> Pieces:
+        options = self._view(resampling, None, "float32").options
+        return Pieces(self.raster, self.grid, self._scale, options)
 
     def _view(self, resampling: Resampling, nodata: float | None, dtype: str) -> View:
         options: dict[str, Any] = {

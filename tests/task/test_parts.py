@@ -212,12 +212,13 @@ def test_a_part_on_another_grid_is_refused_by_name(
     kit: Any, tmp_path: Path, ground: Ground
 ) -> None:
     first = part(kit, tmp_path, ground, "west", 0)
-    small = kit.write(tmp_path / "small.tif", np.ones((20, 20), np.uint16))
+    shifted = Affine(10, 0, 600_005, 0, -10, 5_700_000)
+    small = kit.write(tmp_path / "small.tif", np.ones((20, 20), np.uint16), shifted)
     second = Part(
         item="item-small", masks=(), check=None,
         bands=(kit.band("red", small), kit.band("nir", small)),
     )  # fmt: skip
-    with pytest.raises(TaskError, match="does not cover") as caught:
+    with pytest.raises(TaskError, match="do not line up") as caught:
         done(united(kit, first, second), tmp_path / "out")
     assert caught.value.exit is Exit.INPUT_MISMATCH
     assert "item-west" in caught.value.message

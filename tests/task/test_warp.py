@@ -25,8 +25,14 @@ SIZE = 400
 BLOCK = "account/container/red.tif"
 
 
-def opened(path: object) -> Raster:
-    return Raster(Name(item="scene-1", asset="B04", href=str(path)), Unsigned())
+def opened(path: object, band: int | None = None) -> Raster:
+    return Raster(Name(item="scene-1", asset="B04", href=str(path), band=band), Unsigned())
+
+
+def told(raster: Raster, fallback: float | None = None) -> tuple[float, ...]:
+    """The numbers that mean no data: the header's, or else the fallback."""
+    usual = fallback if raster.nodata is None else raster.nodata
+    return () if usual is None else (usual,)
 
 
 def shifted(x: float, y: float, size: float = 10, width: int = SIZE, height: int = SIZE) -> Grid:
@@ -68,7 +74,7 @@ def test_half_a_pixel_off_a_ramp_is_the_ramp(tmp_path: Path, kit: Any) -> None:
     ramp = (100 + 3 * cols + 8 * rows).astype(np.uint16)
     for resampling in ("bilinear", "cubic"):
         raster = opened(kit.write(tmp_path / "ramp.tif", ramp))
-        values, invalid = Warped(raster, shifted(5, 5), resampling).read(shifted(5, 5).whole, None)
+        values, invalid = Warped(raster, shifted(5, 5), resampling).read(shifted(5, 5).whole, ())
         inner = (slice(2, SIZE - 2), slice(2, SIZE - 2))
         assert not invalid[inner].any()
         np.testing.assert_allclose(values[inner], (ramp + 1.5 + 4)[inner], atol=1e-3)
@@ -78,7 +84,9 @@ def test_half_a_pixel_off_a_ramp_is_the_ramp(tmp_path: Path, kit: Any) -> None:
 def test_a_raster_on_its_own_grid_is_itself(red: Path, noise: np.ndarray) -> None:
     for resampling in ("nearest", "bilinear", "cubic", "average"):
         raster = opened(red)
-        values, invalid = Warped(raster, raster.grid, resampling).read(raster.grid.whole, None)
+        values, invalid = Warped(raster, raster.grid, resampling).read(
+            raster.grid.whole, told(raster)
+        )
         assert (invalid == (noise == 0)).all()
         np.testing.assert_allclose(values, noise, atol=2e-3)
         raster.close()
@@ -89,7 +97,7 @@ def test_the_mean_of_whole_pixels(tmp_path: Path, kit: Any, noise: np.ndarray) -
     noise[3:6, 0:3] = 0  # all nine
     raster = opened(kit.write(tmp_path / "red.tif", noise, nodata=0))
     grid = shifted(0, 0, 30, 133, 133)
-    values, invalid = Warped(raster, grid, "average").read(grid.whole, None)
+    values, invalid = Warped(raster, grid, "average").read(grid.whole, told(raster))
     nine = noise[:399, :399].reshape(133, 3, 133, 3).swapaxes(1, 2).reshape(133, 133, 9)
     counts = (nine > 0).sum(2)
     assert (invalid == (counts == 0)).all()
@@ -136,7 +144,7 @@ def test_no_data_is_never_mixed_in(
     source[100:140, 200:230] = hole
     raster = opened(kit.write(tmp_path / "red.tif", source, nodata=header))
     for grid in (shifted(3, 3), elsewhere("EPSG:3035", 10, raster.grid)):
-        values, invalid = Warped(raster, grid, resampling).read(grid.whole, fallback)
+        values, invalid = Warped(raster, grid, resampling).read(grid.whole, told(raster, fallback))
         assert (values[invalid] == 0).all()
         np.testing.assert_allclose(values[~invalid], 1000, rtol=1e-6)
         beyond = (~invalid).sum() / SIZE**2
@@ -153,7 +161,7 @@ def test_no_data_is_where_the_pixel_under_the_centre_has_none(
     hole[100:140, 200:230] = True
     for off in (3, 7):
         grid = shifted(off, off)
-        _, invalid = Warped(raster, grid, resampling).read(grid.whole, None)
+        _, invalid = Warped(raster, grid, resampling).read(grid.whole, told(raster))
         wanted = np.pad(noise == 0, ((0, 1), (0, 1)), constant_values=True)
         move = off // 5
         assert (invalid == wanted[move : move + SIZE, move : move + SIZE]).all()
@@ -164,12 +172,12 @@ def test_no_data_is_where_the_pixel_under_the_centre_has_none(
 def test_no_data_does_not_grow_on_a_coarser_grid(red: Path, resampling: str) -> None:
     raster = opened(red)
     grid = elsewhere("EPSG:3035", 37, raster.grid)
-    _, nearest = Warped(raster, grid, "nearest").read(grid.whole, None)
-    values, invalid = Warped(raster, grid, resampling).read(grid.whole, None)
+    _, nearest = Warped(raster, grid, "nearest").read(grid.whole, told(raster))
+    values, invalid = Warped(raster, grid, resampling).read(grid.whole, told(raster))
     assert (invalid == nearest).all()
     inner = values[~invalid]
     assert inner.std() < 0.75 * 9000 / math.sqrt(12)  # averaged, where nearest keeps all the noise
-    _, touched = Warped(raster, grid, "average").read(grid.whole, None)
+    _, touched = Warped(raster, grid, "average").read(grid.whole, told(raster))
     assert not (touched & ~nearest).any()
     raster.close()
 
@@ -190,7 +198,7 @@ def test_the_files_own_mask_is_no_data(tmp_path: Path, noise: np.ndarray) -> Non
         dataset.write_mask(mask)
     raster = opened(path)
     warped = Warped(raster, raster.grid, "bilinear")
-    values, invalid = warped.read(raster.grid.whole, None)
+    values, invalid = warped.read(raster.grid.whole, told(raster))
     assert (invalid == (mask == 0)).all()
     np.testing.assert_allclose(values[~invalid], noise[mask > 0], atol=2e-3)
     classes, outside = warped.read_classes(raster.grid.whole)
@@ -207,8 +215,8 @@ def test_other_bands_of_the_file_have_no_say(tmp_path: Path, noise: np.ndarray) 
     ) as dataset:  # fmt: skip
         dataset.write(noise, 1)
         dataset.write(np.full_like(noise, 7), 2)
-    raster = opened(path)
-    _, invalid = Warped(raster, raster.grid, "bilinear").read(raster.grid.whole, None)
+    raster = opened(path, 1)
+    _, invalid = Warped(raster, raster.grid, "bilinear").read(raster.grid.whole, told(raster))
     assert (invalid == (noise == 0)).all()
     raster.close()
 
@@ -227,14 +235,14 @@ def test_every_window_has_the_same_pixels(
     raster = opened(kit.write(tmp_path / "wide.tif", values, nodata=0))
     grid = elsewhere(crs, size, raster.grid)
     warped = Warped(raster, grid, resampling)
-    whole, nowhere = warped.read(grid.whole, None)
+    whole, nowhere = warped.read(grid.whole, told(raster))
     assert 0.5 < 1 - nowhere.mean() < 1
     for height in (64, 512):
-        parts = [warped.read(part, None) for part in strips(grid.whole, height)]
+        parts = [warped.read(part, told(raster)) for part in strips(grid.whole, height)]
         assert (np.concatenate([v for v, _ in parts]) == whole).all()
         assert (np.concatenate([i for _, i in parts]) == nowhere).all()
     for row, col, height, width in ((10, 3, 90, 200), (1, grid.width - 330, 70, 330)):
-        some, none = warped.read(Window(row, col, height, width), None)
+        some, none = warped.read(Window(row, col, height, width), told(raster))
         place = (slice(row, row + height), slice(col, col + width))
         assert (some == whole[place]).all()
         assert (none == nowhere[place]).all()
@@ -246,7 +254,7 @@ def test_gdal_warps_an_array_to_the_same(red: Path, noise: np.ndarray, resamplin
     """The oracle allows an eighth of a pixel, but here its lines are too short to use it."""
     raster = opened(red)
     grid = elsewhere("EPSG:3035", 10, raster.grid)
-    values, invalid = Warped(raster, grid, resampling).read(grid.whole, None)
+    values, invalid = Warped(raster, grid, resampling).read(grid.whole, told(raster))
     wanted = np.empty((grid.height, grid.width), np.float32)
     reproject(
         noise.astype(np.float32), wanted, src_transform=Affine(*raster.grid.transform),
@@ -267,7 +275,7 @@ def test_exeter_in_other_crs_keeps_its_numbers(need: Any, crs: str) -> None:
     folder = need("shared") / "data/exeter-2024/S2_L2A_exeter_20240801T112119"
     raster, scl = opened(folder / "B04.tif"), opened(folder / "SCL.tif")
     grid = elsewhere(crs, 10, raster.grid)
-    values, invalid = Warped(raster, grid, "bilinear").read(grid.whole, 0)
+    values, invalid = Warped(raster, grid, "bilinear").read(grid.whole, told(raster, 0))
     whole = raster.read(raster.grid.whole)
     assert values[~invalid].mean() == pytest.approx(whole[whole > 0].mean(), rel=2e-3)
     assert values[~invalid].max() <= whole.max()
@@ -286,7 +294,7 @@ def test_degrees_go_on_beyond_180(tmp_path: Path, kit: Any, noise: np.ndarray) -
     place = Affine(100, 0, 620_000, 0, -100, 7_300_000)  # UTM 60: its east is beyond 180 degrees
     raster = opened(kit.write(tmp_path / "red.tif", noise, place, "EPSG:32660", nodata=0))
     grid = Grid(CRS.from_epsg(4326), (0.002, 0, 179.4, 0, -0.001, 65.8), 700, 500)
-    values, invalid = Warped(raster, grid, "nearest").read(grid.whole, None)
+    values, invalid = Warped(raster, grid, "nearest").read(grid.whole, told(raster))
     beyond = 301  # the first column east of 180
     assert (~invalid[:, :beyond]).any()
     assert (~invalid[:, beyond:]).sum() > 10_000
@@ -314,7 +322,9 @@ def read_served(server: Any, access: Any = None) -> np.ndarray:
     try:
         grid = elsewhere("EPSG:3035", 10, raster.grid)
         warped = Warped(raster, grid, "bilinear")
-        return np.concatenate([warped.read(part, None)[0] for part in strips(grid.whole, 256)])
+        return np.concatenate(
+            [warped.read(part, told(raster))[0] for part in strips(grid.whole, 256)]
+        )
     finally:
         raster.close()
 
@@ -364,9 +374,9 @@ def test_a_token_refused_in_the_middle_is_renewed(
         raster = Raster(name, PlanetaryComputer())
         warped = Warped(raster, elsewhere("EPSG:3035", 10, raster.grid), "bilinear")
         parts = list(strips(warped.grid.whole, 256))
-        first = warped.read(parts[0], None)[0]
+        first = warped.read(parts[0], told(raster))[0]
         served.revoke()
-        second = warped.read(parts[3], None)[0]
+        second = warped.read(parts[3], told(raster))[0]
         raster.close()
     finally:
         settings.get.cache_clear()
@@ -381,7 +391,7 @@ def test_a_crs_without_a_way_to_it_is_told(red: Path) -> None:
     moon = CRS.from_user_input("+proj=longlat +R=1737400 +no_defs +type=crs")
     grid = Grid(moon, (0.001, 0, 4, 0, -0.001, 52), 10, 10)
     far = Grid(CRS.from_epsg(32631), (10, 0, 0, 0, -10, 0), 10, 10)
-    values, invalid = Warped(raster, far, "bilinear").read(far.whole, None)
+    values, invalid = Warped(raster, far, "bilinear").read(far.whole, told(raster))
     assert invalid.all()
     assert not values.any()
     with pytest.raises(TaskError, match="choose another CRS") as caught:

@@ -173,7 +173,7 @@ class Form:
     overviews: bool
 
     def write(self, path: Path, values: np.ndarray, size: int, **more: Any) -> Path:
-        """One band of several, in pixels of `size` times 10 m."""
+        """The last band of several, in pixels of `size` times 10 m."""
         height, width = values.shape
         options: dict[str, Any] = {"interleave": "band"} if self.bands > 1 else {}
         if self.compress:
@@ -188,9 +188,9 @@ class Form:
             transform=Affine(10 * size, 0, LEFT, 0, -10 * size, TOP), **options, **more,
         ) as dataset:  # fmt: skip
             for band in range(1, self.bands + 1):
-                dataset.write(values if band == 1 else values[::-1], band)
+                dataset.write(values if band == self.bands else values[::-1], band)
         with rasterio.open(path) as dataset:
-            np.testing.assert_array_equal(dataset.read(1), values)
+            np.testing.assert_array_equal(dataset.read(self.bands), values)
         if self.overviews:
             with rasterio.open(path, "r+") as dataset:
                 dataset.build_overviews([2, 4])
@@ -316,7 +316,10 @@ def planned(kit: Any, case: Case, folder: Path, **more: Any) -> tuple[TaskDocume
             values = np.where(rng.random(shape) < 0.9, 4, values % 12).astype(form.dtype)
         files[name] = form.write(folder / f"{name}.tif", values, size, **more)
         found[name] = values
-    bands = tuple(kit.band(name, files[name], scale=1e-3, nodata=None) for name in ("red", "nir"))
+    bands = tuple(
+        kit.band(name, files[name], scale=1e-3, nodata=None, band=getattr(case, name).bands)
+        for name in ("red", "nir")
+    )
     outputs = tuple(
         Output(name=name, title="", formula=text, scale=1e-2)
         for name, text in (("as_is", "red"), ("index", "(nir - red) / (nir + red)"))
@@ -326,7 +329,7 @@ def planned(kit: Any, case: Case, folder: Path, **more: Any) -> tuple[TaskDocume
         bands, files["scl"], outputs=outputs, dtype=case.dtype, stacked=case.stacked, clip=area
     )
     [part] = document.parts
-    masks = tuple(replace(mask, dilate=case.dilate) for mask in part.masks)
+    masks = tuple(replace(m, dilate=case.dilate, band=case.scl.bands) for m in part.masks)
     return seal(replace(document, parts=(replace(part, masks=masks),))), found
 
 

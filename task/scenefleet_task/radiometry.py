@@ -1,0 +1,128 @@
+"""What a band's numbers mean: the document's word, and the header's where the document has none.
+
+The rule, for scale and offset each: the recipe goes before the item, the item before the product's
+constants, these before the header. The planner has decided among the first three; a header counts
+where they say nothing. Where a header says otherwise than what counts, the output's item and the
+log tell. GDAL's 1 and 0 stand for a header that says nothing, and 32-bit floats' noise is no
+difference.
+
+An offset that only the header gives counts if the scale beside it is the one that counts: it is in
+the units of that scale.
+
+No data is what the header calls so, or else the item or the product; and beside it, whatever the
+header says, the recipe's number and Sentinel-2's 0.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from scenefleet_task.failure import TaskError
+from scenefleet_task.header import Header
+from scenefleet_task.log import log
+from scenefleet_task.names import Name
+from scenefleet_task.spec import Band, Exit
+
+HEADER = "file-header"
+"""The rule's name where the header decides."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Numbers:
+    """How a band's digital numbers become values."""
+
+    scale: float
+    offset: float
+    nodata: tuple[float, ...]
+    """All that mean no data; NaN among them where the header says so."""
+    rule: str
+
+
+def numbers_of(band: Band, header: Header, name: Name) -> Numbers:
+    """The band's numbers, by document and header; what the header says otherwise is logged.
+
+    Raises:
+        TaskError: `RADIOMETRY`, if the file cannot hold what its product holds, or its header says
+            nothing that can be.
+    """
+    _check_kind(band, header, name)
+    scale, offset = band.scale, band.offset
+    by_header: list[str] = []
+    if scale is None and header.scale is not None:
+        scale = _sound(header.scale, name)
+        by_header.append("scale")
+    if offset is None and header.offset is not None and alike(scale, header.scale):
+        offset = header.offset
+        by_header.append("offset")
+    found = Numbers(
+        scale=1.0 if scale is None else scale,
+        offset=0.0 if offset is None else offset,
+        nodata=nodata_of(band, header.nodata),
+        rule=_rule(band, by_header),
+    )
+    if contradicts(header, found.scale, found.offset):
+        log.warning(
+            "%s: its header says scale %g and offset %g; by rule %s they are %g and %g",
+            name, header.scale, header.offset, found.rule, found.scale, found.offset,
+        )  # fmt: skip
+    return found
+
+
+def nodata_of(band: Band, header: float | None) -> tuple[float, ...]:
+    """The digital numbers that mean no data, each once; `header` is the header's, if it has one."""
+    usual = band.nodata if header is None else header
+    numbers = dict.fromkeys(((usual,) if usual is not None else ()) + band.always)
+    return tuple(numbers)
+
+
+def contradicts(header: Header, scale: float, offset: float) -> bool:
+    """Whether a header says something of scale and offset, and something else than these."""
+    return header.scale is not None and not (
+        alike(header.scale, scale) and alike(header.offset, offset)
+    )
+
+
+def alike(one: float | None, other: float | None) -> bool:
+    """Whether two numbers are one, but for what 32-bit floats and short decimals leave off."""
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)
+
+
+def _check_kind(band: Band, header: Header, name: Name) -> None:
+    if header.palette:
+        raise TaskError(
+            Exit.INPUT_MISMATCH,
+            f"{name}: its numbers stand for colours of a table, as in a picture or a map of "
+            "classes; they have no reflectance.",
+        )
+    whole = header.dtype.kind in "iu"
+    if band.scale_from != "product" or whole or alike(header.scale, band.scale):
+        return
+    collection = name.collection or "<collection>"
+    raise TaskError(
+        Exit.RADIOMETRY,
+        f"{name}: its product stores whole numbers, to be multiplied by {band.scale:g}, but the "
+        f"file's are {header.dtype}, which may be values already. Say in the recipe what they are: "
+        f"`collections: {{{collection}: {{bands: {{{band.name}: {{asset: {band.asset}, "
+        "scale: 1, offset: 0}}}}`, or with the scale that they want.",
+    )
+
+
+def _sound(scale: float, name: Name) -> float:
+    if scale == 0 or not math.isfinite(scale):
+        raise TaskError(
+            Exit.RADIOMETRY,
+            f"{name}: its header says scale {scale:g}, which leaves no values. Give the band's "
+            "`scale` in the recipe, under `collections`.",
+        )
+    return scale
+
+
+def _rule(band: Band, by_header: list[str]) -> str:
+    if not by_header:
+        return band.rule
+    if "scale" in by_header and band.offset is None:
+        return HEADER
+    return f"{band.rule}, {by_header[0]} by {HEADER}"
