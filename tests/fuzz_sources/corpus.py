@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
-from hostile import NUMBER, Lure, hostile
-from mutate import MUTATIONS
-from seeds import SEEDS, made, seed_of
-from tiff import Tiff
+from fuzz_sources.hostile import NUMBER, Lure, hostile
+from fuzz_sources.mutate import MUTATIONS
+from fuzz_sources.seeds import SEEDS, made, seed_of
+from fuzz_sources.tiff import Tiff
 
 Way = Literal["file", "http", "grid"]
 """How a task gets its pixels: from a path, from an address, or resampled to a grid, from a path."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from corpus import Case
+from fuzz_sources.corpus import Case
 from scenefleet_task.reach import Reach
 from scenefleet_task.spec import (
     VERSION,
@@ -24,9 +24,7 @@ def document(case: Case, href: str) -> TaskDocument:
     check = OffsetCheck(shift=1000, said="carried", evidence=("test",), look=(band, band))
     looked = case.seed == "large"
     part = Part(item="scene", bands=(band,), masks=(), check=check if looked else None)
-    grid = TargetGrid(
-        crs="EPSG:32631", resolution=10.0, align=(0.0, 0.0), resampling="nearest"
-    )
+    grid = TargetGrid(crs="EPSG:32631", resolution=10.0, align=(0.0, 0.0), resampling="nearest")
     source = Source(
         id="scene", collection="c", href=None, datetime="2024-08-01T11:21:19Z",
         bbox=(4.4, 51.3, 4.5, 51.5), properties={},

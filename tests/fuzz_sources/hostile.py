@@ -18,8 +18,8 @@ from tempfile import TemporaryDirectory
 import rasterio.io
 import rasterio.shutil
 
-from patch import with_numbers, with_text
-from seeds import CRS, HEIGHT, LARGE, WIDTH, made
+from fuzz_sources.patch import with_numbers, with_text
+from fuzz_sources.seeds import CRS, HEIGHT, LARGE, WIDTH, made
 
 NUMBER = "NUMBERED"
 """Stands for a case's number in addresses, and is as long."""
@@ -249,29 +249,42 @@ def _headers(lure: Lure) -> list[Hostile]:
     )
     ehdr = f"NROWS {lines}\nNCOLS {samples}\nNBANDS 1\nNBITS 8\nLAYOUT BSQ\n"
     raw = bytes(lines * samples)
+    by_header = {
+        "PDS4": pds4.encode(),
+        "DIMAP": dimap.encode(),
+        "PDS3": pds.encode().ljust(1000, b" "),
+        "ISIS3": isis.encode().ljust(1000),
+    }
     return [
-        Hostile("PDS4", pds4.encode()),
-        Hostile("DIMAP", dimap.encode()),
-        Hostile("PDS3", pds.encode().ljust(1000, b" ")),
-        Hostile("ISIS3", isis.encode().ljust(1000)),
+        *(Hostile(name, content) for name, content in by_header.items()),
         Hostile("ENVI header beside raw bytes", raw, {".hdr": envi.encode()}),
         Hostile("EHdr header beside raw bytes", raw, {".hdr": ehdr.encode()}),
-        Hostile("GenBin header", b"BANDS: 1\nROWS: 20\nCOLS: 17\nDATATYPE: U8\n"),
-        Hostile("CSV", f"x,y,z\n0,0,{lure.secret}\n".encode()),
-        Hostile("AAIGrid", b"ncols 2\nnrows 2\nxllcorner 600000\nyllcorner 5700000\ncellsize 10\n1 2\n3 4\n"),
-        Hostile("XYZ", b"600000 5700000 1\n600010 5700000 2\n600000 5699990 3\n600010 5699990 4\n"),
-        Hostile("GeoJSON", b'{"type": "FeatureCollection", "features": []}'),
-        Hostile("KML", f'<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document><Region/><NetworkLink><Link><href>{lure.inside}/a.kml</href></Link></NetworkLink></Document></kml>'.encode()),
-        Hostile("HTML", b"<!DOCTYPE html><html><body>Please sign in</body></html>"),
-        Hostile("XML error", b"<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code></Error>"),
-        Hostile("XML with an entity", f'<?xml version="1.0"?><!DOCTYPE a [<!ENTITY e SYSTEM "file://{lure.secret}">]><VRTDataset>&e;</VRTDataset>'.encode()),
-        Hostile("JSON error", b'{"error": {"code": 403, "message": "no"}}'),
-        Hostile("text", f"/vsicurl/{lure.inside}/text.tif\n".encode()),
-        Hostile("a path", lure.raster.encode()),
-        Hostile("nothing", b""),
-        Hostile("zeros", bytes(4096)),
-        Hostile("LFS pointer", b"version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n"),
-    ]  # fmt: skip  # noqa: E501
+    ]
+
+
+def _texts(lure: Lure) -> list[Hostile]:
+    """Other texts and bytes that servers give in the place of a raster."""
+    entity = f'<!DOCTYPE a [<!ENTITY e SYSTEM "file://{lure.secret}">]>'
+    link = f"<NetworkLink><Link><href>{lure.inside}/a.kml</href></Link></NetworkLink>"
+    texts = {
+        "GenBin header": "BANDS: 1\nROWS: 20\nCOLS: 17\nDATATYPE: U8\n",
+        "CSV": f"x,y,z\n0,0,{lure.secret}\n",
+        "AAIGrid": "ncols 2\nnrows 2\nxllcorner 0\nyllcorner 0\ncellsize 10\n1 2\n3 4\n",
+        "XYZ": "0 9 1\n1 9 2\n0 8 3\n1 8 4\n",
+        "GeoJSON": '{"type": "FeatureCollection", "features": []}',
+        "KML": '<?xml version="1.0"?><kml xmlns="http://www.opengis.net/kml/2.2"><Document>'
+        f"<Region/>{link}</Document></kml>",
+        "HTML": "<!DOCTYPE html><html><body>Please sign in</body></html>",
+        "XML error": "<?xml version='1.0'?><Error><Code>AuthenticationFailed</Code></Error>",
+        "XML with an entity": f'<?xml version="1.0"?>{entity}<VRTDataset>&e;</VRTDataset>',
+        "JSON error": '{"error": {"code": 403, "message": "no"}}',
+        "text": f"/vsicurl/{lure.inside}/text.tif\n",
+        "a path": lure.raster,
+        "nothing": "",
+        "zeros": "\0" * 4096,
+        "LFS pointer": "version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 4\n",
+    }
+    return [Hostile(name, text.encode()) for name, text in texts.items()]
 
 
 _DRIVERS = {"PNG": "png", "JPEG": "jpg", "GIF": "gif", "BMP": "bmp", "HFA": "img", "GPKG": "gpkg",
@@ -350,7 +363,7 @@ def _well(lure: Lure) -> list[Hostile]:
             Hostile(f"{suffix} beside it", large, {suffix: content}, seed=LARGE.name)
             for suffix, content in beside.items()
         ),
-        Hostile("CRS that names a file of PROJ's", _with_crs(plain, lure.pipe), seed="tiles-deflate"),
+        Hostile("CRS that names a file", _with_crs(plain, lure.pipe)),
         Hostile(".msk of raw bytes beside it", large, {".tif.msk": _raw(ENVIRONMENT)},
                 seed=LARGE.name),
     ]  # fmt: skip
@@ -384,11 +397,9 @@ def _item(name: str, value: str, more: str = "") -> str:
     return f'<Item name="{name}"{more}>{escape(value)}</Item>'
 
 
-KINDS: tuple[Callable[[Lure], list[Hostile]], ...] = (_vrts, _services, _headers, _well)
+KINDS: tuple[Callable[[Lure], list[Hostile]], ...] = (_vrts, _services, _headers, _texts, _well)
 
 
 def hostile(lure: Lure) -> list[Hostile]:
     """All of them."""
     return [*(one for kind in KINDS for one in kind(lure)), *_rasters()]
-
-

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
-from tiff import COUNTS, OFFSETS, OVERVIEW, Tiff
+from fuzz_sources.tiff import COUNTS, OFFSETS, OVERVIEW, Tiff
 
 Change = Callable[[Random, bytes, Tiff | None], bytes | None]
 
@@ -179,7 +179,8 @@ def _set(tags: tuple[int, int], value: Callable[[Random, Tiff, int], int]) -> Ch
         if not tiff:
             return None
         n = _present(rng, tiff)
-        return tiff.with_number(tiff.table(tags), n, value(rng, tiff, n))
+        table, new = tiff.table(tags), value(rng, tiff, n)
+        return tiff.with_number(table, n, new) if tiff.fits(table, new) else None
 
     return change
 

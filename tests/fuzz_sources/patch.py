@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 
-from tiff import OVERVIEW, Tiff
+from fuzz_sources.tiff import OVERVIEW, Tiff
 
 
 def with_text(data: bytes, tag: int, text: str) -> bytes:

@@ -1,7 +1,9 @@
 """Runs tasks on files that are broken, made up or hostile, and says of each whether it ended right.
 
-`make fuzz-sources` runs 2,000 made at random; a seed that found something is given again by
-`FUZZ_OPTIONS="--seed 12345 --only 678 --keep build/fuzz"`.
+`make fuzz-sources` runs 2,000 that are made at random, of which a sample by the command that a node
+runs and the rest by the code behind it. What a seed found comes again by
+`make fuzz-sources FUZZ_OPTIONS="--seed 12345 --only 678 --keep build/fuzz"`; the number of files
+must be the same.
 """
 
 from __future__ import annotations
@@ -17,26 +19,25 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 
-HERE = Path(__file__).resolve().parent
-sys.path.insert(0, str(HERE.parent))
+import numpy as np
+import rasterio
 
-import numpy as np  # noqa: E402
-import rasterio  # noqa: E402
+from fuzz_sources.corpus import Case, cases
+from fuzz_sources.hostile import NUMBER, lure_in
+from fuzz_sources.judge import Verdict
+from fuzz_sources.seeds import CRS, TRANSFORM
+from fuzz_sources.worker import Order
+from range_server import RangeServer
 
-from corpus import Case, cases  # noqa: E402
-from hostile import NUMBER, lure_in  # noqa: E402
-from judge import Verdict  # noqa: E402
-from range_server import RangeServer  # noqa: E402
-from seeds import CRS, TRANSFORM  # noqa: E402
-from worker import Order  # noqa: E402
-
-SIDECARS = (".tif.aux.xml", ".aux.xml", ".tif.msk", ".tif.MSK", ".tif.ovr", ".tif.OVR", ".tfw", ".TFW", ".tifw",
-            ".TIFW", ".wld", ".WLD")  # fmt: skip  # noqa: E501
+_ENDS = (".aux.xml", ".msk", ".ovr", ".tfw", ".tifw", ".wld")
+SIDECARS = tuple(
+    stem + end for stem in ("", ".tif") for lower in _ENDS for end in (lower, lower.upper())
+)
 """What a reader may ask for beside a source."""
 
 
@@ -47,6 +48,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--seed", type=int, help="the same seed makes the same files")
     parser.add_argument("--only", type=int, help="the number of one file")
     parser.add_argument("--keep", type=Path, help="a new folder, for files and outputs of findings")
+    parser.add_argument("--real", type=int, default=40, help="run so many by the task's command")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--json", type=Path, help="the findings as JSON")
     arguments = parser.parse_args(argv)
@@ -66,16 +68,24 @@ def main(argv: Sequence[str] | None = None) -> int:
         every = {case.number: case for case in cases(seed, arguments.files, lure)}
         if arguments.only is not None:
             every = {arguments.only: every[arguments.only]}
+        parts = 1 if arguments.only is not None else arguments.workers
         orders = [
             Order(
-                seed=seed, count=arguments.files, part=part, parts=arguments.workers,
-                only=arguments.only, folder=str(folder.absolute()), canary=canary,
-                served=sources.address, inside=lure.inside,
+                seed=seed,
+                count=arguments.files,
+                part=part,
+                parts=parts,
+                only=arguments.only,
+                step=max(1, arguments.files // max(1, arguments.real)),
+                folder=str(folder.absolute()),
+                canary=canary,
+                served=sources.address,
+                inside=lure.inside,
             )
-            for part in range(1 if arguments.only is not None else arguments.workers)
-        ]  # fmt: skip
+            for part in range(parts)
+        ]
         verdicts = _work(orders, canary)
-        verdicts = _with_requests(verdicts, every, sources.requests, inside.requests)
+        verdicts = with_requests(verdicts, every, sources.requests, inside.requests)
     print(_report(every, verdicts, seed, time.monotonic() - began))
     if arguments.json:
         found = [
@@ -106,7 +116,7 @@ def _work(orders: Sequence[Order], canary: str) -> list[Verdict]:
     errors: list[str] = []
 
     def follow(order: Order) -> None:
-        command = [sys.executable, str(HERE / "worker.py"), json.dumps(asdict(order))]
+        command = [sys.executable, "-m", "fuzz_sources.worker", json.dumps(asdict(order))]
         with subprocess.Popen(
             command, stdout=subprocess.PIPE, text=True, env=_environment(canary)
         ) as process:
@@ -131,11 +141,11 @@ def _environment(canary: str) -> dict[str, str]:
         **os.environ,
         "SCENEFLEET_STORE_SAS": f"sig={canary}",
         "GDAL_HTTP_RETRY_DELAY": "0.01",
-        "PYTHONPATH": os.pathsep.join([str(HERE), str(HERE.parent)]),
+        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
     }
 
 
-def _with_requests(
+def with_requests(
     verdicts: Sequence[Verdict],
     every: dict[int, Case],
     asked: Sequence[str],

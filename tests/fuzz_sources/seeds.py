@@ -97,9 +97,7 @@ SEEDS: dict[str, Seed] = {
 """By name."""
 
 
-LARGE = Seed(
-    "large", shape=(1500, 1440), options={**TILED, "blockxsize": 256, "blockysize": 256}
-)
+LARGE = Seed("large", shape=(1500, 1440), options={**TILED, "blockxsize": 256, "blockysize": 256})
 """So large that its overviews are looked at; it has none of its own."""
 
 

@@ -120,6 +120,11 @@ class Tiff:
             found += [(e.value, e.length) for e in entries if not e.inline]
         return found
 
+    @staticmethod
+    def fits(entry: Entry, value: int) -> bool:
+        """Whether an entry's type holds a number."""
+        return 0 <= value < 256 ** _SIZES[entry.type]
+
     def with_number(self, entry: Entry, index: int, value: int) -> bytes:
         """The file with one number of an entry changed; it is cut to the entry's type."""
         size = _SIZES[entry.type]

@@ -6,6 +6,7 @@ a task loads is loaded here before the first, but GDAL reads nothing before a fo
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import pickle
@@ -22,7 +23,7 @@ from scenefleet_task.gdal_settings import apply_settings
 
 MEMORY = 500_000_000
 """Bytes that a task may take: `resources.memory` of a recipe, unless it says something else."""
-CPU, WALL = 30, 150
+CPU, WALL = 30, 100
 """Seconds that a case may take; a sound one takes a tenth of a second."""
 MOST = 4_000_000_000
 """Bytes of address space beyond which a case gets no more, so that the machine lives."""
@@ -38,6 +39,8 @@ class Order:
     """This worker does every `parts`-th case, from this one."""
     parts: int
     only: int | None
+    step: int
+    """Every `step`-th case runs by the task's command, in processes of its own."""
     folder: str
     canary: str
     served: str
@@ -50,8 +53,8 @@ def main() -> None:
     """Does what the order on the command line says."""
     order = Order(**json.loads(sys.argv[1]))
     apply_settings(os.environ, MEMORY)
-    from corpus import cases
-    from hostile import lure_in
+    from fuzz_sources.corpus import cases
+    from fuzz_sources.hostile import lure_in
 
     _load()
     folder = Path(order.folder)
@@ -73,7 +76,7 @@ def _load() -> None:
 
 
 def _run(case: Any, folder: Path, order: Order) -> Any:
-    from judge import Ended, Verdict, judge
+    from fuzz_sources.judge import Ended, Verdict, judge
     from scenefleet_task.result import from_line
 
     source = folder / "served" / f"{case.number}" / case.name
@@ -81,12 +84,12 @@ def _run(case: Any, folder: Path, order: Order) -> Any:
     source.write_bytes(case.content)
     for suffix, content in case.beside.items():
         source.with_name(source.stem + suffix).write_bytes(content)
-    # what GDAL tells a task about a file must not depend on what it told the one before
     out = folder / "out" / f"{case.number}"
     out.mkdir(parents=True)
     href = f"{order.served}/{case.number}/{case.name}" if case.way == "http" else str(source)
-    status, used = _forked(lambda: _attempt(case, href, out), out / "said.txt")
-    found = next(iter(out.glob("work/*/result.json")), None)
+    attempt = _command if case.number % order.step == 0 else _attempt
+    status, used = _forked(lambda: attempt(case, href, out), out / "said.txt")
+    found = next(out.glob("store/runs/run/logs/*/*/result.json"), None)
     ended = Ended(
         result=from_line(found.read_text()) if found else None,
         signal=status & 127,
@@ -112,23 +115,37 @@ def _run(case: Any, folder: Path, order: Order) -> Any:
 
 
 def _attempt(case: Any, href: str, out: Path) -> None:
-    """The task itself, in its process."""
+    """The task's own code, in this process."""
+    from fuzz_sources.documents import document
     from scenefleet_task import supervise
     from scenefleet_task.setting import read_setting
     from scenefleet_task.work import work
 
-    from documents import document
+    task = document(case, href)
+    setting = read_setting(_setting(out))
+    work(task, supervise.begin(task, {}), setting)
 
-    work_folder = out / "work"
-    work_folder.mkdir()
-    os.chdir(work_folder)
-    environment = {
+
+def _command(case: Any, href: str, out: Path) -> None:
+    """The command that a node runs, in the place of this process."""
+    from fuzz_sources.documents import document
+    from scenefleet_task.spec import ENV_TASK, encode
+
+    environment = {**os.environ, **_setting(out), ENV_TASK: encode(document(case, href))}
+    words = [sys.executable, "-m", "scenefleet_task", "run"]
+    os.execve(sys.executable, words, environment)  # noqa: S606 - no shell is wanted
+
+
+def _setting(out: Path) -> dict[str, str]:
+    """Where a task runs; this process goes to its working folder."""
+    folder = out / "work"
+    folder.mkdir()
+    os.chdir(folder)
+    return {
         "SCENEFLEET_STORE": str(out / "store"),
         "SCENEFLEET_RUN": "run",
         "SCENEFLEET_MEMORY": str(MEMORY),
     }
-    task = document(case, href)
-    work(task, supervise.begin(task, {}), read_setting(environment))
 
 
 def _forked(do: Callable[[], None], said: Path) -> tuple[int, resource.struct_rusage]:
@@ -137,9 +154,12 @@ def _forked(do: Callable[[], None], said: Path) -> tuple[int, resource.struct_ru
     child = os.fork()
     if child:
         _, status, used = os.wait4(child, 0)
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(child, signal.SIGKILL)  # what it left behind, if it was ended by a limit
         return status, used
     code = 1
     try:
+        os.setsid()
         file = os.open(said, os.O_WRONLY | os.O_CREAT)
         os.dup2(file, 1)
         os.dup2(file, 2)

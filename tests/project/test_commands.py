@@ -32,6 +32,10 @@ PROGRAMS = ("scenefleet", "make", "python", "python3", ".venv/bin/python", "az",
             ".ci/run", "$EDITOR", "cd")  # fmt: skip
 
 
+CODE = re.compile(r"^```(\w*)\n(.*?)^```$|`([^`\n]+(?:\n[^`\n]+)?)`", re.MULTILINE | re.DOTALL)
+"""A block's language and text, or what is code in a line."""
+
+
 @dataclass(frozen=True)
 class Typed:
     """A command of a page."""
@@ -45,8 +49,7 @@ class Typed:
 
 def commands() -> Iterator[Typed]:
     for page, text in PAGES.items():
-        fences = re.compile(r"^```(\w*)\n(.*?)^```$|`([^`\n]+(?:\n[^`\n]+)?)`", re.M | re.S)
-        for language, block, inline in fences.findall(text):
+        for language, block, inline in CODE.findall(text):
             if inline:
                 line = " ".join(inline.split())
                 if " " in line and line.partition(" ")[0] in PROGRAMS:  # a word alone names it
@@ -59,15 +62,12 @@ def commands() -> Iterator[Typed]:
 def lines(block: str, language: str) -> Iterator[str]:
     """Commands of a block: continued lines are one, here-documents and remarks are left out."""
     whole = re.sub(r"\\\n\s*", "", block)
-    whole = re.sub(r"<<'?(\w+)'?\n.*?^\1$", "<<HERE", whole, flags=re.M | re.S)
-    for line in whole.splitlines():
-        if language == "console":
-            if not line.startswith("$ "):
-                continue
-            line = line[2:]
-        line = re.sub(r"(^|\s+)#.*", "", line).strip()
-        if line:
-            yield line
+    whole = re.sub(r"<<'?(\w+)'?\n.*?^\1$", "<<HERE", whole, flags=re.MULTILINE | re.DOTALL)
+    typed = whole.splitlines()
+    if language == "console":
+        typed = [line[2:] for line in typed if line.startswith("$ ")]
+    bare = (re.sub(r"(^|\s+)#.*", "", line).strip() for line in typed)
+    yield from filter(None, bare)
 
 
 # --- what becomes of each
@@ -153,13 +153,13 @@ class Desk:
 
     folder: Path
 
-    def type(self, command: str) -> subprocess.CompletedProcess[str]:
+    def type(self, command: str, seconds: float = 170) -> subprocess.CompletedProcess[str]:
         home = self.folder / "home"
         home.mkdir(exist_ok=True)
         path = os.pathsep.join((str(Path(sys.executable).parent), os.environ["PATH"]))
         return subprocess.run(
             ["/bin/sh", "-c", command], cwd=self.folder, capture_output=True, text=True,
-            timeout=170, check=False, env={**os.environ, "PATH": path, "HOME": str(home)},
+            timeout=seconds, check=False, env={**os.environ, "PATH": path, "HOME": str(home)},
         )  # fmt: skip
 
 
@@ -167,7 +167,7 @@ class Desk:
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What `scenefleet demo` leaves in a folder."""
     desk = Desk(tmp_path_factory.mktemp("demo"))
-    done = desk.type("scenefleet demo")
+    done = desk.type("scenefleet demo", seconds=800)
     assert done.returncode == 0, done.stderr
     return desk.folder
 
