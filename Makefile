@@ -1,8 +1,8 @@
 # `make` alone says what there is to do. Wants a POSIX sh, GNU make and Python 3.11 or newer.
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint lock azurite stac-server bench bench-scene bench-estimate \
-  bench-emulator bench-radiometry conformance fuzz-emulator clean
+.PHONY: help setup demo test test-long fuzz lint lock azurite stac-server bench bench-scene \
+  bench-estimate bench-emulator bench-radiometry conformance fuzz-emulator fuzz-sources clean
 
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
@@ -20,8 +20,14 @@ setup: .venv/.dev ## a virtual environment in .venv with all that lint and tests
 demo: .venv/.run ## the main job on made-up scenes: no account, no network
 	$(BIN)/scenefleet demo
 
-test: setup azurite stac-server ## all tests (SCENEFLEET_CI=1: none may skip for want of a thing)
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST_OPTIONS)
+test: setup azurite stac-server ## all tests but the long ones (SCENEFLEET_CI=1: none may skip for want of a thing)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" $(PYTEST_OPTIONS)
+
+test-long: setup azurite stac-server ## the long tests: benchmarks on tiny scenes, what the pages tell to type
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(PYTEST_OPTIONS)
+
+fuzz: setup ## tests by properties on examples made at random; `make test` always has the same
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m hypothesis --hypothesis-profile=random $(PYTEST_OPTIONS)
 
 lint: setup ## style, types, who imports whom, Dockerfile, what may not be tracked
 	$(BIN)/ruff check
@@ -45,6 +51,9 @@ FUZZ_OPTIONS ?=
 fuzz-emulator: setup .venv-fuzz/.fuzz ## 30,000 requests made up by schemathesis (FUZZ_OPTIONS="--requests 500")
 	.venv-fuzz/bin/python tests/fuzz/run.py $(FUZZ_OPTIONS)
 
+fuzz-sources: setup ## tasks on 2,000 broken, made-up and hostile files (FUZZ_OPTIONS="--files 200 --seed 1")
+	PYTHONPATH=tests $(BIN)/python -m fuzz_sources.run $(FUZZ_OPTIONS)
+
 BENCH := --folder build/bench --peers .venv-peers/bin/python
 BENCH_OPTIONS ?=
 
@@ -58,7 +67,7 @@ bench-emulator: setup ## what the Batch emulator costs, beside a sink and a bare
 	$(BIN)/python benchmarks/emulator_bench.py --json build/bench/emulator.json $(BENCH_OPTIONS)
 
 bench-estimate: .venv/.run ## the constants of a plan's estimate, as this machine has them
-	$(BIN)/python benchmarks/full_scene.py --folder build/bench --rounds 3
+	$(BIN)/python benchmarks/full_scene.py --folder build/bench --rounds 3 $(BENCH_OPTIONS)
 
 bench-radiometry: .venv/.run .venv-peers/.peers ## one ground scene by common tools, true and false metadata
 	$(BIN)/python benchmarks/radiometry.py --peers .venv-peers/bin/python

@@ -6,28 +6,29 @@ A scene by the task, the limit and the peers (`scene_bench.py`), planning 100,00
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
-from pathlib import Path
 
 import machine
 import scene_bench
 from measure import Json
 from services import HERE
-from table import Table, parser, text, to_json, write
+from table import Table, ended, parser, text, to_json, write
 
 OTHERS = ("planning", "submission")
 
 
-def other(name: str, python: str, rounds: int, folder: Path) -> Json:
+def other(name: str, arguments: argparse.Namespace) -> Json:
     """What another benchmark wrote; it prints its own table."""
-    target = (folder / f"{name}.json").absolute()
+    target = (arguments.folder / f"{name}.json").absolute()
     target.unlink(missing_ok=True)
     script = str(HERE / f"{name}.py")
-    command = [python, script, "--rounds", str(rounds), "--json", str(target)]
+    numbers = ("--rounds", str(arguments.rounds), "--count", str(arguments.count))
+    command = [arguments.python, script, *numbers, "--json", str(target)]
     done = subprocess.run(command, check=False)
-    if done.returncode or not target.exists():
+    if not target.exists():  # else what failed stands in it
         return {"error": f"ended with {done.returncode}"}
     return json.loads(target.read_text())
 
@@ -56,6 +57,7 @@ def summary(told: Json) -> str:
 def main() -> int:
     made = parser(__doc__)
     scene_bench.add_options(made, (*scene_bench.PARTS, *OTHERS))
+    made.add_argument("--count", type=int, default=100_000, help="items to plan, and to submit")
     arguments = made.parse_args()
     header = machine.header(arguments.python, arguments.peers)
     print(machine.text(header), end="\n\n", flush=True)
@@ -67,10 +69,10 @@ def main() -> int:
         told = to_json(header, found)
         write(arguments.json, told)
     for name in filter(set(arguments.only).__contains__, OTHERS):
-        told[name] = other(name, arguments.python, arguments.rounds, arguments.folder)
+        told[name] = other(name, arguments)
         write(arguments.json, told)
     print(summary(told))
-    return 0
+    return ended(told)
 
 
 if __name__ == "__main__":

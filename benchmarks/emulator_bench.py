@@ -21,7 +21,7 @@ from pathlib import Path
 import machine
 from measure import Command, Json, Surrounding, measure, run
 from submission import sink
-from table import Table, Target, parser, ratio, row, text, to_json, write
+from table import Table, Target, ended, parser, ratio, row, text, to_json, write
 
 HERE = Path(__file__).resolve().parent
 SLOWER, MOST_MB, PAGE, RUN = 2.0, 400.0, 1.5, 2.0
@@ -215,7 +215,7 @@ def main() -> int:
                 print(text(found[-1]), flush=True)
                 told: Json = to_json(header, found)
                 write(asked.json, told)
-    return 0
+    return ended(to_json(header, found))
 
 
 if __name__ == "__main__":

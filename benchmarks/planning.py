@@ -23,7 +23,7 @@ from pathlib import Path
 import machine
 from measure import Command, measure
 from recorded_items import write_items
-from table import Table, Target, parser, ratio, row, text, to_json, write
+from table import Table, Target, ended, parser, ratio, row, text, to_json, write
 
 HERE = Path(__file__).resolve().parent
 MOST_TIMES, MOST_MB = 2.0, 300.0
@@ -134,7 +134,8 @@ def main() -> int:
             found = table(items, arguments.count, arguments.rounds, Path(temporary))
         header = machine.header(sys.executable, None)
         print(text(found))
-        write(arguments.json, to_json(header, [found]))
+        write(arguments.json, told := to_json(header, [found]))
+        return ended(told)
     return 0
 
 

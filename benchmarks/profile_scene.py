@@ -3,8 +3,7 @@
 Runs the task's pixels in this process under cProfile with the CPU's clock, one thread, local
 files. What numpy, codecs and the system do counts for the module of the task that asked for it.
 
-Run it by `python benchmarks/profile_scene.py --folder build/bench [--svg docs/profile.svg]`, after
-`python benchmarks/scene.py build/bench/scene`.
+Run it by `python benchmarks/profile_scene.py [--folder build/bench] [--svg docs/profile.svg]`.
 """
 
 from __future__ import annotations
@@ -88,25 +87,26 @@ def shares(stats: dict[Key, tuple[Any, ...]]) -> dict[str, float]:
     return spent
 
 
-def profiled(folder: Path) -> dict[str, float]:
-    """CPU seconds by part of one scene."""
+def profiled(folder: Path, size: int) -> dict[str, float]:
+    """CPU seconds by part of one scene of so many pixels a side."""
     started = subprocess.run(
         [sys.executable, "-c", "import time, numpy, rasterio; print(time.process_time())"],
         stdout=subprocess.PIPE,
         check=True,
     )
     from scenefleet_task.access import Unsigned
+    from scenefleet_task.names import names_of
     from scenefleet_task.put_folder import FolderTarget
-    from scenefleet_task.read import names_of, opened
+    from scenefleet_task.read import opened
     from scenefleet_task.scene import process
 
-    task = document(str(folder / "scene"), scene.SIZE, OUTPUTS["one"])
+    task = document(str(folder / "scene"), size, OUTPUTS["one"])
     profile = cProfile.Profile(time.process_time)
     with tempfile.TemporaryDirectory(dir=folder) as place:
         target = FolderTarget(Path(place))
         profile.enable()
         with opened(names_of(task), Unsigned()) as rasters:
-            process(task, rasters, Unsigned(), Path(place), lambda n: target.begin(n, Path(place)))
+            process(task, rasters, Path(place), lambda name: target.begin(name, Path(place)))
         profile.disable()
     spent = shares(pstats.Stats(profile).stats)  # type: ignore[attr-defined] - typeshed lacks it
     return {**spent, "start": float(started.stdout)}
@@ -140,6 +140,7 @@ def main() -> None:
     """Prints the table; writes the picture where one is asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("build/bench"))
+    parser.add_argument("--size", type=int, default=scene.SIZE, help="pixels along a side, even")
     parser.add_argument("--svg", type=Path)
     arguments = parser.parse_args()
     if not os.environ.keys() >= ENVIRONMENT.keys():
@@ -147,8 +148,8 @@ def main() -> None:
             sys.executable, [sys.executable, *sys.argv], {**os.environ, **ENVIRONMENT}
         )
     folder = arguments.folder.absolute()
-    scene.make(folder / "scene")
-    spent = profiled(folder)
+    scene.make(folder / "scene", arguments.size)
+    spent = profiled(folder, arguments.size)
     total = sum(spent.values())
     for name, said in PARTS.items():
         print(f"{spent[name]:6.2f} CPU s  {spent[name] / total:4.0%}  {said}")

@@ -28,12 +28,12 @@ from scenefleet.plan import plan
 from scenefleet.recipe import parse
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
-from scenefleet_task.scene import process
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY / "tests"))
 
 import ground_scene  # noqa: E402 - the tests' scenery, which is no package
+import to_folder  # noqa: E402 - likewise
 
 Json = dict[str, Any]
 Medians = dict[str, float | str]
@@ -123,7 +123,7 @@ def scenefleet(made: dict[str, Json], folder: Path, land: np.ndarray) -> Medians
         output.mkdir()
         name = names[document.source.id]
         try:
-            process(document, Unsigned(), output)
+            to_folder.process(document, Unsigned(), output)
         except TaskError as error:
             print(f"{name}: {error.message}", file=sys.stderr)
             found[name] = "refused"

@@ -25,7 +25,7 @@ import start_up
 from commands import Place
 from measure import ENVIRONMENT, Command, Run, measure, run
 from services import HttpServer
-from table import Row, Table, Target, parser, ratio, row, text, to_json, write
+from table import Row, Table, Target, ended, parser, ratio, row, text, to_json, write
 
 PARTS = ("local", "http", "area", "outputs", "start")
 SMALL = 256_000_000
@@ -327,7 +327,7 @@ def add_options(to: argparse.ArgumentParser, parts: Sequence[str] = PARTS) -> No
     to.add_argument("--only", nargs="+", choices=parts, default=parts, help="tables")
 
 
-def main() -> None:
+def main() -> int:
     made = parser(__doc__)
     add_options(made)
     arguments = made.parse_args()
@@ -338,7 +338,8 @@ def main() -> None:
         found.append(one)
         print(text(one), flush=True)
         write(arguments.json, to_json(header, found))
+    return ended(to_json(header, found))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -28,7 +28,7 @@ import machine
 import planning
 from measure import Command, measure
 from recorded_items import write_items
-from table import Table, Target, parser, ratio, row, text, to_json, write
+from table import Table, Target, ended, parser, ratio, row, text, to_json, write
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -199,8 +199,8 @@ def main() -> int:
         found = table(store, run, arguments.rounds, Path(temporary))
     header = machine.header(sys.executable, None)
     print(text(found))
-    write(arguments.json, to_json(header, [found]))
-    return 0
+    write(arguments.json, told := to_json(header, [found]))
+    return ended(told)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -204,6 +205,30 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     made.add_argument("--rounds", type=int, default=5, help="runs of each row")
     made.add_argument("--json", type=Path, help="also writes all to this file")
     return made
+
+
+def ended(told: object) -> int:
+    """The exit code of a benchmark: 1 where a command of it failed, which is said once more.
+
+    A target that is missed is no failure: seconds belong to a machine.
+
+    Args:
+        told: what it writes as JSON, tables or more.
+    """
+    failed = list(_errors(told))
+    for error in failed:
+        print(f"failed: {error}", file=sys.stderr)
+    return 1 if failed else 0
+
+
+def _errors(told: object) -> Iterator[str]:
+    if isinstance(told, dict):
+        if told.get("error"):
+            yield f"{told.get('name', 'a benchmark')}: {told['error']}"
+        told = list(told.values())
+    if isinstance(told, list | tuple):
+        for one in told:
+            yield from _errors(one)
 
 
 def write(path: Path | None, value: Json) -> None:

