@@ -13,11 +13,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 from urllib.parse import urlsplit
 
+from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
-from scenefleet_task.spec import Exit
 
 if TYPE_CHECKING:
     from types import ModuleType
+
+    from scenefleet_task.hand import Asks
 
 MARGIN = 300.0
 """Seconds before its expiry at which a token is renewed: longer than a strip takes to read."""
@@ -99,6 +101,23 @@ class PlanetaryComputer:
             return sas.get_token(account, container, retry_total=_TOKEN_RETRIES)
         except (OSError, ValueError, KeyError) as error:
             raise _refusal(error, f"{account}/{container}") from None
+
+
+@dataclass(frozen=True, slots=True)
+class Brokered:
+    """Addresses that the supervisor signs, so that its keys stay there."""
+
+    asks: Asks
+    renewable: bool = True
+
+    def sign(self, href: str, *, fresh: bool = False) -> Signed:
+        """The address with a token; None but a source of the task is signed.
+
+        Raises:
+            TaskError: if no token can be had.
+        """
+        answer, _ = self.asks.ask({"sign": href, "fresh": fresh})
+        return Signed(answer["url"], answer["renew_at"])
 
 
 def container_of(href: str) -> tuple[str, str] | None:

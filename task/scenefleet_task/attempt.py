@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
+from scenefleet_task.exits import Exit
 from scenefleet_task.result import Output, Result
-from scenefleet_task.spec import Exit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,9 @@ class Usage:
     """What a process cost."""
 
     cpu_seconds: float
+    """User and system time of all processes."""
     peak_memory_mb: float
+    """Of the computing process; of this one where there was none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,19 +39,9 @@ class Attempt:
     """A folder of this attempt in the working folder; the supervisor removes it."""
 
     @property
-    def result_file(self) -> Path:
-        """Where the computing process leaves its result for the supervisor."""
-        return self.scratch / "result.json"
-
-    @property
     def log_file(self) -> Path:
         """What the computing process said, written by the supervisor."""
         return self.scratch / "log.txt"
-
-    @property
-    def kept_mark(self) -> Path:
-        """There once the computing process has put log and result into the store."""
-        return self.scratch / "kept"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,12 +53,12 @@ class Findings:
     outputs: tuple[Output, ...] = ()
 
 
-def usage_of(who: int) -> Usage:
-    """Cost so far: of `resource.RUSAGE_SELF` or `resource.RUSAGE_CHILDREN`."""
-    used = resource.getrusage(who)
+def usage() -> Usage:
+    """Cost so far: of this process and its children that have ended."""
+    own, children = map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return Usage(
-        cpu_seconds=round(used.ru_utime + used.ru_stime, 3),
-        peak_memory_mb=round(used.ru_maxrss * 1024 / 1e6, 1),  # Linux counts in KiB
+        cpu_seconds=round(sum(u.ru_utime + u.ru_stime for u in (own, children)), 3),
+        peak_memory_mb=round((children.ru_maxrss or own.ru_maxrss) * 1024 / 1e6, 1),  # from KiB
     )
 
 

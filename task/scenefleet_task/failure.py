@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from scenefleet_task.exits import Exit
 from scenefleet_task.redact import redact
-from scenefleet_task.spec import Exit
 
 
 class TaskError(Exception):

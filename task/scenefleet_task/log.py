@@ -1,4 +1,4 @@
-"""The task's log: short plain lines with UTC time on standard error, kept to be put in the store.
+"""The task's log: short plain lines with UTC time on standard error.
 
 Warnings and other packages' log records (rasterio passes on what GDAL complains of) take the same
 way, so that they are redacted too.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import sys
 import time
+from typing import Protocol
 
 from scenefleet_task.redact import redact
 
@@ -23,29 +24,22 @@ class _Lines(logging.Formatter):
         return redact(super().format(record))
 
 
-class Kept(logging.Handler):
-    """Keeps every line, to be put in the store when the task ends."""
+class Stream(Protocol):
+    """Where lines go."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.lines: list[str] = []
+    def write(self, text: str, /) -> int:
+        """Takes a line."""
+        ...
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Appends the formatted record."""
-        self.lines.append(self.format(record) + "\n")
-
-    def text(self) -> bytes:
-        """All lines so far."""
-        return "".join(self.lines).encode()
+    def flush(self) -> None:
+        """Waits until all is written."""
+        ...
 
 
-def start_log() -> Kept:
-    """Sends all log records to standard error; call once a process."""
-    lines = _Lines("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S")
-    kept, screen = Kept(), logging.StreamHandler(sys.stderr)
-    for handler in (kept, screen):
-        handler.setFormatter(lines)
-    logging.basicConfig(level=logging.WARNING, handlers=[kept, screen], force=True)
+def start_log(stream: Stream | None = None) -> None:
+    """Sends all log records to a stream, or to standard error; call once a process."""
+    screen = logging.StreamHandler(stream or sys.stderr)
+    screen.setFormatter(_Lines("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S"))
+    logging.basicConfig(level=logging.WARNING, handlers=[screen], force=True)
     log.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)
-    return kept

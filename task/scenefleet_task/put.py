@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,11 +55,6 @@ class Upload(Protocol):
 class Target(Protocol):
     """Where files are put."""
 
-    @property
-    def memory(self) -> int:
-        """Bytes that putting takes: a client, and what is on its way."""
-        ...
-
     def put(self, data: bytes, path: str) -> Digest:
         """Puts a small file at a path below the store's root, replacing one that is there.
 
@@ -76,6 +70,8 @@ class Target(Protocol):
 
 def digest_of(data: bytes) -> Digest:
     """Of a small file."""
+    import hashlib  # late: it loads OpenSSL, and few who import this need it
+
     return Digest(len(data), hashlib.sha256(data).hexdigest())
 
 
@@ -84,13 +80,27 @@ def media_type(path: str) -> str:
     return TYPES.get(Path(path).suffix, "application/octet-stream")
 
 
+CLIENT_MEMORY = 90_000_000
+"""Bytes of a client of Blob storage, and of what is on its way."""
+
+
+def memory_of(setting: Setting) -> int:
+    """Bytes that the supervisor takes to put files, told without loading what it puts them by."""
+    return CLIENT_MEMORY if is_far(setting.store) else 0
+
+
+def is_far(store: str) -> bool:
+    """Whether a store lies behind an address."""
+    return store.startswith(("http://", "https://"))
+
+
 def target_for(setting: Setting) -> Target:
     """The store of this task. The Azure SDK is imported only where it is needed.
 
     Raises:
         TaskError: if the store's address or its credential cannot be used.
     """
-    if setting.store.startswith(("http://", "https://")):
+    if is_far(setting.store):
         from scenefleet_task.put_blob import BlobTarget
 
         return BlobTarget(setting.store, setting.sas, setting.identity)

@@ -19,10 +19,10 @@ from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
 
+from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
 from scenefleet_task.put import Digest, digest_of, media_type
 from scenefleet_task.redact import redact
-from scenefleet_task.spec import Exit
 from scenefleet_task.spool import Spool
 
 if TYPE_CHECKING:
@@ -39,8 +39,6 @@ _HEAD = -1
 
 class BlobTarget:
     """A store that is a container, or a prefix in one."""
-
-    memory = 90_000_000
 
     def __init__(
         self, address: str, sas: str | None, identity: str | None, retries: int = _RETRIES

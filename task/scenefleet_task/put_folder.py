@@ -10,18 +10,13 @@ import os
 import secrets
 import time
 from collections.abc import Iterable, Sequence
-from importlib import import_module
 from pathlib import Path
+from zlib import crc32
 
+from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
 from scenefleet_task.put import Digest
-from scenefleet_task.spec import Exit
 from scenefleet_task.spool import CHUNK, Spool
-
-try:  # libdeflate's is ten times as fast; but a log is kept even on an image that lacks it
-    _crc32 = import_module("imagecodecs").deflate_crc32
-except ImportError:
-    _crc32 = import_module("zlib").crc32
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 _STALE = 3600.0
@@ -31,8 +26,6 @@ _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 class FolderTarget:
     """A store that is a folder."""
-
-    memory = 0
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -121,7 +114,7 @@ def _write(chunks: Iterable[bytes], part: Path) -> tuple[Digest, int]:
     with part.open("wb", buffering=0) as file:
         for chunk in chunks:
             sha256.update(chunk)
-            crc = _crc32(chunk, crc)
+            crc = crc32(chunk, crc)
             size += len(chunk)
             rest = memoryview(chunk)
             while rest:  # a raw file may take less than all
@@ -135,7 +128,7 @@ def _check(part: Path) -> int:
     crc, buffer = 0, memoryview(bytearray(CHUNK))
     with part.open("rb", buffering=0) as file:
         while size := file.readinto(buffer):
-            crc = _crc32(buffer[:size], crc)
+            crc = crc32(buffer[:size], crc)
     return crc
 
 

@@ -43,7 +43,7 @@ class Result:
     seconds: float
     """Wall time."""
     cpu_seconds: float
-    """User and system time of the computing process."""
+    """User and system time of the computing process and its supervisor."""
     peak_memory_mb: float
     """Largest resident set of the computing process, in MB of 1e6 bytes."""
     valid_percent: float | None = None

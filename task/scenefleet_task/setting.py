@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from scenefleet_task import spec
+from scenefleet_task import environment as names
 from scenefleet_task.budget import Budget
+from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
-from scenefleet_task.spec import Exit
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,24 +41,24 @@ def read_setting(environment: Mapping[str, str], store: str | None = None) -> Se
     Raises:
         TaskError: if no store is named, or it is named together with a secret.
     """
-    place = store or environment.get(spec.ENV_STORE)
+    place = store or environment.get(names.ENV_STORE)
     if not place:
         raise TaskError(
             Exit.DOCUMENT,
-            f"no store is named: set {spec.ENV_STORE}, or give --store FOLDER",
+            f"no store is named: set {names.ENV_STORE}, or give --store FOLDER",
         )
     if place.startswith(("http://", "https://")) and "?" in place:
         raise TaskError(
             Exit.DOCUMENT,
-            f"{spec.ENV_STORE} holds an address with a query; its SAS belongs in "
-            f"{spec.ENV_STORE_SAS}",
+            f"{names.ENV_STORE} holds an address with a query; its SAS belongs in "
+            f"{names.ENV_STORE_SAS}",
         )
-    script = environment.get(spec.ENV_SCRIPT)
+    script = environment.get(names.ENV_SCRIPT)
     return Setting(
         store=place,
-        sas=environment.get(spec.ENV_STORE_SAS) or None,
-        identity=environment.get(spec.ENV_STORE_IDENTITY) or None,
-        run=environment.get(spec.ENV_RUN) or None,
+        sas=environment.get(names.ENV_STORE_SAS) or None,
+        identity=environment.get(names.ENV_STORE_IDENTITY) or None,
+        run=environment.get(names.ENV_RUN) or None,
         script=Path(script).absolute() if script else None,
         budget=read_budget(environment),
     )
@@ -72,8 +72,8 @@ def read_budget(environment: Mapping[str, str]) -> Budget:
     """
     usual = Budget()
     return Budget(
-        memory=_count(environment, spec.ENV_MEMORY, usual.memory),
-        threads=_count(environment, spec.ENV_THREADS, usual.threads),
+        memory=_count(environment, names.ENV_MEMORY, usual.memory),
+        threads=_count(environment, names.ENV_THREADS, usual.threads),
     )
 
 

@@ -4,18 +4,7 @@ A document holds all that one task computes, as plain values. It is unsigned (no
 it) and says nothing of where it runs or where its outputs go: those come by the environment, so
 that one document gives the same bytes on a laptop and on Azure Batch.
 
-The environment a node gets beside it:
-
-| variable | holds |
-|---|---|
-| `SCENEFLEET_TASK` | the document, by `encode` |
-| `SCENEFLEET_STORE` | a folder, or the `https://` address of a container and prefix |
-| `SCENEFLEET_STORE_SAS` | a short-lived write-only SAS for that container, where one is used |
-| `SCENEFLEET_STORE_IDENTITY` | the client id of a managed identity, where one is used |
-| `SCENEFLEET_RUN` | the run's id: logs go to `runs/<run>/logs/<task>/<attempt>/` |
-| `SCENEFLEET_SCRIPT` | the processing script's file, where the document names one |
-| `SCENEFLEET_MEMORY` | bytes that the computing process may take; it plans its windows by it |
-| `SCENEFLEET_THREADS` | threads that compute, 1 where it is not set |
+What a node gets beside it stands in `environment`.
 """
 
 from __future__ import annotations
@@ -32,21 +21,23 @@ from functools import lru_cache
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
-from scenefleet_task import formula
+from scenefleet_task import environment, exits, formula
 from scenefleet_task.reach import Reach
 from scenefleet_task.typed import DocumentError, build, plain
 
 VERSION = 4
 """Goes up when the same document would give other pixels, so that every task id changes too."""
 
-ENV_TASK = "SCENEFLEET_TASK"
-ENV_STORE = "SCENEFLEET_STORE"
-ENV_STORE_SAS = "SCENEFLEET_STORE_SAS"
-ENV_STORE_IDENTITY = "SCENEFLEET_STORE_IDENTITY"
-ENV_RUN = "SCENEFLEET_RUN"
-ENV_SCRIPT = "SCENEFLEET_SCRIPT"
-ENV_MEMORY = "SCENEFLEET_MEMORY"
-ENV_THREADS = "SCENEFLEET_THREADS"
+# For all who read documents; the supervisor needs these and no more of the contract.
+Exit = exits.Exit
+ENV_TASK = environment.ENV_TASK
+ENV_STORE = environment.ENV_STORE
+ENV_STORE_SAS = environment.ENV_STORE_SAS
+ENV_STORE_IDENTITY = environment.ENV_STORE_IDENTITY
+ENV_RUN = environment.ENV_RUN
+ENV_SCRIPT = environment.ENV_SCRIPT
+ENV_MEMORY = environment.ENV_MEMORY
+ENV_THREADS = environment.ENV_THREADS
 
 SCALE = 0.0001
 """An index is stored as int16 x SCALE: four decimals, which is what published products use."""
@@ -74,37 +65,6 @@ class Reason(IntEnum):
     """An output has no value here: its denominator is zero, say, or a script gave NaN."""
     CLASS = 9
     """A class or bit of the mask's raster that the recipe names by number."""
-
-
-class Exit(IntEnum):
-    """What a task's exit code means. Everything but DONE leaves no STAC item behind."""
-
-    DONE = 0
-    INTERNAL = 1
-    DOCUMENT = 2
-    SOURCE_MISSING = 10
-    """404: the asset is not there."""
-    SOURCE_DENIED = 11
-    """401 or 403: not allowed to read the asset, or throttled by its account."""
-    SOURCE_UNREADABLE = 12
-    """There, but truncated, corrupt, or not a raster."""
-    SOURCE_UNREACHABLE = 13
-    """No connection, a timeout, or 5xx after all retries."""
-    INPUT_MISMATCH = 20
-    """Bands or mask of one scene disagree in CRS or alignment."""
-    NO_OVERLAP = 21
-    """The area to clip to does not touch the scene's pixels."""
-    RADIOMETRY = 22
-    """Metadata and pixels do not tell together what the digital numbers mean."""
-    SCRIPT = 23
-    """The processing script raised, never ended, or gave something else than it states."""
-    STORE_FULL = 30
-    STORE_DENIED = 31
-    STORE_UNREACHABLE = 32
-    KILLED = 40
-    """The computing process was killed by a signal, most often for want of memory."""
-    STOPPED = 41
-    """Ended from outside by SIGTERM: a cancel, a lost node, a time limit. Not the scene's fault."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,20 +7,24 @@ level as they are made, and the file is those streams one after another.
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
-import shutil
+import os
+import secrets
 from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import IO
 
+from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
 from scenefleet_task.put import Digest
-from scenefleet_task.spec import Exit
 
 CHUNK = 1 << 18
 """Bytes read at once: few enough to be in the processor's cache until all is done with them."""
 _BUFFER = 1 << 17
 """Bytes of a stream that wait in memory."""
+_NO_TMPFILE = {errno.EOPNOTSUPP, errno.EISDIR, errno.EINVAL}
+"""What a file system says that knows no files without a name."""
 
 
 class Spool:
@@ -30,7 +34,7 @@ class Spool:
         """Holds nothing yet; what it writes has names that begin with `name`."""
         self._folder = folder
         self._name = name
-        self._streams: dict[int, BinaryIO] = {}
+        self._streams: dict[int, IO[bytes]] = {}
 
     def write(self, stream: int, data: bytes) -> None:
         """Adds to a stream's end.
@@ -40,9 +44,8 @@ class Spool:
         """
         with self._telling():
             if stream not in self._streams:
-                path = self._folder / f".{self._name}.{stream}.spool"
-                self._streams[stream] = path.open("w+b", buffering=_BUFFER)
-                path.unlink()  # gone with the process, whatever ends it
+                number = _nameless(self._folder, self._name)
+                self._streams[stream] = os.fdopen(number, "w+b", buffering=_BUFFER)
             self._streams[stream].write(data)
 
     def chunks(self, head: bytes, order: Sequence[int]) -> Iterator[bytes]:
@@ -80,6 +83,8 @@ class Spool:
         try:
             yield
         except OSError as error:
+            import shutil
+
             free = shutil.disk_usage(self._folder).free / 1e6
             raise TaskError(
                 Exit.STORE_FULL,
@@ -87,3 +92,22 @@ class Spool:
                 f"{error.strerror or error}. Use nodes with a larger disk, or fewer task slots "
                 "a node.",
             ) from None
+
+
+def _nameless(folder: Path, name: str) -> int:
+    """Opens a file that is gone with the process, whatever ends it.
+
+    It never has a name where the system allows that, and else none that can be foreseen: a script,
+    which may write in the folder, could put a link in its place.
+    """
+    flags = os.O_RDWR | os.O_CLOEXEC
+    if hasattr(os, "O_TMPFILE"):
+        try:
+            return os.open(folder, flags | os.O_TMPFILE, 0o600)
+        except OSError as error:
+            if error.errno not in _NO_TMPFILE:
+                raise
+    path = folder / f".{name}.{secrets.token_hex(8)}.spool"
+    number = os.open(path, flags | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    path.unlink()
+    return number

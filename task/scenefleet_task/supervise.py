@@ -1,36 +1,38 @@
-"""Runs the computing process as a child, and tells how it ended whatever ended it.
+"""Runs a task's computing process, puts its files into the store, and tells how it ended.
 
-Standard library only: this process stays small, so that the kernel, short of memory, ends the
-child. It passes the child's output on to standard error, redacted, so that standard output holds
-one line: the result.
+Whatever ends the computing process leaves a log and a result. The supervisor alone knows the store,
+and it closes itself to that process (`conceal`). It starts with little more than Python, and loads
+the store's client while the other computes. Standard library only, but for the store's client.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import os
-import random
-import resource
-import shutil
 import signal
-import string
 import sys
 import time
-import traceback
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import IO, NoReturn
+from typing import cast
 
-from scenefleet_task.attempt import Attempt, conclude, usage_of
+from scenefleet_task.attempt import Attempt, Findings, conclude, usage
+from scenefleet_task.attend import Ended, Log, attend
+from scenefleet_task.broker import Broker
+from scenefleet_task.computing import Computing
+from scenefleet_task.errand import Errand, Text
+from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
-from scenefleet_task.gdal_settings import apply_settings
 from scenefleet_task.keep import keep
+from scenefleet_task.line import Json
+from scenefleet_task.order import Order
+from scenefleet_task.put import Target, is_far, memory_of, target_for
+from scenefleet_task.receive import Receiver
 from scenefleet_task.redact import redact
-from scenefleet_task.result import Result, from_line, to_line
+from scenefleet_task.result import Output, Result, to_line
 from scenefleet_task.setting import Setting
-from scenefleet_task.spec import Exit, TaskDocument
 
 _WHY = {
     signal.SIGKILL: "most often for want of memory: use larger nodes, or fewer task slots a node",
@@ -38,135 +40,156 @@ _WHY = {
     signal.SIGINT: "cancelled: run again",
 }
 _STOPS = (signal.SIGTERM, signal.SIGINT)
+_MESSAGE = 8000
+"""Characters of a message that are kept."""
 
 
-def begin(document: TaskDocument | None, environment: Mapping[str, str]) -> Attempt:
+def begin(errand: Errand | None, environment: Mapping[str, str]) -> Attempt:
     """A new attempt, and its folder in the working folder.
 
     Args:
-        document: None if it could not be read; then Batch's own task id stands in.
+        errand: None if the document could not be read; then Batch's own task id stands in.
         environment: of this process.
     """
     now = time.time()
-    letters = "".join(random.choices(string.ascii_lowercase, k=4))  # noqa: S311 - a name, no secret
+    letters = "".join(chr(ord("a") + byte % 26) for byte in os.urandom(4))
     name = f"{datetime.fromtimestamp(now, UTC):%Y%m%dT%H%M%SZ}-{letters}"
     scratch = Path.cwd() / f"scenefleet-{name}"
     scratch.mkdir()
     return Attempt(
-        task=document.id if document else environment.get("AZ_BATCH_TASK_ID", "unknown"),
-        item=document.source.id if document else "unknown",
+        task=errand.task if errand else environment.get("AZ_BATCH_TASK_ID", "unknown"),
+        item=errand.item if errand else "unknown",
         name=name,
         started=now,
         scratch=scratch,
     )
 
 
-def supervise(attempt: Attempt, compute: Callable[[], int], setting: Setting) -> Result:
-    """Runs the computing process, and gives its result or one that says how it died.
-
-    The process is a fork of this one, which has read the document already and is otherwise small:
-    no second start of Python. GDAL and numpy are loaded there only.
+def supervise(
+    attempt: Attempt, computing: Computing, text: Text, errand: Errand, setting: Setting
+) -> Result:
+    """Has the computing process do its task; gives its result, or one that says how it died.
 
     Args:
         attempt: begun.
-        compute: what the process does; its value is the exit code.
-        setting: where logs go, and memory.
+        computing: begun, without an order yet.
+        text: the document, for the process to read.
+        errand: what the supervisor knows of it.
+        setting: where files go, and memory.
     """
-    output, end_of_child = os.pipe()
-    child = os.fork()
-    if not child:
-        os.close(output)
-        _become(end_of_child, compute, setting)
-    os.close(end_of_child)
-    with _forwarding(child), os.fdopen(output, "rb") as said, attempt.log_file.open("wb") as log:
-        _tee(said, log)
-        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    result = _result_of(attempt, code)
-    if not attempt.kept_mark.exists():
-        keep_or_say(attempt, setting, attempt.log_file.read_bytes(), result)
+    with attempt.log_file.open("w+b") as file:
+        log = Log(file)
+        receiver = Receiver(computing.files, errand, attempt.scratch, lambda: _target(setting, log))
+        order = Order(
+            text=text,
+            scratch=attempt.scratch,
+            started=attempt.started,
+            memory=setting.budget.memory,
+            budget=setting.budget.less(memory_of(setting)),
+        )
+        broker = Broker(computing.asks, errand, setting.script, log.adopt)
+        ended = attend(computing, order, broker, receiver, log)
+        result = _result_of(attempt, ended, receiver)
+        file.seek(0)
+        keep_or_say(attempt, setting, receiver.target, file.read(), result)
     return result
 
 
-def _become(output: int, compute: Callable[[], int], setting: Setting) -> NoReturn:
-    """The computing process, from its beginning to its end."""
-    code = Exit.INTERNAL.value
-    try:
-        for stream in (1, 2):
-            os.dup2(output, stream)
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-        # A read that blocks in GDAL would sit on Python's own handler until it is over.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        apply_settings(os.environ, setting.budget.memory)  # before rasterio and numpy are imported
-        code = compute()
-    except BaseException:  # noqa: BLE001 - nothing of the parent's may run here
-        traceback.print_exc()
-    finally:
-        with contextlib.suppress(OSError, ValueError):
-            sys.stdout.flush()
-            sys.stderr.flush()
-        os._exit(code)
+def _target(setting: Setting, log: Log) -> Target:
+    if is_far(setting.store):
+        log.adopt()  # before there is a client that might say something
+    return target_for(setting)
 
 
 def fail(attempt: Attempt, error: TaskError, setting: Setting | None) -> Result:
     """The result of a task that could not even start."""
-    result = conclude(attempt, error.exit, error.message, usage_of(resource.RUSAGE_SELF))
+    result = conclude(attempt, error.exit, error.message, usage())
     _say(f"{result.exit}: {result.message}")
     if setting:
-        keep_or_say(attempt, setting, f"{result.message}\n".encode(), result)
+        text = f"{result.message}\n".encode()
+        keep_or_say(attempt, setting, lambda: target_for(setting), text, result)
     return result
 
 
 def end(attempt: Attempt, result: Result) -> int:
     """Removes the attempt's files and prints the result: the last line on standard output."""
-    shutil.rmtree(attempt.scratch, ignore_errors=True)
+    _remove(attempt)
     sys.stdout.write(to_line(result) + "\n")
     sys.stdout.flush()
     return result.code
 
 
-def keep_or_say(attempt: Attempt, setting: Setting, log_text: bytes, result: Result) -> None:
+def _remove(attempt: Attempt) -> None:
+    with contextlib.suppress(OSError):
+        attempt.log_file.unlink(missing_ok=True)
+        attempt.scratch.rmdir()
+        return
+    import shutil  # late: only a script leaves more
+
+    shutil.rmtree(attempt.scratch, ignore_errors=True)
+
+
+def keep_or_say(
+    attempt: Attempt,
+    setting: Setting,
+    target: Callable[[], Target],
+    log_text: bytes,
+    result: Result,
+) -> None:
     """Keeps log and result; a store that does not take them must not hide the result."""
+    folder = setting.log_folder(attempt.task, attempt.name)
+    if folder is None:
+        return
     try:
-        keep(attempt, setting, log_text, result)
+        keep(folder, target(), log_text, result)
     except (TaskError, OSError, ImportError) as error:
         _say(f"log and result are not in the store: {error}")
 
 
-def _result_of(attempt: Attempt, code: int) -> Result:
-    if attempt.result_file.exists():
-        return from_line(attempt.result_file.read_text())
-    usage = usage_of(resource.RUSAGE_CHILDREN)
-    if code < 0:
-        name = signal.Signals(-code)
+def _result_of(attempt: Attempt, ended: Ended, receiver: Receiver) -> Result:
+    cost = usage()
+    if ended.trouble:
+        text = f"the computing process was ended: {ended.trouble}"
+        return conclude(attempt, Exit.INTERNAL, text, cost)
+    if receiver.result is not None:
+        try:
+            exit_, message, findings = _told(receiver.result, receiver)
+        except (ValueError, LookupError, TypeError, OverflowError):
+            exit_, findings = Exit.INTERNAL, Findings()
+            message = "the computing process told a result that is none, or is not so"
+        return conclude(attempt, exit_, message, cost, findings)
+    if ended.code < 0:
+        name = signal.Signals(-ended.code)
         why = _WHY.get(name, "a crash in native code: please report the log")
-        peak = f"{usage.peak_memory_mb:.0f} MB"
+        peak = f"{cost.peak_memory_mb:.0f} MB"
         text = f"the computing process was ended by {name.name} at {peak}, {why}"
-        return conclude(attempt, Exit.STOPPED if name in _STOPS else Exit.KILLED, text, usage)
-    text = f"the computing process ended with code {code} and no result; its log says why"
-    return conclude(attempt, Exit.INTERNAL, text, usage)
+        return conclude(attempt, Exit.STOPPED if name in _STOPS else Exit.KILLED, text, cost)
+    text = f"the computing process ended with code {ended.code} and no result; its log says why"
+    return conclude(attempt, Exit.INTERNAL, text, cost)
 
 
-def _tee(source: IO[bytes], log: IO[bytes]) -> None:
-    for line in source:
-        clean = redact(line.decode(errors="replace"))
-        log.write(clean.encode())
-        sys.stderr.write(clean)
-        sys.stderr.flush()
+def _told(said: Json, receiver: Receiver) -> tuple[Exit, str, Findings]:
+    """What the process told of itself, as far as it can be so.
 
-
-@contextlib.contextmanager
-def _forwarding(child: int) -> Generator[None]:
-    """Passes SIGTERM and SIGINT on to the child, whose end then tells the rest."""
-
-    def forward(number: int, _frame: FrameType | None) -> None:
-        os.kill(child, number)
-
-    before = {number: signal.signal(number, forward) for number in (signal.SIGTERM, signal.SIGINT)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+    Raises:
+        ValueError: if it cannot; so do LookupError, TypeError and OverflowError.
+    """
+    exit_ = Exit[said["exit"]]
+    message = "".join(c for c in redact(str(said["message"])) if c.isprintable() or c in "\n\t")
+    if exit_ is not Exit.DONE:
+        return exit_, message[:_MESSAGE], Findings()
+    found = cast("Json", said["found"])
+    outputs = tuple(Output(**one) for one in cast("list[Json]", found["outputs"]))
+    for output in outputs:
+        name = output.path.removeprefix(f"{receiver.errand.root}/")
+        digest = receiver.digests[name]
+        if (output.size, output.sha256) != (digest.size, digest.sha256):
+            raise ValueError(name)
+    valid = float(found["valid_percent"])
+    if not receiver.complete or not math.isfinite(valid):
+        raise ValueError(said["exit"])
+    reasons = {str(k): int(v) for k, v in cast("Json", found["reasons"]).items()}
+    return exit_, "", Findings(valid_percent=valid, reasons=reasons, outputs=outputs)
 
 
 def _say(text: str) -> None:

@@ -6,14 +6,14 @@ pictures go into a folder, and what came out is one JSON line.
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from scenefleet_task.access import Access
 from scenefleet_task.budget import Budget
 from scenefleet_task.failure import TaskError
-from scenefleet_task.grid import Window
+from scenefleet_task.order import Box, Trial
 from scenefleet_task.spec import Exit, TaskDocument
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ SIDE = 512
 """Pixels along a side of the window that is tried where none is named: the middle of the scene."""
 
 
-def parse_window(text: str) -> Window:
+def parse_window(text: str) -> Box:
     """`row,column,height,width` in pixels of the outputs.
 
     Raises:
@@ -38,22 +38,23 @@ def parse_window(text: str) -> Window:
             Exit.DOCUMENT,
             f"{text!r} is no window; write row,column,height,width in pixels, such as 0,0,512,512",
         )
-    return Window(row, col, height, width)
+    return row, col, height, width
 
 
 def attempt(
     document: TaskDocument,
-    window: Window | None,
-    folder: Path,
-    script: Path | None,
+    trial: Trial,
+    *,
+    access: Access,
+    script: Path | None = None,
     budget: Budget | None = None,
 ) -> dict[str, Any]:
     """Computes a window and writes `<file>.tif` and `<output>.png`; gives what came out.
 
     Args:
         document: the task.
-        window: of the outputs; None takes `SIDE` pixels in the middle.
-        folder: where files go; made where it is missing.
+        trial: the window, `SIDE` pixels in the middle where it names none, and where files go.
+        access: signs addresses.
         script: the processing script, where the document names one.
         budget: memory and threads.
 
@@ -62,16 +63,16 @@ def attempt(
     """
     import rasterio
 
-    from scenefleet_task.access import access_for
+    from scenefleet_task.grid import Window
     from scenefleet_task.names import names_of
     from scenefleet_task.put_folder import FolderTarget
     from scenefleet_task.read import opened
     from scenefleet_task.scene import process
 
+    folder = trial.folder
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     target = FolderTarget(folder)
-    access = access_for(document.access)
     with cast("Any", rasterio).Env(), opened(names_of(document), access) as sources:
         rasters = process(
             document,
@@ -79,7 +80,7 @@ def attempt(
             folder,
             lambda name: target.begin(name, folder),
             script=script,
-            only=window or SIDE,
+            only=Window(*trial.window) if trial.window else SIDE,
             budget=budget,
         )
     return {
@@ -112,8 +113,3 @@ def _output(made: Made, folder: Path) -> dict[str, Any]:
         "saturated": made.saturated,
         **made.statistics.to_stac(),
     }
-
-
-def to_line(found: dict[str, Any]) -> str:
-    """The outcome as one line of JSON."""
-    return json.dumps(found, allow_nan=False)
