@@ -21,6 +21,7 @@ from scenefleet_task.codec import Form, encode, predictor_of
 from scenefleet_task.grid import Grid
 from scenefleet_task.outputs import COLOURS, REASON, TILE, Layer
 from scenefleet_task.put import Digest, Upload
+from scenefleet_task.spec import NO_SCENE
 
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 _MemoryFile = cast("Any", rasterio.io).MemoryFile
@@ -200,7 +201,7 @@ class Cog:
             ) as dataset:
                 if layer is REASON:
                     colours = {reason.value: (*rgb, 255) for reason, rgb in COLOURS.items()}
-                    dataset.write_colormap(1, colours)
+                    dataset.write_colormap(1, {**colours, NO_SCENE: (0, 0, 0, 0)})
                 for number, (name, of_band) in enumerate(zip(names, tags, strict=True), 1):
                     dataset.set_band_description(number, name)
                     dataset.update_tags(number, **of_band)

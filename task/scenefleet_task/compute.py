@@ -7,6 +7,7 @@ the same ground's after it with 1000 more, give equal bits.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from functools import cache
 from typing import Any
@@ -18,6 +19,9 @@ from scenefleet_task.spec import NODATA
 
 LIMIT = 32767
 """Highest int16; its negative is the lowest value stored, -32768 being nodata."""
+
+_ROUNDING = 1e-5
+"""Of an index near its bound: float32 keeps seven digits, and an index is a few steps of it."""
 
 Float32 = NDArray[np.float32]
 Bools = NDArray[np.bool_]
@@ -66,6 +70,31 @@ def lift(numbers: NDArray[Any], scale: float, offset: float, out: Float32 | None
     if scale != 1:
         values *= np.float32(scale)
     return values
+
+
+def not_positive(numbers: NDArray[Any], scale: float, offset: float) -> Bools | None:
+    """True where a band's value is at or below zero; None where it is nowhere."""
+    limit = -shift_of(scale, offset)
+    if numbers.dtype.kind in "iu":
+        limit = math.floor(limit) if scale > 0 else math.ceil(limit)
+    if scale > 0:
+        return None if numbers.min() > limit else numbers <= limit
+    return None if numbers.max() < limit else numbers >= limit
+
+
+def count_outside(values: Values, valid: Bools | None, span: tuple[float, float]) -> int:
+    """Valid values beyond a span, which may be missed by the rounding of single precision.
+
+    Args:
+        values: of shape (height, width).
+        valid: True where the value is kept; None keeps all.
+        span: the least and the greatest value that are within.
+    """
+    low, high = span[0] - _ROUNDING, span[1] + _ROUNDING
+    if values.low >= low and values.high <= high:
+        return 0
+    beyond = (values.array < np.float32(low)) | (values.array > np.float32(high))
+    return int(np.count_nonzero(beyond if valid is None else beyond & valid))
 
 
 def pack(values: Values, valid: Bools | None, scale: float, out: NDArray[Any]) -> int:

@@ -25,7 +25,7 @@ from scenefleet_task.radiometry import contradicts
 from scenefleet_task.result import Output
 from scenefleet_task.scene import Made, Rasters
 from scenefleet_task.sources import BandLayer, OpenPart
-from scenefleet_task.spec import NODATA, VERSION, Reason, TaskDocument
+from scenefleet_task.spec import NO_SCENE, NODATA, VERSION, Reason, TaskDocument
 
 _SCHEMAS = "https://stac-extensions.github.io"
 EXTENSIONS = (
@@ -49,6 +49,7 @@ _MEANINGS = {
     Reason.WATER: "water",
     Reason.NO_SIGNAL: "an output has no value: its denominator is zero, say",
     Reason.CLASS: "a class that the recipe masks by its number",
+    Reason.NEGATIVE: "a band's reflectance is at or below zero",
 }
 
 
@@ -96,6 +97,10 @@ def _properties(document: TaskDocument, rasters: Rasters) -> dict[str, Any]:
         "scenefleet:source": _source_of(document),
         "scenefleet:valid_percent": rasters.valid_percent,
         "scenefleet:reasons": {r.name.lower(): n for r, n in rasters.reasons.items()},
+        "scenefleet:negative": {
+            "decided": document.negative.how,
+            "pixels": rasters.negative,
+        },
         "scenefleet:radiometry": [_part(part) for part in rasters.parts],
     }
 
@@ -192,6 +197,7 @@ def _assets(document: TaskDocument, rasters: Rasters, put: Put) -> dict[str, Any
         "title": "Why a pixel is invalid",
         "roles": ["data-mask"],
         "data_type": "uint8",
+        "nodata": NO_SCENE,
         "classification:classes": _classes(),
     }
     assets["thumbnail"] = {**_file(put.thumbnail), "title": "Thumbnail", "roles": ["thumbnail"]}
@@ -223,6 +229,11 @@ def _band(made: Made, document: TaskDocument) -> dict[str, Any]:
     if document.dtype == "int16":
         told |= {"raster:scale": made.output.scale, "raster:offset": 0}
     told |= {"statistics": made.statistics.to_stac(), "scenefleet:saturated": made.saturated}
+    if made.output.range:
+        told |= {
+            "scenefleet:range": list(made.output.range),
+            "scenefleet:outside_range": made.beyond,
+        }
     return told
 
 
@@ -236,7 +247,7 @@ def _file(output: Output) -> dict[str, Any]:
 
 
 def _classes() -> list[dict[str, Any]]:
-    return [
+    known: list[dict[str, Any]] = [
         {
             "value": reason.value,
             "name": reason.name.lower(),
@@ -245,3 +256,5 @@ def _classes() -> list[dict[str, Any]]:
         }
         for reason in Reason
     ]
+    none = {"value": NO_SCENE, "name": "no_scene", "description": "no scene here", "nodata": True}
+    return [*known, none]

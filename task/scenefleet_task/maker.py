@@ -14,7 +14,7 @@ from scenefleet_task.evaluate import Program
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid
 from scenefleet_task.script import Runner, Scene
-from scenefleet_task.spec import Exit, Output, Reason, TaskDocument
+from scenefleet_task.spec import Exit, Negative, Output, Reason, TaskDocument
 
 PIXELS = 65_536
 """Of arithmetic at a time, in whole rows: float32 temporaries stay in the processor's cache."""
@@ -61,6 +61,23 @@ def maker_of(document: TaskDocument, script: Path | None) -> Maker:
     return _Scripted(Runner(script, document.script, names), document.script.overlap)
 
 
+def below_zero(negative: Negative, bands: Bands) -> NDArray[np.bool_] | None:
+    """True where a band's reflectance is at or below zero; None where it is nowhere."""
+    found = None
+    for name in negative.bands:
+        here = compute.not_positive(*bands[name])
+        if here is not None:
+            found = here if found is None else found | here
+    return found
+
+
+def _clip(bands: Mapping[str, compute.Float32], negative: Negative) -> None:
+    """Takes reflectance below zero as 0, in place, where the document wants it; NaN stays."""
+    if negative.how == "clip":
+        for name in negative.bands:
+            np.maximum(bands[name], 0, out=bands[name])
+
+
 class _Formulas:
     """Formulas, a few rows at a time."""
 
@@ -73,7 +90,7 @@ class _Formulas:
     def make(
         self, document: TaskDocument, part: Grid, bands: Bands, reasons: mask.Reasons, here: Here
     ) -> Iterator[Rows]:
-        del document, part, here  # without an overlap, the strip is all that was read
+        del part, here  # without an overlap, the strip is all that was read
         height, width = reasons.shape
         count = min(height, max(1, PIXELS // width))
         room = {name: np.empty((count, width), np.float32) for name in bands}
@@ -83,6 +100,7 @@ class _Formulas:
                 name: compute.lift(numbers[rows], scale, offset, room[name][: rows.stop - row])
                 for name, (numbers, scale, offset) in bands.items()
             }
+            _clip(lifted, document.negative)
             yield rows, self._program.run(lifted, spend=True)
 
 
@@ -98,6 +116,7 @@ class _Scripted:
         self, document: TaskDocument, part: Grid, bands: Bands, reasons: mask.Reasons, here: Here
     ) -> Iterator[Rows]:
         lifted = {name: compute.lift(n, s, o) for name, (n, s, o) in bands.items()}
+        _clip(lifted, document.negative)
         missing = reasons == Reason.NODATA.value
         for band in lifted.values():
             band[missing] = np.nan

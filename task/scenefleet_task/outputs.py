@@ -12,7 +12,7 @@ import numpy as np
 
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid
-from scenefleet_task.spec import NODATA, Exit, Output, Reason, TaskDocument
+from scenefleet_task.spec import NO_SCENE, NODATA, Exit, Output, Reason, TaskDocument
 
 TILE = 512
 """Pixels along a side of a tile, as in the sources that we read most."""
@@ -27,6 +27,7 @@ COLOURS = {
     Reason.WATER: (30, 90, 200),
     Reason.NO_SIGNAL: (255, 0, 255),
     Reason.CLASS: (190, 150, 90),
+    Reason.NEGATIVE: (95, 45, 130),
 }
 
 
@@ -60,13 +61,14 @@ def output_layers(document: TaskDocument) -> tuple[Layer, ...]:
     )
 
 
-REASON = Layer(name="reason", dtype="uint8", nodata=None, overviews="NEAREST")
-"""Why pixels are invalid. It has no nodata value: 0 says that a pixel is valid."""
+REASON = Layer(name="reason", dtype="uint8", nodata=NO_SCENE, overviews="NEAREST")
+"""Why pixels are invalid. Its nodata is a number that no pixel of a scene has."""
 
 
 def reason_tags() -> dict[str, str]:
-    """The names of the reasons, for who opens the raster without its STAC item."""
-    return {f"REASON_{reason.value}": reason.name.lower() for reason in Reason}
+    """The names of the reasons, for readers who open the raster without its STAC item."""
+    names = {f"REASON_{reason.value}": reason.name.lower() for reason in Reason}
+    return {**names, f"REASON_{NO_SCENE}": "no scene here"}
 
 
 def check_space(folder: Path, grid: Grid, layers: tuple[Layer, ...]) -> None:

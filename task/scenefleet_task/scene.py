@@ -30,7 +30,7 @@ from scenefleet_task.layer import grow
 from scenefleet_task.layout import Way
 from scenefleet_task.log import log
 from scenefleet_task.look import settled
-from scenefleet_task.maker import Found, Maker, maker_of
+from scenefleet_task.maker import Found, Maker, below_zero, maker_of
 from scenefleet_task.names import Name
 from scenefleet_task.outputs import REASON, TILE, Layer, check_space, output_layers, reason_tags
 from scenefleet_task.put import Digest, Upload
@@ -56,6 +56,8 @@ class Made:
     statistics: Statistics
     saturated: int
     """Values beyond int16's range."""
+    beyond: int
+    """Valid values beyond the output's own range, where it has one."""
     small: NDArray[Any]
     """As stored, in at most `cog.SMALL` pixels a side."""
 
@@ -71,6 +73,8 @@ class Rasters:
     """The files that were put, by name without suffix: the outputs', and `reason`."""
     reasons: dict[Reason, int]
     """Pixels by reason; sums to the raster's size."""
+    negative: int
+    """Valid pixels of which a band's reflectance is at or below zero."""
     parts: tuple[OpenPart, ...]
     """How the sources' numbers were read; closed by now."""
     read: tuple[tuple[Name, Way], ...]
@@ -141,6 +145,7 @@ class _Block:
     reasons: mask.Reasons
     values: dict[str, NDArray[Any]]
     saturated: dict[str, int]
+    beyond: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +156,8 @@ class _Done:
     reasons: dict[Reason, int]
     statistics: dict[str, Sequence[Statistics]]
     saturated: dict[str, int]
+    beyond: dict[str, int]
+    negative: int
 
 
 class _Scene:
@@ -230,7 +237,7 @@ class _Scene:
         return found
 
     def _make(self, block: Window, cogs: Mapping[str, Cog], readers: Executor | None) -> _Done:
-        made = _compute(self._document, self._sources, self._maker, block, readers)
+        made, negative = _compute(self._document, self._sources, self._maker, block, readers)
         files = {REASON.name: cogs[REASON.name].encode(made.reasons)}
         for layer in self._layers:
             values = [made.values[output.name] for output in layer.bands]
@@ -241,6 +248,8 @@ class _Scene:
             reasons=mask.count(made.reasons),
             statistics={name: gather(values) for name, values in made.values.items()},
             saturated=made.saturated,
+            beyond=made.beyond,
+            negative=negative,
         )
 
     def _gather(
@@ -255,7 +264,8 @@ class _Scene:
         counts = dict.fromkeys(Reason, 0)
         whole = document.dtype == "int16"
         statistics = {o.name: Statistics(whole=whole) for o in document.outputs}
-        saturated = dict.fromkeys(statistics, 0)
+        saturated, beyond = dict.fromkeys(statistics, 0), dict.fromkeys(statistics, 0)
+        negative = 0
         for block, done in zip(blocks, made, strict=True):
             for name, encoded in done.files.items():
                 row, col = block.row - self._window.row, block.col - self._window.col
@@ -266,6 +276,8 @@ class _Scene:
                 for piece in pieces:
                     statistics[name].join(piece)
                 saturated[name] += done.saturated[name]
+                beyond[name] += done.beyond[name]
+            negative += done.negative
         _check_inside(counts, self._grid)
         tags = {
             layer.name: [statistics[output.name].tags() for output in layer.bands]
@@ -281,6 +293,7 @@ class _Scene:
                     band=band,
                     statistics=statistics[output.name],
                     saturated=saturated[output.name],
+                    beyond=beyond[output.name],
                     small=cogs[layer.name].small(band),
                 )
                 for layer in self._layers
@@ -288,6 +301,7 @@ class _Scene:
             ),
             files=files,
             reasons=counts,
+            negative=negative,
             parts=self._sources.parts,
             read=tuple((raster.name, raster.way) for raster in rasters),
         )
@@ -299,19 +313,24 @@ def _compute(
     maker: Maker,
     window: Window,
     readers: Executor | None,
-) -> _Block:
-    """A block's outputs."""
+) -> tuple[_Block, int]:
+    """A block's outputs, and its valid pixels with a reflectance at or below zero."""
     outside = sources.clip.outside(window) if sources.clip else None
     if outside is not None and outside.all():
-        return _empty(document, window)  # nothing of the block is inside: nothing is read
+        return _empty(document, window), 0  # nothing of the block is inside: nothing is read
     wide = grow(window, (maker.overlap, maker.overlap), sources.grid.whole)
     bands, reasons = united(sources.parts, wide, readers)
     here = within(window, wide)
+    negative = below_zero(document.negative, bands)
+    if document.negative.how == "mask":
+        mask.add(reasons, negative, Reason.NEGATIVE)
     block = _blank(document, window, reasons[here])
     mask.add(block.reasons, outside, Reason.OUTSIDE)
     for rows, found in maker.make(document, sources.grid.crop(wide), bands, reasons, here):
         _settle(document, block, rows, found)
-    return block
+    if negative is None:
+        return block, 0
+    return block, int(np.count_nonzero(negative[here] & (block.reasons == Reason.VALID.value)))
 
 
 def _settle(document: TaskDocument, block: _Block, rows: slice, found: Found) -> None:
@@ -325,6 +344,9 @@ def _settle(document: TaskDocument, block: _Block, rows: slice, found: Found) ->
         out = block.values[output.name][rows]
         beyond = compute.pack(found[output.name], valid, output.scale, out)
         block.saturated[output.name] += beyond
+        if output.range:
+            outside = compute.count_outside(found[output.name], valid, output.range)
+            block.beyond[output.name] += outside
 
 
 def _empty(document: TaskDocument, window: Window) -> _Block:
@@ -341,7 +363,8 @@ def _blank(document: TaskDocument, window: Window, reasons: mask.Reasons) -> _Bl
     """A block whose values are to be filled."""
     shape = (window.height, window.width)
     values = {o.name: np.empty(shape, document.dtype) for o in document.outputs}
-    return _Block(np.ascontiguousarray(reasons), values, dict.fromkeys(values, 0))
+    counts = dict.fromkeys(values, 0)
+    return _Block(np.ascontiguousarray(reasons), values, counts, {**counts})
 
 
 def _finish(cogs: Mapping[str, Cog], tags: Mapping[str, list[dict[str, str]]]) -> dict[str, Digest]:

@@ -65,6 +65,12 @@ class Reason(IntEnum):
     """An output has no value here: its denominator is zero, say, or a script gave NaN."""
     CLASS = 9
     """A class or bit of the mask's raster that the recipe names by number."""
+    NEGATIVE = 10
+    """A band's reflectance is at or below zero, and the document wants such pixels masked."""
+
+
+NO_SCENE = 255
+"""The `reason` raster's nodata. No task writes it; programs that merge or warp fill with it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,6 +171,18 @@ class Output:
     """By the grammar of `formula`, over names of bands; None where a script makes it."""
     scale: float
     """An integer raster stores value / scale."""
+    range: tuple[float, float] | None = None
+    """Least and greatest value that the formula can have of values above 0, where it is bounded."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Negative:
+    """What becomes of reflectance at or below zero, as dark ground has it under an offset."""
+
+    how: Literal["keep", "clip", "mask"] = "keep"
+    """`keep` computes with it as it is, `clip` takes it as 0, `mask` makes the pixel invalid."""
+    bands: tuple[str, ...] = ()
+    """Names of the bands whose values are reflectance; kelvin is left alone."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -246,6 +264,8 @@ class TaskDocument:
     """None keeps the grid of the scene's finest band."""
     clip: dict[str, Any] | None
     """GeoJSON geometry (EPSG:4326); pixels beyond it are `outside`. None keeps the whole scene."""
+    negative: Negative = field(default_factory=Negative)
+    """What becomes of reflectance at or below zero."""
     reach: Reach = field(default_factory=lambda: Reach(origin="public"))
     """Where sources may lie; like their hosts no part of the id."""
 
@@ -425,6 +445,8 @@ def _check_names(document: TaskDocument) -> None:
     taken = {*RESERVED} & {*files} or {name for name in names if names.count(name) > 1}
     if taken:
         raise DocumentError(f"document.outputs: the name {min(taken)!r} is taken by another file")
+    if unknown := sorted(set(document.negative.bands) - bands):
+        raise DocumentError(f"document.negative: no band {unknown[0]!r}; there are {sorted(bands)}")
     if document.script and (unknown := sorted(set(document.script.bands) - bands)):
         raise DocumentError(f"document.script: uses band {unknown[0]!r}; there are {sorted(bands)}")
 
@@ -452,6 +474,8 @@ def _check_output(output: Output, bands: set[str], script: Script | None) -> Non
     where = f"document.outputs.{output.name}"
     if safe_name(output.name) != output.name:
         raise DocumentError(f"document.outputs: {output.name!r} is no safe file name")
+    if output.range and not output.range[0] <= output.range[1]:
+        raise DocumentError(f"{where}: its range {output.range} has no value in it")
     if output.scale <= 0:
         raise DocumentError(f"{where}: its scale is {output.scale}; it must be above 0")
     if output.formula is None:

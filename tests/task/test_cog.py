@@ -33,7 +33,7 @@ from scenefleet_task.cog import SMALL, Cog
 from scenefleet_task.grid import Grid
 from scenefleet_task.outputs import COLOURS, REASON, TILE, Layer, reason_tags
 from scenefleet_task.put import Digest, digest_of
-from scenefleet_task.spec import NODATA, Output, Reason
+from scenefleet_task.spec import NO_SCENE, NODATA, Output, Reason
 from scenefleet_task.statistics import Statistics, gather
 
 Dtype = Literal["int16", "float32", "uint8"]
@@ -95,8 +95,8 @@ CASES = [
 ]
 
 
-def nodata_of(dtype: str) -> float | None:
-    return {"int16": NODATA, "float32": math.nan, "uint8": None}[dtype]
+def nodata_of(dtype: str) -> float:
+    return {"int16": NODATA, "float32": math.nan, "uint8": NO_SCENE}[dtype]
 
 
 def layer_of(dtype: Dtype, bands: int = 1) -> Layer:
@@ -344,7 +344,7 @@ def test_rasterio_reads_every_level_back(written: dict[Case, Written], case: Cas
         assert dataset.block_shapes == [(case.tile, case.tile)] * case.bands
         nodata = dataset.nodata
         np.testing.assert_array_equal(interleaved(dataset.read()), levels[0])
-    assert repr(nodata) == repr(None if case.dtype == "uint8" else float(nodata_of(case.dtype)))  # type: ignore[arg-type]
+    assert repr(nodata) == repr(float(nodata_of(case.dtype)))
     for n, level in enumerate(levels[1:]):
         with rasterio.open(one.path, overview_level=n) as dataset:
             np.testing.assert_array_equal(interleaved(dataset.read()), level)
@@ -481,6 +481,8 @@ def test_reasons_have_colours_and_names(tmp_path: Path, look: Look) -> None:
         for n, reason in enumerate(Reason):
             assert colours[reason.value] == (*COLOURS[reason], 255)
             assert dataset.tags(1)[f"REASON_{n}"] == reason.name.lower()
+        assert dataset.tags(1)["REASON_255"] == "no scene here"
+        assert colours[NO_SCENE][3] == 0
         assert dataset.colorinterp[0].name == "palette"
     [found] = look([tmp_path / "a.tif"])
     assert found["info"]["bands"][0]["colorInterpretation"] == "Palette"

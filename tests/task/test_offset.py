@@ -17,7 +17,7 @@ from to_folder import process
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "benchmarks"))
 
-import radiometry_pieces as pieces  # noqa: E402 - a script, which is no package
+import radiometry_pieces as pieces
 
 REAL = {  # by folder: whether the numbers carry the offset (the shared data's README)
     "exeter-2024": "carried",

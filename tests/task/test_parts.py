@@ -53,6 +53,15 @@ def ground() -> Ground:
     return Ground(red, nir, west, east)
 
 
+def lush(shape: tuple[int, int]) -> Ground:
+    """Fields by which the pixels of either part tell what they carry."""
+    rng = np.random.default_rng(6)
+    red = rng.integers(280, 520, shape)
+    cols = np.indices(shape)[1]
+    middle = shape[1] // 2
+    return Ground(red, red + rng.integers(3600, 4500, shape), cols < middle + 4, cols > middle - 4)
+
+
 def part(kit: Any, folder: Path, ground: Ground, name: str, offset: int, **changes: Any) -> Part:
     """A part whose numbers carry `offset`; 1 in its mask is cloud, 255 was never looked at."""
     there = getattr(ground, name)
@@ -67,7 +76,7 @@ def part(kit: Any, folder: Path, ground: Ground, name: str, offset: int, **chang
         )
         for band in ("red", "nir")
     )  # fmt: skip
-    mask = np.where(there, changes.pop("cloud", np.zeros(SHAPE)), 255).astype(np.uint8)
+    mask = np.where(there, changes.pop("cloud", np.zeros(there.shape)), 255).astype(np.uint8)
     file = kit.write(folder / f"{name}-mask.tif", mask, nodata=255)
     masks = kit.document(bands, file, ((1, "cloud"),)).parts[0].masks
     made = Part(item=f"item-{name}", bands=bands, masks=masks, check=None)
@@ -161,9 +170,10 @@ def test_where_a_mask_says_nothing_the_next_part_is_asked(
     assert np.abs(index - index_of(ground.red, ground.nir))[valid].max() <= 1
 
 
-def test_each_part_is_looked_at_by_itself(kit: Any, tmp_path: Path, ground: Ground) -> None:
+def test_each_part_is_looked_at_by_itself(kit: Any, tmp_path: Path) -> None:
     """One item says the offset is in, the other contradicts itself: its pixels tell, and the item
     written says of each what was read how."""
+    ground = lush((600, 80))
     parts = [part(kit, tmp_path, ground, name, 1000) for name in ("west", "east")]
     checks = [
         OffsetCheck(shift=1000, said=said, evidence=("test",), bands=("red", "nir"), look=one.bands)

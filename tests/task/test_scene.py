@@ -16,7 +16,7 @@ from rio_cogeo import cog_validate
 
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
-from scenefleet_task.spec import NODATA, Exit, Reason, TargetGrid, seal
+from scenefleet_task.spec import NO_SCENE, NODATA, Exit, Reason, TargetGrid, seal
 from to_folder import InFolder, process
 
 
@@ -250,7 +250,7 @@ def test_outputs_are_cogs_that_tell_what_they_hold(kit: Any, tmp_path: Path) -> 
         assert dataset.overviews(1) == [2, 4]
         half = dataset.read(1, out_shape=(height // 2, width // 2))
     with rasterio.open(rasters.reason) as dataset:
-        assert dataset.nodata is None
+        assert dataset.nodata == NO_SCENE
         assert dataset.colormap(1)[Reason.CLOUD][:3] == (160, 190, 215)
         assert dataset.tags(1)["REASON_4"] == "cloud"
         assert set(np.unique(dataset.read(1, out_shape=(275, 325)))) <= set(np.unique(reason))

@@ -8,7 +8,7 @@ from collections import Counter
 from scenefleet.cli.options import Desk
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.results import write_collection, write_report
-from scenefleet.results.caveats import caveat_lines, much_cut
+from scenefleet.results.caveats import caveat_lines, much_cut, much_negative, much_outside
 from scenefleet.run import Ended, Run, RunState, load_plan
 
 EXIT = {RunState.DONE: 0, RunState.PARTIAL: 3, RunState.FAILED: 3, RunState.CANCELLED: 5}
@@ -69,7 +69,9 @@ def summary(desk: Desk, run: Run, ended: Ended | None) -> dict[str, object]:
     """A run for `--json`.
 
     `empty` holds the ids of scenes that are done and have no valid pixel; `cut` the outputs of
-    which int16 could not hold a share worth telling.
+    which int16 could not hold a share worth telling; `outside_range` the outputs with more than 1%
+    of their values outside the index's own range; `negative` the scenes with more than 1% of their
+    valid pixels at or below zero reflectance.
     """
     value: dict[str, object] = {**run.model_dump(mode="json"), "store": desk.store.address}
     if ended is not None:
@@ -79,6 +81,14 @@ def summary(desk: Desk, run: Run, ended: Ended | None) -> dict[str, object]:
         value["cut"] = [
             {"item": ended.outcomes[n].item, "output": output, "percent": percent}
             for n, output, percent in much_cut(ended.outcomes)
+        ]
+        value["outside_range"] = [
+            {"item": ended.outcomes[n].item, "output": output, "percent": percent}
+            for n, output, percent in much_outside(ended.outcomes)
+        ]
+        value["negative"] = [
+            {"item": ended.outcomes[n].item, "percent": percent}
+            for n, percent in much_negative(ended.outcomes)
         ]
         value["scenes"] = [outcome.model_dump(mode="json") for outcome in ended.outcomes]
     return value

@@ -117,6 +117,10 @@ def _document(
             script=script,
             grid=_grid(recipe),
             clip=_clip(recipe, scene),
+            negative=spec.Negative(
+                how=recipe.process.negative,
+                bands=tuple(n for n in names if bands.radiometry(n).unit == "reflectance"),
+            ),
         )
     )
     if (pixels := common_pixels(document)) > spec.MOST_PIXELS:

@@ -8,7 +8,9 @@ from functools import lru_cache
 from scenefleet.catalog import Scene
 from scenefleet.errors import CatalogError
 from scenefleet.recipe import IndexWish, Recipe, find_index, resolve
+from scenefleet.recipe.constants import constants_of
 from scenefleet.recipe.indices import with_numbers
+from scenefleet.recipe.ranges import own_range
 from scenefleet.recipe.units import AS_PUBLISHED, kelvin
 from scenefleet_task import formula, spec
 
@@ -78,7 +80,8 @@ def _names(text: str) -> tuple[str, ...]:
 def _index(
     wish: IndexWish, recipe: Recipe, scene: Scene, units: Callable[[str], str]
 ) -> spec.Output:
-    constants = recipe.process.constants
+    process = recipe.process
+    constants = constants_of(wish, process.constants, process.indices)
     platform = scene.properties.get("platform")
     try:
         text = resolve(wish, constants, platform if isinstance(platform, str) else None)
@@ -97,6 +100,7 @@ def _index(
         title=wish.formula or find_index(wish.name).title,
         formula=text,
         scale=KELVIN_SCALE if exponent == 1 else spec.SCALE,
+        range=own_range(formula.parse(text)),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
+from scenefleet.recipe import constants as whose
 from scenefleet.recipe import spectral
 from scenefleet.recipe.bands import COMMON_NAMES, ESA_BANDS, LETTERS
 from scenefleet.recipe.collections import CollectionPart
@@ -56,14 +57,15 @@ def formulas(process: Process, collections: Collections) -> Problems:
     bands = {*COMMON_NAMES, *(band for part in collections.values() for band in part.bands)}
     for n, wish in enumerate(process.indices):
         place: Place = (*_INDICES, n)
+        given = whose.constants_of(wish, process.constants, process.indices)
         if wish.formula is None:
-            yield from ((place, text) for text in _without_value(wish, process.constants))
+            yield from ((place, text) for text in _without_value(wish, given))
             continue
         place = (*place, wish.name)
         names = list(formula.each_name(formula.parse(wish.formula)))
         for name in names:
-            if name.name not in bands and name.name not in process.constants:
-                what = _unknown(name.name, {*bands, *process.constants})
+            if name.name not in bands and name.name not in given:
+                what = _unknown(name.name, {*bands, *given})
                 yield place, f"{wish.formula}: column {name.position + 1}: {what}"
         if not any(name.name in bands for name in names):
             yield place, f"{wish.formula}: it uses no band, so every pixel would be the same"
@@ -82,17 +84,10 @@ def _plain_bands(process: Process, bands: set[str]) -> Problems:
 
 
 def constants(process: Process, collections: Collections) -> Problems:
-    """Every constant is used, and none is a band."""
+    """Every constant is of one index, and none is a band."""
     bands = {*COMMON_NAMES, *(band for part in collections.values() for band in part.bands)}
-    used = {name for wish in process.indices for name in _constants(wish)}
-    for name in process.constants:
-        place = ("process", "constants", name)
-        if name in bands:
-            yield place, f"{name!r} is a band; give the constant another name"
-        elif name not in used:
-            known = sorted(used & {*spectral.constant_table()})
-            told = f"; they use {', '.join(known)}" if known else ""
-            yield place, f"no index of this recipe uses {name!r}{told}"
+    found = whose.problems(process.constants, process.indices, frozenset(bands))
+    yield from ((("process", "constants", *place), text) for place, text in found)
 
 
 def described(search: Search, process: Process, collections: Collections) -> Problems:
@@ -126,19 +121,13 @@ def _used(process: Process) -> set[str]:
     return names
 
 
-def _constants(wish: IndexWish) -> frozenset[str]:
-    if wish.formula is not None:
-        return formula.names(formula.parse(wish.formula))
-    return frozenset(find_index(wish.name).constants)
-
-
 def _without_value(wish: IndexWish, constants: Mapping[str, float]) -> Iterator[str]:
     for name in find_index(wish.name).missing:
         if name not in constants:
             what = spectral.constant_table()[name]["description"]
             yield (
                 f"{wish.name} needs {name} ({what}), which has no default; give it a value: "
-                f"`constants: {{{name}: ...}}` under `process`"
+                f"`constants: {{{wish.name}: {{{name}: ...}}}}` under `process`"
             )
 
 

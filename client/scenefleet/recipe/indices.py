@@ -19,6 +19,10 @@ from scenefleet.recipe.part import near
 from scenefleet_task import formula
 from scenefleet_task.formula import Call, FormulaError, Name, Node, Number
 
+PAPERS: Mapping[tuple[str, str], tuple[float, str]] = {
+    ("SAVI", "L"): (0.5, "Huete (1988), who proposed the index, takes 0.5 for land half covered")
+}
+"""By index and constant: what the paper behind it takes where the tables' default is another."""
 _KERNEL = re.compile(r"k([A-Z])([A-Z])")
 
 
@@ -95,7 +99,7 @@ def resolve(wish: IndexWish, constants: Mapping[str, float], platform: str | Non
 
     Args:
         wish: the entry.
-        constants: the recipe's, which go before the index's defaults.
+        constants: the recipe's for this index, which go before its defaults.
         platform: the scene's, as STAC items name it; wavelengths of bands depend on it.
 
     Raises:
@@ -125,7 +129,7 @@ def _value(
     value = constants.get(name, index.constants[name])
     if value is not None:
         return value
-    remedy = f"give it a value: `constants: {{{name}: ...}}` under `process`"
+    remedy = f"give it a value: `constants: {{{index.name}: {{{name}: ...}}}}` under `process`"
     letter = spectral.wavelength_letter(name)
     if letter is None:
         raise ValueError(f"{index.name} needs {name}, which has no default; {remedy}")

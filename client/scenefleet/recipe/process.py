@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from scenefleet.recipe.constants import checked
 from scenefleet.recipe.indices import IndexWish, find_index
 from scenefleet.recipe.part import Part
 from scenefleet.recipe.script import ScriptFile
@@ -214,8 +215,12 @@ class Process(Part):
         tuple[str, ...], AfterValidator(lambda value: tuple(dict.fromkeys(value)))
     ] = ()
     """Bands by common name, as outputs of their own: reflectance, or kelvin."""
-    constants: dict[str, Value] = Field(default={})
-    """Numbers by name, in place of the indices' defaults, and for own formulas."""
+    constants: Annotated[
+        dict[str, Value | dict[str, Value]],
+        BeforeValidator(checked, json_schema_input_type=dict[str, float | dict[str, float]]),
+    ] = Field(default={})
+    """Numbers in place of an index's defaults, and for own formulas: `{SAVI: {L: 0.5}}`, or
+    `{L: 0.5}` where one index has such a constant."""
     script: ScriptFile | None = None
     """A Python file (relative to the recipe) that makes the outputs, in place of the above; once
     read, its text."""
@@ -234,6 +239,9 @@ class Process(Part):
     radiometry: Literal["trust", "check", "refuse"] = "check"
     """Where metadata leave open what the numbers mean: trust it, check it by the pixels, or refuse
     such scenes."""
+    negative: Literal["keep", "clip", "mask"] = "keep"
+    """What becomes of reflectance at or below zero: computed with as it is, taken as 0, or the
+    pixel is invalid."""
     clip: bool = False
     """Keep only the search's area: the raster shrinks to it and what lies outside is invalid."""
     grid: GridPart | None = None

@@ -1,4 +1,4 @@
-"""What is done and yet may be of no use: outputs without a valid pixel, and values cut short."""
+"""What is done and yet may be of no use: no valid pixel, values cut, reflectance below zero."""
 
 from __future__ import annotations
 
@@ -16,9 +16,13 @@ MOST_LISTED = 40
 MUCH_CUT = 0.1
 """Per cent of an output's valid values: fewer are glints and edges."""
 
+MUCH_BEYOND = 1.0
+"""Per cent of the valid pixels: fewer are water and shadow here and there."""
+
 EMPTY_MARK = "\N{EMPTY SET}"
 """The sign of an output without a valid pixel, beside the words."""
 CUT_REMEDY = "write `dtype: float32`"
+NEGATIVE_REMEDY = "`negative: mask` makes such pixels invalid, `negative: clip` takes them as 0"
 
 
 def main_reason(reasons: Mapping[str, int]) -> tuple[str, float] | None:
@@ -75,6 +79,53 @@ def cut_headline(outcomes: Sequence[TaskOutcome]) -> str:
     return f"More than {MUCH_CUT:g} % of the values do not fit int16 and were cut: {told}"
 
 
+def much_outside(outcomes: Sequence[TaskOutcome]) -> list[tuple[int, str, float]]:
+    """Scene, output and per cent outside the index's own range, where that is much; worst first."""
+    found = [
+        (n, name, share)
+        for n, outcome in enumerate(outcomes)
+        for name, share in outcome.outside_percent.items()
+        if share > MUCH_BEYOND
+    ]
+    return sorted(found, key=lambda one: (-one[2], one[0], one[1]))
+
+
+def much_negative(outcomes: Sequence[TaskOutcome]) -> list[tuple[int, float]]:
+    """Scene and per cent of valid pixels with a reflectance at or below zero, where that is much.
+
+    Worst first. A recipe that clips or masks them has decided, and is not told again.
+    """
+    kept = [
+        (n, outcome.negative_percent or 0.0)
+        for n, outcome in enumerate(outcomes)
+        if outcome.negative == "keep"
+    ]
+    found = [one for one in kept if one[1] > MUCH_BEYOND]
+    return sorted(found, key=lambda one: (-one[1], one[0]))
+
+
+def outside_headline(outcomes: Sequence[TaskOutcome]) -> str:
+    """Which indices have values outside their own range; empty where none has many."""
+    found = much_outside(outcomes)
+    if not found:
+        return ""
+    scenes = Counter(name for _, name, _ in found)
+    told = ", ".join(f"{name} of {count(n, 'scene')}" for name, n in sorted(scenes.items()))
+    return f"More than {MUCH_BEYOND:g} % of the values lie outside the index's own range: {told}"
+
+
+def negative_headline(outcomes: Sequence[TaskOutcome]) -> str:
+    """How many scenes have dark ground that the offset puts below zero; empty where none has."""
+    found = much_negative(outcomes)
+    if not found:
+        return ""
+    have = "has" if len(found) == 1 else "have"
+    return (
+        f"{count(len(found), 'scene')} {have} a reflectance at or below zero in more than "
+        f"{MUCH_BEYOND:g} % of the valid pixels, where ratios such as NDVI mean nothing"
+    )
+
+
 def caveat_lines(outcomes: Sequence[TaskOutcome]) -> list[str]:
     """What a terminal says of them: a line each, and the first scenes by name."""
     lines: list[str] = []
@@ -85,7 +136,10 @@ def caveat_lines(outcomes: Sequence[TaskOutcome]) -> list[str]:
             lines.append(f"  ... and {len(empty) - MOST_NAMED} more; the report marks them all")
     if headline := cut_headline(outcomes):
         lines.append(f"{headline}; to keep them, {CUT_REMEDY} under `output` in the recipe")
-    return [line.replace("\N{NARROW NO-BREAK SPACE}", " ") for line in lines]
+    below = [text for text in (negative_headline(outcomes), outside_headline(outcomes)) if text]
+    if below:
+        below[-1] += f"; {NEGATIVE_REMEDY} (under `process` in the recipe)"
+    return [line.replace("\N{NARROW NO-BREAK SPACE}", " ") for line in (*lines, *below)]
 
 
 def draw_caveats(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str:
@@ -96,6 +150,7 @@ def draw_caveats(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str
         listed: Numbers of the scenes that have a row to link to.
     """
     parts = _empty(outcomes, listed) + _cut(outcomes, listed)
+    parts += _negative(outcomes, listed) + _outside(outcomes, listed)
     if not parts:
         return ""
     return f"""<section id="caveats" aria-labelledby="caveats-head">
@@ -128,6 +183,29 @@ def _cut(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str:
         "it, write <code>dtype: float32</code> under <code>output</code> in the recipe."
     )
     return _folded(cut_headline(outcomes), advice, lines)
+
+
+def _negative(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str:
+    lines = [
+        f"{scene_link(n, outcomes[n], listed)}: {escape(percent(share))} of the valid pixels"
+        for n, share in much_negative(outcomes)
+    ]
+    return _folded(negative_headline(outcomes), _NEGATIVE_ADVICE, lines)
+
+
+def _outside(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str:
+    lines = [
+        f"{scene_link(n, outcomes[n], listed)}: {escape(name)}, {escape(percent(share))} outside"
+        for n, name, share in much_outside(outcomes)
+    ]
+    return _folded(outside_headline(outcomes), _NEGATIVE_ADVICE, lines)
+
+
+_NEGATIVE_ADVICE = (
+    "Water and shadow can have a reflectance below zero once the offset is taken off. "
+    "<code>negative: mask</code> under <code>process</code> in the recipe makes such pixels "
+    "invalid, <code>negative: clip</code> takes them as 0."
+)
 
 
 def _folded(headline: str, advice: str, lines: Sequence[str]) -> str:

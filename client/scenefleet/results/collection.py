@@ -26,11 +26,13 @@ Json = dict[str, Any]
 ASSET_FIELDS = (
     "title", "description", "type", "roles", "gsd", "nodata", "data_type", "unit",
     "raster:scale", "raster:offset", "raster:sampling", "classification:classes",
-    "scenefleet:formula", "bands",
+    "scenefleet:formula", "scenefleet:range", "bands",
 )  # fmt: skip
 """What all items may say of an asset alike; sizes, checksums and statistics are each item's."""
 
-ITEM_ONLY = ("statistics", "raster:histogram", "scenefleet:saturated")
+ITEM_ONLY = (
+    "statistics", "raster:histogram", "scenefleet:saturated", "scenefleet:outside_range",
+)  # fmt: skip
 """What a band says of one item's pixels."""
 
 SUMMARY_SETS = ("platform", "constellation", "instruments", "gsd", "proj:code")

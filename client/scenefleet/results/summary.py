@@ -21,7 +21,8 @@ MARKS: Mapping[TaskState, str] = {
 """A sign beside each state's name, so that no state is told by its colour alone."""
 
 REASONS = (
-    "valid", "cloud", "shadow", "snow", "water", "class", "saturated", "no_signal", "nodata",
+    "valid", "cloud", "shadow", "snow", "water", "class", "saturated", "negative", "no_signal",
+    "nodata",
 )  # fmt: skip
 """As bars stack them. `outside` is left out: what lies beyond the area was never wanted."""
 

@@ -120,6 +120,13 @@ class TaskOutcome(BaseModel):
     """Store path of the output's STAC item, for a finished task."""
     radiometry: tuple[PartRead, ...] = ()
     """A part a source item, for a finished task; several where stations shared an acquisition."""
+    negative_percent: float | None = None
+    """Valid pixels of which a band's reflectance is at or below zero, per cent; None if unknown."""
+    negative: str | None = None
+    """What was decided of them: `keep`, `clip` or `mask`."""
+    outside_percent: dict[str, float] = {}
+    """Valid values outside the index's own range, per cent by output; outputs without any left
+    out."""
     cut_percent: dict[str, float] = {}
     """Valid values that int16 could not hold, per cent by output; outputs without any left out."""
 

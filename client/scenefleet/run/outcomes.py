@@ -9,7 +9,7 @@ from scenefleet.fleet import TaskRecord
 from scenefleet.plan import Plan
 from scenefleet.run.finished import Finished
 from scenefleet.run.model import RunState, TaskOutcome, TaskState
-from scenefleet.run.told import cut_percent, radiometry
+from scenefleet.run.told import cut_percent, negative, outside_percent, radiometry
 from scenefleet_task import spec
 from scenefleet_task.result import Result
 
@@ -62,6 +62,7 @@ def _outcome(
     cloud = source.properties.get("eo:cloud_cover")
     # of a finished task the item tells, which holds whichever attempt wrote it
     told: Mapping[str, Any] = finished.item["properties"] if finished else {}
+    how, share = negative(finished.item) if finished else (None, None)
     return TaskOutcome(
         task=document.id,
         item=source.id,
@@ -79,6 +80,9 @@ def _outcome(
         outputs=dict(finished.assets) if finished else {},
         item_path=finished.item_path if finished else None,
         radiometry=radiometry(finished.item) if finished else (),
+        negative=how,
+        negative_percent=share,
+        outside_percent=outside_percent(finished.item) if finished else {},
         cut_percent=cut_percent(finished.item) if finished else {},
     )
 

@@ -27,10 +27,30 @@ def radiometry(item: Json) -> tuple[PartRead, ...]:
 
 def cut_percent(item: Json) -> dict[str, float]:
     """Per cent of each output's valid values that were cut at the ends of int16, where any were."""
+    return _share_of_valid(item, "scenefleet:saturated")
+
+
+def outside_percent(item: Json) -> dict[str, float]:
+    """Per cent of each output's valid values outside the index's own range, where any are."""
+    return _share_of_valid(item, "scenefleet:outside_range")
+
+
+def negative(item: Json) -> tuple[str | None, float | None]:
+    """What was decided of reflectance at or below zero, and its per cent of the valid pixels."""
+    try:
+        told = item["properties"]["scenefleet:negative"]
+        pixels, valid = told["pixels"], item["properties"]["scenefleet:reasons"]["valid"]
+        return str(told["decided"]), round(100 * pixels / valid, 4) if valid else 0.0
+    except (KeyError, TypeError):
+        return None, None
+
+
+def _share_of_valid(item: Json, field: str) -> dict[str, float]:
+    """Per cent by output of what a field of its band counts, where that is any."""
     found: dict[str, float] = {}
     for band in _bands(item):
         try:
-            cut, valid = band["scenefleet:saturated"], band["statistics"]["count"]
+            cut, valid = band[field], band["statistics"]["count"]
             if cut > 0 and valid > 0:
                 found[str(band["name"])] = round(100 * cut / valid, 4)
         except (KeyError, TypeError):

@@ -45,11 +45,13 @@ def test_one_index_is_shown_with_all_that_a_recipe_needs(cli: Cli) -> None:
     text = cli("indices", "savi").stdout
     for words in (
         "SAVI\n", "Soil-Adjusted", "(1 + L) * (nir - red) / (nir + red + L)", "nir, red",
-        "L = 1  Canopy", "landsat-c2-l2", "https://doi.org/",
+        "L = 1  Canopy", "the tables' default, while Huete (1988)", "takes 0.5",
+        "constants: {SAVI: {L: 0.5}}  # in place of the default", "landsat-c2-l2", "https://doi.org/",
     ):  # fmt: skip
         assert words in text
     told = json.loads(cli("indices", "savi", "--json").stdout)
     assert told["constants"] == {"L": 1.0}
+    assert told["papers"]["L"]["value"] == 0.5
     assert told["refused"] is None
 
 

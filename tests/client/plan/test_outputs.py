@@ -52,6 +52,7 @@ def test_indices_then_bands_in_the_recipes_order() -> None:
             title="Normalized Difference Vegetation Index",
             formula="(nir - red) / (nir + red)",
             scale=0.0001,
+            range=(-1.0, 1.0),
         ),
         spec.Output(name="mine", title="nir / green * g", formula="nir / green * 2", scale=0.0001),
         spec.Output(name="red", title="red, reflectance", formula="red", scale=0.0001),
@@ -104,3 +105,11 @@ def test_every_formula_is_one_that_the_task_reads() -> None:
         for output in made(text):
             assert output.formula
             assert formula.names(formula.parse(output.formula)) <= set(bands_of([output]))
+
+
+def test_a_constant_changes_its_own_index_only() -> None:
+    evi, savi = made("{indices: [EVI, SAVI], constants: {SAVI: {L: 0.5}}}")
+    plain_evi, plain_savi = made("{indices: [EVI, SAVI]}")
+    assert evi == plain_evi
+    assert savi.formula == "(1 + 0.5) * (nir - red) / (nir + red + 0.5)"
+    assert (savi.range, plain_savi.range) == ((-1.5, 1.5), (-2.0, 2.0))

@@ -43,7 +43,8 @@ FULL = """
 process:
   indices: [ndvi, EVI, {my_index: (nir - b1) / (nir + red + L)}, NIRvP]
   bands: [red, b1]
-  constants: {L: 0.5, PAR: 300}
+  constants: {my_index: {L: 0.5}, PAR: 300}
+  negative: mask
   mask: {kinds: [snow, clouds], classes: [9, 7], dilate: 60}
   radiometry: refuse
   grid: {crs: EPSG:3035, resolution: 20}
@@ -90,6 +91,8 @@ def test_every_key_is_read_as_it_was_meant() -> None:
         IndexWish("NIRvP"),
     )
     assert read.process.bands == ("red", "b1")
+    assert read.process.constants == {"my_index": {"L": 0.5}, "PAR": 300}
+    assert read.process.negative == "mask"
     assert read.process.mask == masking("clouds", "snow", classes=(7, 9), dilate=60)
     assert read.process.grid is not None
     assert (read.process.grid.align, read.process.grid.resampling) == ((0, 0), "bilinear")
@@ -254,7 +257,7 @@ def test_a_collection_that_is_not_searched_is_no_use() -> None:
 
 
 def test_the_reasons_of_masks_are_those_that_a_raster_can_tell() -> None:
-    own = {"valid", "outside", "no_signal"}
+    own = {"valid", "outside", "no_signal", "negative"}
     for reason in Reason:
         name = reason.name.lower()
         mask = f"{{asset: c, bits: {{1: {name}}}}}"

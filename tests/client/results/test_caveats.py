@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from scenefleet.results.caveats import caveat_lines, main_reason, much_cut
+from scenefleet.results.caveats import (
+    caveat_lines,
+    main_reason,
+    much_cut,
+    much_negative,
+    much_outside,
+)
 from scenefleet.results.radiometry import MOST_SCENES, MOST_WAYS, ways
 from scenefleet.results.report import render_report
 from scenefleet.results.summary import summarise
@@ -85,6 +91,40 @@ def test_a_terminal_names_outputs_that_int16_cut(done: Made):
     assert "evi of 2 scenes" in line
     assert "ndvi" not in line
     assert "`dtype: float32`" in line
+
+
+def test_a_terminal_tells_of_reflectance_below_zero_and_of_values_outside(done: Made):
+    outcomes = [
+        done("a", negative="keep", negative_percent=7.5, outside_percent={"ndvi": 2.5, "evi": 1.0}),
+        done("b", negative="keep", negative_percent=1.0, outside_percent={"ndvi": 1.01}),
+        done("c", negative="clip", negative_percent=30.0),
+        done("d"),
+    ]
+    assert much_negative(outcomes) == [(0, 7.5)]
+    assert much_outside(outcomes) == [(0, "ndvi", 2.5), (1, "ndvi", 1.01)]
+    below, outside = caveat_lines(outcomes)
+    assert below.startswith("1 scene has a reflectance at or below zero in more than 1 %")
+    assert "ndvi of 2 scenes" in outside
+    assert "evi" not in outside
+    assert "`negative: mask`" in outside
+    assert "`negative: clip`" in outside
+    assert caveat_lines(outcomes[2:]) == []
+
+
+def test_the_report_tells_of_reflectance_below_zero(fleet, done: Made):
+    outcomes = [done("a", negative="keep", negative_percent=7.5, outside_percent={"ndvi": 2.5})]
+    text = render_report(fleet.run.model_copy(update={"tasks": 1}), outcomes)
+    told = section(text, "caveats")
+    assert '<span class="id">a</span></a>: 7.5\u202f% of the valid pixels' in told
+    assert "ndvi, 2.5\u202f% outside" in told
+    assert "negative: mask" in told
+
+
+def test_masked_pixels_have_a_colour_in_the_legend(fleet, done: Made):
+    outcomes = [done("a", reasons={"valid": 90, "negative": 10})]
+    text = render_report(fleet.run.model_copy(update={"tasks": 1}), outcomes)
+    assert 'class="r-negative"' in text
+    assert ".r-negative { fill: var(--negative); }" in text
 
 
 def test_the_report_marks_rows_by_word_and_sign(fleet, done: Made):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from scenefleet.run.model import BandRead, OffsetFound, PartRead, TaskOutcome
-from scenefleet.run.told import cut_percent, radiometry
+from scenefleet.run.told import cut_percent, negative, outside_percent, radiometry
 
 CHECK = {
     "metadata": "disputed",
@@ -59,6 +59,27 @@ def test_cut_values_are_shares_of_the_valid_ones_in_either_layout() -> None:
     none_valid = {"bands": [band("empty", 0, 0)]}
     found = cut_percent(item(p=stacked, lst=single, e=none_valid, reason={"href": "r.tif"}))
     assert found == {"evi": 0.5, "lst": 0.2}
+
+
+def test_values_outside_the_range_are_shares_of_the_valid_ones() -> None:
+    bands = [{**band("ndvi", 0), "scenefleet:outside_range": 30}, band("evi", 5)]
+    assert outside_percent(item(p={"bands": bands})) == {"ndvi": 3.0}
+
+
+@pytest.mark.parametrize(
+    ("told", "right"),
+    [
+        ({"decided": "keep", "pixels": 5}, ("keep", 2.5)),
+        ({"decided": "mask", "pixels": 0}, ("mask", 0.0)),
+        ({"decided": "keep"}, (None, None)),
+        (None, (None, None)),
+        ("much", (None, None)),
+    ],
+)
+def test_reflectance_below_zero_is_a_share_of_the_valid_pixels(told: Any, right: Any) -> None:
+    properties = {"scenefleet:reasons": {"valid": 200, "cloud": 9}, "scenefleet:negative": told}
+    assert negative({"properties": properties}) == right
+    assert negative({"properties": {"scenefleet:negative": told}}) == (None, None)
 
 
 @pytest.mark.parametrize(

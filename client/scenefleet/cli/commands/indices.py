@@ -65,6 +65,7 @@ def _show(index: NamedIndex, *, as_json: bool) -> None:
         return
     constants = [
         f"{name} = {_default(name, value)}  {spectral.constant_table()[name]['description']}"
+        f"{_paper(index, name)}"
         for name, value in index.constants.items()
     ]
     rows = {
@@ -86,14 +87,24 @@ def _show(index: NamedIndex, *, as_json: bool) -> None:
 
 def _recipe(index: NamedIndex) -> list[str]:
     """The lines below `process:`; a constant is shown where one must, or may, be set."""
+    from scenefleet.recipe.indices import PAPERS
+
     lines = ["process:", f"  indices: [{index.name}]"]
     if index.constants:
         name = next(iter((*index.missing, *index.constants)))
-        value = index.constants[name]
+        value, _ = PAPERS.get((index.name, name), (index.constants[name], ""))
         number = "..." if value is None else f"{value:g}"
         need = "" if name in index.missing else "  # in place of the default"
-        lines.append(f"  constants: {{{name}: {number}}}{need}")
+        lines.append(f"  constants: {{{index.name}: {{{name}: {number}}}}}{need}")
     return lines
+
+
+def _paper(index: NamedIndex, constant: str) -> str:
+    """What the paper takes where the tables' default is another."""
+    from scenefleet.recipe.indices import PAPERS
+
+    _, words = PAPERS.get((index.name, constant), (None, ""))
+    return f"; that is the tables' default, while {words}" if words else ""
 
 
 def _default(name: str, value: float | None) -> str:
@@ -110,6 +121,7 @@ def _nobody() -> str:
 
 def _told(index: NamedIndex) -> dict[str, Any]:
     from scenefleet.recipe.bands import offered_by
+    from scenefleet.recipe.indices import PAPERS
     from scenefleet.recipe.units import unit_problem
     from scenefleet_task import formula
 
@@ -120,6 +132,11 @@ def _told(index: NamedIndex) -> dict[str, Any]:
         "formula": formula.write(index.formula),
         "bands": index.bands,
         "constants": dict(index.constants),
+        "papers": {
+            constant: {"value": value, "note": words}
+            for (name, constant), (value, words) in PAPERS.items()
+            if name == index.name
+        },
         "collections": offered_by(index.bands),
         "reference": index.reference,
         "refused": unit_problem(index),
