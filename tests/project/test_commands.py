@@ -97,7 +97,7 @@ RULES: list[tuple[str, str, str]] = [
     (r"CONTRIBUTING\.md", r"\.venv/bin/python -m pytest .*", "tests/project/test_need.py"),
     # --- by CI itself
     (r".*", r"make (lock|clean)", "asks registries for what is newest, or deletes what was made"),
-    (r".*", r"(make( [a-z-]+)*|make setup && \. \.venv/bin/activate|\.ci/run)", CI),
+    (r".*", r"(make( [a-z-]+)*|make setup && \. \.venv/bin/activate|\.ci/run( \w+)?)", CI),
     (r".*", r"\. \.venv/bin/activate", CI),
     # --- verbs that a page only names: another line of the pages has them run
     (r"ARCHITECTURE\.md", r"scenefleet \w+", "tests/project/test_commands.py"),
