@@ -199,11 +199,12 @@ def filled_in(command: str, desk: Desk) -> str:
     if re.search(r"\b(RUN|SCENE)\b", command):
         done = desk.type("scenefleet status --recipe fields.yaml --json")
         told = json.loads(done.stdout)
-        command = command.replace("RUN", told["run"]["id"] if "id" in told["run"] else told["run"])
-        command = command.replace("SCENE", told["scenes"][0]["scene"])
+        command = command.replace("RUN", told["id"])
+        command = command.replace("SCENE", told["scenes"][0]["item"])
     if "--item ID" in command:
         found = json.loads(desk.type("scenefleet search bright.yaml --json").stdout)
         command = command.replace("ID", shlex.quote(found["features"][0]["id"]))
+    command = re.sub(r"init --azure$", "init --azure another.yaml", command)
     return command.replace("--store NEW", "--store results").replace("FOLDER", "copied-again")
 
 
