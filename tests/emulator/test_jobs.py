@@ -1,6 +1,5 @@
 """Jobs: how they end, wait, go on, and what they do with their tasks."""
 
-
 import pytest
 from azure.batch import models
 from azure.core.exceptions import ResourceNotFoundError

@@ -160,11 +160,12 @@ def _work(orders: Sequence[Order], canary: str) -> list[Verdict]:
 
 def _environment(canary: str) -> dict[str, str]:
     """A secret is in it, as a task's write token is."""
+    tests = str(Path(__file__).resolve().parents[1])
     return {
         **os.environ,
         "SCENEFLEET_STORE_SAS": f"sig={canary}",
         "GDAL_HTTP_RETRY_DELAY": "0.01",
-        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+        "PYTHONPATH": os.pathsep.join(filter(None, (tests, os.environ.get("PYTHONPATH")))),
     }
 
 
