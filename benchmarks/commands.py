@@ -55,6 +55,10 @@ rm "$2/draft.tif"
 """
 
 
+GDAL_PROGRAMS = ("gdal_calc.py", "gdal_translate")
+"""Of the distribution; one peer is theirs, and is measured where both are there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
     """Where everything is."""
@@ -176,10 +180,9 @@ def peers(place: Place, *, same: bool) -> list[Command]:
         )  # fmt: skip
         folder = Path(place.peers).parent
         made.append(_shell(place, "rio calc" + suffix, text, note, same=same, path=f"{folder}:"))
-    text = _GDAL_CALC_SAME if same else _GDAL_CALC
-    made.append(
-        _shell(place, "gdal_calc.py + COG" + suffix, text, "GDAL of the distribution", same=same)
-    )
+    if all(map(shutil.which, GDAL_PROGRAMS)):
+        text, note = _GDAL_CALC_SAME if same else _GDAL_CALC, "GDAL of the distribution"
+        made.append(_shell(place, "gdal_calc.py + COG" + suffix, text, note, same=same))
     return made
 
 
@@ -203,9 +206,9 @@ def _with_path(path: str) -> Mapping[str, str]:
 def missing(place: Place) -> list[str]:
     """Peers that cannot run here, and why."""
     said = [] if place.peers else ["peers' environment: not there; run `make .venv-peers/.peers`"]
-    if not shutil.which("gdal_calc.py"):
-        said.append("gdal_calc.py: not there; on Debian, apt-get install gdal-bin python3-gdal")
-    return said
+    packages = "on Debian, apt-get install gdal-bin python3-gdal"
+    absent = [program for program in GDAL_PROGRAMS if not shutil.which(program)]
+    return [*said, *(f"{program}: not there; {packages}" for program in absent)]
 
 
 def read_prepared(folder: Path) -> Json:

@@ -23,6 +23,7 @@ from scenefleet.plan import plan
 from scenefleet.recipe import parse
 from scenefleet.run.code import build_code
 from scenefleet_task import spec
+from scenefleet_task.reach import Reach
 
 Json = dict[str, Any]
 BANDS = {"B04": "red", "B08": "nir"}
@@ -79,12 +80,13 @@ def document(
     asked = {
         "version": 1,
         "name": "bench",
-        "search": {},
+        "search": {"catalog": "items.json"},  # a file's items may name files, and this machine
         "process": {"indices": outputs},
         "output": {"compression": compression} if compression != "zstd" else {},
     }
     recipe = parse(json.dumps(asked), Path("recipe.yaml"))
-    return plan(recipe, [from_json(item(places, size))]).documents[0]
+    planned = plan(recipe, [from_json(item(places, size))]).documents[0]
+    return spec.seal(replace(planned, reach=Reach(origin="file")))
 
 
 def clipped(of: spec.TaskDocument, size: int) -> spec.TaskDocument:

@@ -1,7 +1,5 @@
 """Jobs: how they end, wait, go on, and what they do with their tasks."""
 
-import time
-
 import pytest
 from azure.batch import models
 from azure.core.exceptions import ResourceNotFoundError
@@ -114,7 +112,7 @@ def test_disable(batch, option, state):
         assert batch.client.get_job(job).state == "disabling"
     batch.until(lambda: batch.client.get_job(job).state, lambda s: s == "disabled")
     assert batch.client.get_task(job, task).state == ("completed" if option == "wait" else state)
-    time.sleep(0.2)
+    batch.turn()
     assert batch.client.get_task(job, later).state == "active"
     batch.client.terminate_task(job, task) if option == "requeue" else None
     batch.client.begin_enable_job(job, polling_interval=0).result()
@@ -146,7 +144,7 @@ def test_max_parallel_tasks(batch):
     for _ in range(4):
         batch.task(job, "/bin/sleep 30")
     batch.until(lambda: batch.counts(job).running, lambda n: n == 2)
-    time.sleep(0.2)
+    batch.turn()
     assert batch.counts(job).running == 2
 
 

@@ -12,7 +12,7 @@ def test_a_pool_without_nodes_runs_nothing_until_it_has_one(batch):
     pool = batch.pool(nodes=0)
     job = batch.job(pool)
     task = batch.task(job)
-    time.sleep(0.3)
+    batch.turn()
     assert batch.client.get_task(job, task).state == "active"
     assert batch.counts(job).active == 1
 
@@ -170,7 +170,7 @@ def test_slots_bound_how_many_run_at_once(batch):
     for slots in (3, 1, 2):
         batch.task(job, "/bin/sleep 30", requiredSlots=slots)
     batch.until(lambda: batch.counts(job).running, lambda n: n == 2)
-    time.sleep(0.2)
+    batch.turn()
     counts = batch.client.get_job_task_counts(job)
     assert (counts.task_counts.running, counts.task_counts.active) == (2, 1)
     assert (counts.task_slot_counts.running, counts.task_slot_counts.active) == (4, 2)

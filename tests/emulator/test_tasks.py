@@ -1,6 +1,5 @@
 """Tasks as resources: adding many, dependencies, exit conditions, ending, trying again."""
 
-import time
 from datetime import timedelta
 
 import pytest
@@ -102,7 +101,7 @@ def test_dependants_run_after_all_their_parents(batch):
     last = batch.task(job, dependsOn={"taskIds": ["a"], "taskIdRanges": [{"start": 1, "end": 3}]})
     for parent in ("a", "1", "2"):
         assert batch.completed(job, batch.task(job, name=parent)).execution_info.result == "success"
-    time.sleep(0.1)
+    batch.turn()
     assert batch.client.get_task(job, last).state == "active"
     third = batch.completed(job, batch.task(job, name="3"))
     done = batch.completed(job, last)
@@ -125,7 +124,7 @@ def test_a_failed_parent_blocks_unless_told_otherwise(batch, action, state):
     batch.completed(job, parent)
     if action:
         batch.completed(job, child)
-    time.sleep(0.1)
+    batch.turn()
     assert batch.client.get_task(job, child).state == state
 
 

@@ -28,7 +28,7 @@ class Case:
     seed: str | None
     """The well-made raster that it was made of; None where it never was one."""
     way: Way
-    content: bytes = field(repr=False)
+    content: bytes = field(default=b"", repr=False)
     beside: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     """Files beside it, by what is added to its name without `.tif`."""
     harmless: bool = False

@@ -19,7 +19,6 @@ import rasterio
 
 from fuzz_sources.corpus import Case
 from fuzz_sources.oracle import Pixels, Reading, output_of, reading_of
-from fuzz_sources.seeds import made
 from scenefleet_task.result import Result
 
 REFUSALS = {"source_unreadable", "input_mismatch"}
@@ -59,13 +58,14 @@ class Ended:
 
 
 def judge(  # noqa: PLR0911 - a rule a line
-    case: Case, source: Path, ended: Ended, canary: bytes, most: float
+    case: Case, source: Path, original: Path | None, ended: Ended, canary: bytes, most: float
 ) -> Verdict:
     """The verdict, as far as files tell; requests are counted elsewhere.
 
     Args:
         case: of the corpus.
         source: its file.
+        original: the well-made file that it was made of, if any.
         ended: how the task ended.
         canary: must not be in what was written.
         most: megabytes that it might take.
@@ -85,7 +85,7 @@ def judge(  # noqa: PLR0911 - a rule a line
     if ended.megabytes > most:
         return say("took too much memory", f"{ended.megabytes:.0f} MB; {said}")
     if result.exit == "done":
-        return say(*_done(case, source, ended.files))
+        return say(*_done(case, source, original, ended.files))
     if any(file.name.endswith(".json") and "products" in file.parts for file in ended.files):
         return say("failed, and left an item", said)
     if case.harmless:
@@ -115,13 +115,16 @@ def _leak(files: tuple[Path, ...], canary: bytes) -> str | None:
     return None
 
 
-def _done(case: Case, source: Path, files: tuple[Path, ...]) -> tuple[str, str]:
-    if case.seed is None:
+def _done(
+    case: Case, source: Path, original: Path | None, files: tuple[Path, ...]
+) -> tuple[str, str]:
+    if original is None:
         return "done, though it is to be refused", ""
     by_name = {file.name: file for file in files}
     output = output_of(by_name["red.tif"], by_name["reason.tif"])
-    original = _original(case)
-    difference = output.differs(original)
+    right = reading_of(original).pixels
+    assert right
+    difference = output.differs(right)
     if difference is None:
         return "right", ""
     if case.harmless:
@@ -129,7 +132,7 @@ def _done(case: Case, source: Path, files: tuple[Path, ...]) -> tuple[str, str]:
     if case.contradicts:
         return "WRONG: other pixels, though its tables contradict themselves", difference
     reading = reading_of(source)
-    if case.way == "grid" and reading.pixels and not reading.pixels.lies_as(original):
+    if case.way == "grid" and reading.pixels and not reading.pixels.lies_as(right):
         return "right", "resampled, so that there is nothing to compare it with"
     return _against(output, reading, difference)
 
@@ -149,11 +152,3 @@ def _against(output: Pixels, reading: Reading, difference: str) -> tuple[str, st
         what = "an error" if complaint.error else "a warning"
         return f"WRONG: other pixels, despite {what} while {when}", f"{difference}; {complaints}"
     return "right", ""
-
-
-def _original(case: Case) -> Pixels:
-    assert case.seed
-    with rasterio.io.MemoryFile(made(case.seed)) as memory:
-        pixels = reading_of(Path(memory.name)).pixels
-    assert pixels
-    return pixels

@@ -19,9 +19,9 @@ import tempfile
 import threading
 import time
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +30,7 @@ import rasterio
 from fuzz_sources.corpus import Case, cases
 from fuzz_sources.hostile import NUMBER, lure_in
 from fuzz_sources.judge import Verdict
-from fuzz_sources.seeds import CRS, TRANSFORM
+from fuzz_sources.seeds import CRS, TRANSFORM, made
 from fuzz_sources.worker import Order
 from range_server import RangeServer
 
@@ -65,24 +65,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         canary = f"CANARY-{secrets.token_hex(24)}"
         _bait(served, canary)
         lure = lure_in(served, f"{inside.address}/{NUMBER}")
-        every = {case.number: case for case in cases(seed, arguments.files, lure)}
-        if arguments.only is not None:
-            every = {arguments.only: every[arguments.only]}
-        parts = 1 if arguments.only is not None else arguments.workers
+        every = make(folder.absolute(), cases(seed, arguments.files, lure), arguments.only)
         orders = [
             Order(
-                seed=seed,
-                count=arguments.files,
                 part=part,
-                parts=parts,
-                only=arguments.only,
+                parts=arguments.workers,
                 step=max(1, arguments.files // max(1, arguments.real)),
                 folder=str(folder.absolute()),
                 canary=canary,
                 served=sources.address,
-                inside=lure.inside,
             )
-            for part in range(parts)
+            for part in range(arguments.workers)
         ]
         verdicts = _work(orders, canary)
         verdicts = with_requests(verdicts, every, sources.requests, inside.requests)
@@ -96,6 +89,36 @@ def main(argv: Sequence[str] | None = None) -> int:
         arguments.json.write_text(json.dumps(found, indent=1))
     missing = len(every) - len(verdicts)
     return 1 if missing or any(verdict.wrong for verdict in verdicts) else 0
+
+
+def make(folder: Path, wanted: Iterable[Case], only: int | None) -> dict[int, Case]:
+    """Writes the files of cases, and the seeds that they were made of; the cases by number."""
+    every: dict[int, Case] = {}
+    (folder / "seeds").mkdir()
+    for case in wanted:
+        if only not in (None, case.number):
+            continue
+        write(case, folder / "served" / f"{case.number}")
+        if case.seed:
+            (folder / "seeds" / f"{case.seed}.tif").write_bytes(made(case.seed))
+        every[case.number] = replace(case, content=b"", beside={})
+    (folder / "cases.json").write_text(json.dumps([_plain(case) for case in every.values()]))
+    return every
+
+
+def _plain(case: Case) -> dict[str, object]:
+    """As JSON, without its bytes."""
+    return {key: value for key, value in asdict(case).items() if key not in ("content", "beside")}
+
+
+def write(case: Case, folder: Path) -> Path:
+    """Writes a case's files into a new folder; gives its source."""
+    folder.mkdir()
+    source = folder / case.name
+    source.write_bytes(case.content)
+    for suffix, content in case.beside.items():
+        source.with_name(source.stem + suffix).write_bytes(content)
+    return source
 
 
 def _bait(served: Path, canary: str) -> None:
@@ -137,11 +160,12 @@ def _work(orders: Sequence[Order], canary: str) -> list[Verdict]:
 
 def _environment(canary: str) -> dict[str, str]:
     """A secret is in it, as a task's write token is."""
+    tests = str(Path(__file__).resolve().parents[1])
     return {
         **os.environ,
         "SCENEFLEET_STORE_SAS": f"sig={canary}",
         "GDAL_HTTP_RETRY_DELAY": "0.01",
-        "PYTHONPATH": str(Path(__file__).resolve().parents[1]),
+        "PYTHONPATH": os.pathsep.join(filter(None, (tests, os.environ.get("PYTHONPATH")))),
     }
 
 

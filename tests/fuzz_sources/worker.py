@@ -1,7 +1,8 @@
 """Runs cases, each in a process of its own that is forked from this one, and prints verdicts.
 
 A fork starts in a few milliseconds, and a case that crashes or hangs takes nothing along. All that
-a task loads is loaded here before the first, but GDAL reads nothing before a fork.
+a task loads is loaded here before the first, but GDAL does nothing before a fork: which drivers it
+has is a task's own to say. So files come made (`run.make`).
 """
 
 from __future__ import annotations
@@ -33,36 +34,29 @@ MOST = 4_000_000_000
 class Order:
     """What a worker is to do."""
 
-    seed: int
-    count: int
     part: int
     """This worker does every `parts`-th case, from this one."""
     parts: int
-    only: int | None
     step: int
     """Every `step`-th case runs by the task's command, in processes of its own."""
     folder: str
+    """Has `served` with the sources, each in a folder of its own, `seeds`, and `cases.json`."""
     canary: str
     served: str
-    """Address of the server of the sources, which lie in `folder`/served."""
-    inside: str
-    """Address of the server that nobody may ask."""
+    """Address of the server of the sources."""
 
 
 def main() -> None:
     """Does what the order on the command line says."""
     order = Order(**json.loads(sys.argv[1]))
     apply_settings(os.environ, MEMORY)
-    from fuzz_sources.corpus import cases
-    from fuzz_sources.hostile import lure_in
+    from fuzz_sources.corpus import Case
 
     _load()
     folder = Path(order.folder)
-    lure = lure_in(folder / "served", order.inside)
-    for case in cases(order.seed, order.count, lure):
-        mine = case.number % order.parts == order.part
-        if case.number == order.only if order.only is not None else mine:
-            print(json.dumps(asdict(_run(case, folder, order))), flush=True)
+    made = [Case(**one) for one in json.loads((folder / "cases.json").read_text())]
+    for case in made[order.part :: order.parts]:
+        print(json.dumps(asdict(_run(case, folder, order))), flush=True)
 
 
 def _load() -> None:
@@ -80,10 +74,7 @@ def _run(case: Any, folder: Path, order: Order) -> Any:
     from scenefleet_task.result import from_line
 
     source = folder / "served" / f"{case.number}" / case.name
-    source.parent.mkdir()
-    source.write_bytes(case.content)
-    for suffix, content in case.beside.items():
-        source.with_name(source.stem + suffix).write_bytes(content)
+    original = folder / "seeds" / f"{case.seed}.tif" if case.seed else None
     out = folder / "out" / f"{case.number}"
     out.mkdir(parents=True)
     href = f"{order.served}/{case.number}/{case.name}" if case.way == "http" else str(source)
@@ -99,7 +90,7 @@ def _run(case: Any, folder: Path, order: Order) -> Any:
     told = out / "verdict"
 
     def tell() -> None:
-        verdict = judge(case, source, ended, order.canary.encode(), MEMORY / 1e6)
+        verdict = judge(case, source, original, ended, order.canary.encode(), MEMORY / 1e6)
         told.write_bytes(pickle.dumps(verdict))
 
     _forked(tell, out / "judge.txt")

@@ -50,7 +50,7 @@ def found(folder) -> dict[str, dict]:
     parts = ("local", "http", "area", "start")
     target = folder / "told.json"
     options = ("--size", SIZE, "--rounds", 1, "--folder", folder, "--json", target)
-    shown = run("scene_bench.py", *options, "--only", *parts)
+    shown = run("scene_bench.py", *options, "--only", *parts, seconds=560)
     told = json.loads(target.read_text())
     assert told["header"]["cores"] >= 1
     for table in told["tables"]:
@@ -67,7 +67,7 @@ def rows(table: dict) -> dict[str, dict]:
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_local_files_and_start_up(found):
     local = rows(found["NDVI with SCL mask"])
     assert {"scenefleet, 1 thread", "scenefleet, 2 threads", "scenefleet, 256 MB"} <= set(local)
@@ -86,7 +86,7 @@ def test_local_files_and_start_up(found):
 
 
 @pytest.mark.long
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(600)
 def test_over_http(need, folder, found):
     far = rows(found["Over HTTP"])
     area = rows(found["An area of 5% of the scene"])

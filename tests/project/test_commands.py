@@ -97,7 +97,7 @@ RULES: list[tuple[str, str, str]] = [
     (r"CONTRIBUTING\.md", r"\.venv/bin/python -m pytest .*", "tests/project/test_need.py"),
     # --- by CI itself
     (r".*", r"make (lock|clean)", "asks registries for what is newest, or deletes what was made"),
-    (r".*", r"(make( [a-z-]+)*|make setup && \. \.venv/bin/activate|\.ci/run)", CI),
+    (r".*", r"(make( [a-z-]+)*|make setup && \. \.venv/bin/activate|\.ci/run( \w+)?)", CI),
     (r".*", r"\. \.venv/bin/activate", CI),
     # --- verbs that a page only names: another line of the pages has them run
     (r"ARCHITECTURE\.md", r"scenefleet \w+", "tests/project/test_commands.py"),
@@ -199,11 +199,12 @@ def filled_in(command: str, desk: Desk) -> str:
     if re.search(r"\b(RUN|SCENE)\b", command):
         done = desk.type("scenefleet status --recipe fields.yaml --json")
         told = json.loads(done.stdout)
-        command = command.replace("RUN", told["run"]["id"] if "id" in told["run"] else told["run"])
-        command = command.replace("SCENE", told["scenes"][0]["scene"])
+        command = command.replace("RUN", told["id"])
+        command = command.replace("SCENE", told["scenes"][0]["item"])
     if "--item ID" in command:
         found = json.loads(desk.type("scenefleet search bright.yaml --json").stdout)
         command = command.replace("ID", shlex.quote(found["features"][0]["id"]))
+    command = re.sub(r"init --azure$", "init --azure another.yaml", command)
     return command.replace("--store NEW", "--store results").replace("FOLDER", "copied-again")
 
 

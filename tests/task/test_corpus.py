@@ -151,9 +151,12 @@ def verdict(tmp_path: Path) -> Any:
     """The outcome of a case."""
 
     def of(case: Case, ended: Ended) -> str:
-        source = tmp_path / case.name
+        source, original = tmp_path / case.name, None
         source.write_bytes(case.content)
-        return judge(case, source, ended, CANARY, 500.0).outcome
+        if case.seed:
+            original = tmp_path / "original.tif"
+            original.write_bytes(made(case.seed))
+        return judge(case, source, original, ended, CANARY, 500.0).outcome
 
     return of
 

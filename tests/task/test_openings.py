@@ -22,6 +22,7 @@ import range_server as servers
 from fuzz_sources.corpus import WAYS, Case
 from fuzz_sources.documents import document
 from fuzz_sources.hostile import Lure, hostile, lure_in
+from fuzz_sources.run import write
 from fuzz_sources.seeds import CRS, TRANSFORM, made
 from scenefleet_task.result import from_line
 from scenefleet_task.spec import encode
@@ -161,11 +162,7 @@ def follow(tmp_path: Path, strace: Path, served: Any, kit: Any) -> Callable[[Cas
     """Runs the task of a case as a node does, under strace."""
 
     def run(case: Case) -> Traced:
-        source = served.root / "source" / case.name
-        source.parent.mkdir()
-        source.write_bytes(case.content)
-        for suffix, content in case.beside.items():
-            source.with_name(source.stem + suffix).write_bytes(content)
+        source = write(case, served.root / "source")
         href = served.url(f"source/{case.name}") if case.way == "http" else str(source)
         store, work = tmp_path / "store", tmp_path / "work"
         work.mkdir()
