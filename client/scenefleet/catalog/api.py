@@ -97,8 +97,13 @@ class Api:
         listed = f"did you mean {', '.join(near)}?" if near else f"it has {_some(known)}."
         raise CatalogError(f"{plain(self.url)} has no collection {name!r}; {listed}")
 
-    def search(self, query: Search, filtering: Filtering) -> Answer:
+    def search(self, query: Search, filtering: Filtering, within: Span | None = None) -> Answer:
         """All items that the server finds.
+
+        Args:
+            query: what is searched.
+            filtering: how the server is asked to filter.
+            within: the dates, in place of the query's.
 
         Raises:
             CatalogError: if the server fails, or not all came (see `complete`).
@@ -116,7 +121,7 @@ class Api:
             "intersects": query.area,
             **cast("dict[str, Any]", wanted),
         }
-        whole = Span(*interval(query.dates)) if query.dates else Span(None, None)
+        whole = within or dates_of(query)
 
         def ask(span: Span, limit: int, name: str | None) -> Iterator[Page]:
             ids = None if name is None else [name]
@@ -133,6 +138,11 @@ class Api:
         methods = {str(link.extra_fields.get("method") or "GET") for link in links}
         # servers of STAC API before 1.0 name no method and take both
         return "POST" in methods or not methods
+
+
+def dates_of(query: Search) -> Span:
+    """The dates of a search."""
+    return Span(*interval(query.dates)) if query.dates else Span(None, None)
 
 
 def _some(names: list[str]) -> str:
