@@ -61,12 +61,27 @@ class Api:
         with _quiet(), understood(url):
             # `timeout` again: Client.open would put None in place of the reader's own
             self._client = Client.open(url, stac_io=reader, timeout=reader.timeout)
+            self.notes = self._complete_conformance()
             searchable = self._client.conforms_to(ConformanceClasses.ITEM_SEARCH)
         if not searchable:
             raise CatalogError(
                 f"{plain(url)} is a STAC API without item search, so it cannot be searched. "
                 "Use another catalogue, or a file of its items."
             )
+
+    def _complete_conformance(self) -> tuple[str, ...]:
+        """Takes a landing page that does not say what it conforms to by its search link."""
+        told = cast("Any", self._client.extra_fields).get("conformsTo")
+        classes = cast("list[Any]", told) if isinstance(told, list) else []
+        known = [text for text in classes if isinstance(text, str)]
+        self._client.set_conforms_to(known)
+        if known or self._client.get_search_link() is None:
+            return ()
+        self._client.add_conforms_to(ConformanceClasses.ITEM_SEARCH.name)
+        return (
+            "The catalogue does not say what it can do (its landing page has no conformsTo); it is "
+            "searched by its search link, without a filter and without a look at its collections.",
+        )
 
     def filtering(self) -> Filtering:
         """The best way to filter that the server says it has."""

@@ -85,11 +85,12 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
 
 
 def _search_files(source: Source, query: Search, reader: Reader) -> SearchResult:
-    from scenefleet.catalog.files import items
+    from scenefleet.catalog.files import Files
 
-    batch = _Batch(items(source, reader))
+    files = Files(source, reader)
+    batch = _Batch(files)
     selection = select(batch, query)
-    return _result(batch, selection, query, matched=None, notes=[])
+    return _result(batch, selection, query, matched=None, notes=files.notes)
 
 
 def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
@@ -98,7 +99,8 @@ def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
 
     api = Api(url, reader)
     documents = [api.collection(name) for name in query.collections]
-    notes = [note for found in documents if found for note in extent_notes(found, query)]
+    notes = [*api.notes]
+    notes += [note for found in documents if found for note in extent_notes(found, query)]
     filtering = api.filtering()
     here = query.filter is None or cql2.supported(query.filter)
     if query.filter is not None and not here:
