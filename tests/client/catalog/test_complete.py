@@ -158,6 +158,20 @@ def test_an_estimate_does_not_make_a_complete_answer_an_error(stac_api, season, 
     assert any("is an estimate" in note for note in result.notes) == (count(11) > 11)
 
 
+def test_pages_that_end_well_are_believed_where_the_server_does_not_look_for_dates(
+    stac_api, season, look
+):
+    items = season(25)
+    result = look(stac_api(items, page=10, lost=5))
+    assert ids(result) == named(items)
+    assert result.notes == (
+        "The server says 30 items match, 25 came; its pages came to a proper end, so that its "
+        "number is an estimate.",
+    )
+    with pytest.raises(CatalogError, match="says 25 items match, but only 20 came"):
+        look(stac_api(items[:20], page=10, lost=5))
+
+
 @pytest.mark.parametrize("lost", [1, 3])
 def test_items_that_are_counted_but_never_come_are_an_error(stac_api, season, look, lost):
     items = season(30)
