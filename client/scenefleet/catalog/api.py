@@ -61,12 +61,27 @@ class Api:
         with _quiet(), understood(url):
             # `timeout` again: Client.open would put None in place of the reader's own
             self._client = Client.open(url, stac_io=reader, timeout=reader.timeout)
+            self.notes = self._complete_conformance()
             searchable = self._client.conforms_to(ConformanceClasses.ITEM_SEARCH)
         if not searchable:
             raise CatalogError(
                 f"{plain(url)} is a STAC API without item search, so it cannot be searched. "
                 "Use another catalogue, or a file of its items."
             )
+
+    def _complete_conformance(self) -> tuple[str, ...]:
+        """Takes a landing page that does not say what it conforms to by its search link."""
+        told = cast("Any", self._client.extra_fields).get("conformsTo")
+        classes = cast("list[Any]", told) if isinstance(told, list) else []
+        known = [text for text in classes if isinstance(text, str)]
+        self._client.set_conforms_to(known)
+        if known or self._client.get_search_link() is None:
+            return ()
+        self._client.add_conforms_to(ConformanceClasses.ITEM_SEARCH.name)
+        return (
+            "The catalogue does not say what it can do (its landing page has no conformsTo); it is "
+            "searched by its search link, without a filter and without a look at its collections.",
+        )
 
     def filtering(self) -> Filtering:
         """The best way to filter that the server says it has."""
@@ -97,8 +112,13 @@ class Api:
         listed = f"did you mean {', '.join(near)}?" if near else f"it has {_some(known)}."
         raise CatalogError(f"{plain(self.url)} has no collection {name!r}; {listed}")
 
-    def search(self, query: Search, filtering: Filtering) -> Answer:
+    def search(self, query: Search, filtering: Filtering, within: Span | None = None) -> Answer:
         """All items that the server finds.
+
+        Args:
+            query: what is searched.
+            filtering: how the server is asked to filter.
+            within: the dates, in place of the query's.
 
         Raises:
             CatalogError: if the server fails, or not all came (see `complete`).
@@ -116,7 +136,7 @@ class Api:
             "intersects": query.area,
             **cast("dict[str, Any]", wanted),
         }
-        whole = Span(*interval(query.dates)) if query.dates else Span(None, None)
+        whole = within or dates_of(query)
 
         def ask(span: Span, limit: int, name: str | None) -> Iterator[Page]:
             ids = None if name is None else [name]
@@ -133,6 +153,11 @@ class Api:
         methods = {str(link.extra_fields.get("method") or "GET") for link in links}
         # servers of STAC API before 1.0 name no method and take both
         return "POST" in methods or not methods
+
+
+def dates_of(query: Search) -> Span:
+    """The dates of a search."""
+    return Span(*interval(query.dates)) if query.dates else Span(None, None)
 
 
 def _some(names: list[str]) -> str:

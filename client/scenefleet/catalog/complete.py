@@ -86,11 +86,12 @@ class _Gathering:
         """Sees to it that all came; what is to be said of it."""
         if not first.is_short:
             return self._settle_end(first, counted=first.matched is not None)
-        if first.outside or not first.moments:
-            raise self._incomplete(first)
-        if not self._counts(first):
+        if first.moments and not first.outside and not self._counts(first):
             return [self._estimate(first), *self._settle_end(first, counted=False)]
-        self._search_halves(first)
+        if not self._search_halves(first):
+            if not _ended_well(first):
+                raise self._incomplete(first)
+            return [self._estimate(first, "its pages came to a proper end")]
         came = self.items.different
         notes: list[str] = []
         if came > len(first.contents):
@@ -141,12 +142,17 @@ class _Gathering:
                     waiting.append(more)
         return True
 
-    def _search_halves(self, first: Haul) -> None:
+    def _search_halves(self, first: Haul) -> bool:
         """Asks for the halves of what came short, down to where items are missing.
 
+        Returns:
+            Whether that tells anything: the server looks for dates, and its counts become exact.
+
         Raises:
-            CatalogError: if there is such a place.
+            CatalogError: if items are missing somewhere.
         """
+        if first.outside or not first.moments:
+            return False
         waiting, asked = [first], 0
         while waiting:
             found = waiting.pop()
@@ -157,9 +163,10 @@ class _Gathering:
                 more = self.take(span)
                 asked += 1
                 if more.outside or asked > _HALVES:
-                    raise self._incomplete(first)
+                    return False
                 if more.is_short:
                     waiting.append(more)
+        return True
 
     def _counts(self, found: Haul) -> bool:
         """Whether the server's counts are of items: not of a time without any, nor two of one."""
@@ -178,10 +185,10 @@ class _Gathering:
             "at once."
         )
 
-    def _estimate(self, first: Haul) -> str:
+    def _estimate(self, first: Haul, why: str = "asking in parts gave no others") -> str:
         return (
-            f"The server says {first.matched} items match, {self.items.different} came: its number "
-            "is an estimate, as asking in parts showed."
+            f"The server says {first.matched} items match, {self.items.different} came; {why}, so "
+            "that its number is an estimate."
         )
 
     def _beyond_note(self, first: Haul) -> str:
@@ -190,6 +197,12 @@ class _Gathering:
             f"The server named no further page after {len(first.contents)} items; {more} more were "
             "found by asking on by dates."
         )
+
+
+def _ended_well(found: Haul) -> bool:
+    """Whether paging was seen to work up to a last page that is shorter, without copies."""
+    shorter = found.pages > 1 and found.last < found.largest
+    return shorter and found.ended == "end" and found.raw == len(found.contents)
 
 
 def _rest(found: Haul) -> list[Span]:

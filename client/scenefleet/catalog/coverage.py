@@ -27,6 +27,15 @@ def covered(area: Json, scenes: Iterable[Scene]) -> float:
     Raises:
         CatalogError: if a footprint is malformed.
     """
+    return uncovered(area, scenes)[0]
+
+
+def uncovered(area: Json, scenes: Iterable[Scene]) -> tuple[float, Any]:
+    """The share of an area that is covered, as above, and what is left of it as a geometry.
+
+    Raises:
+        CatalogError: if a footprint is malformed.
+    """
     import shapely
     from shapely.geometry import shape
 
@@ -39,24 +48,45 @@ def covered(area: Json, scenes: Iterable[Scene]) -> float:
         joined: Any = shapely.union_all(polygons(some))
         rest = cast("Any", shapely.difference(rest, joined))
         if rest.is_empty:
-            return 1.0
+            return 1.0, rest
     left = sum(_size(part) for part in polygons(rest))
-    return 1 - left / sum(_size(part) for part in polygons(wanted))
+    return 1 - left / sum(_size(part) for part in polygons(wanted)), rest
 
 
-def coverage_notes(share: float, *, cut: bool = False) -> list[str]:
+def lies_in(rest: Any, scene: Scene) -> bool:  # noqa: ANN401 - shapely has no types
+    """Whether a scene holds ground of a geometry; edges that only touch hold none.
+
+    Raises:
+        CatalogError: if a footprint is malformed.
+    """
+    return any(rest.relate_pattern(footprint(part), "T********") for part in scene.parts)
+
+
+def size_of(scene: Scene) -> float:
+    """Size of an item's own footprint, in the unit of `_size`.
+
+    Raises:
+        CatalogError: if the footprint is malformed.
+    """
+    from scenefleet.recipe.area import polygons
+
+    return sum(_size(part) for part in polygons(footprint(scene)))
+
+
+def coverage_notes(share: float, *, cut: bool = False, rest: str = "") -> list[str]:
     """A sentence where scenes cover less than the whole area.
 
     Args:
         share: 0 to 1.
         cut: whether a limit left scenes out, so that others may lie in the rest.
+        rest: what is known of the rest in place of that.
     """
     if share >= WHOLE:
         return []
     # rounded down, so that what is not whole never reads as whole
     told = f"{math.floor(share * 1000) / 10:.1f}%" if share >= 0.001 else "less than 0.1%"
-    rest = "`limit` left others out" if cut else "nothing was found for the rest"
-    return [f"The scenes cover {told} of the area; {rest}."]
+    usual = "`limit` left others out" if cut else "nothing was found for the rest"
+    return [f"The scenes cover {told} of the area; {rest or usual}."]
 
 
 def _size(polygon: Any) -> float:  # noqa: ANN401 - shapely has no types

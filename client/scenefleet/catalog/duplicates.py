@@ -23,8 +23,8 @@ items fill it where it has no data (`Scene.also`). They are of one acquisition w
 - collection and id, while their data lies at different addresses.
 
 First comes the item with the least `s2:nodata_pixel_percentage`, else the earliest, else the first
-by id. Items of different collections are never the same and never united. What the search asks
-for (area, dates, clouds) was asked of each item by itself before.
+by id. Items of different collections are never the same and never united. Area, dates and filter
+of the search were asked of each item by itself before; clouds are asked of the acquisition after.
 """
 
 from __future__ import annotations
@@ -38,6 +38,8 @@ from urllib.parse import urlsplit
 
 from scenefleet.catalog.model import Dropped, Scene, United
 from scenefleet.catalog.scenes import Scenes, Shelf, Ticket
+from scenefleet.catalog.sound import blame, unusable
+from scenefleet.errors import CatalogError
 
 _BASELINE = re.compile(r"_N\d\d\.\d\d$")
 _STRIP_START = re.compile(r"_(S\d{8}T\d{6})")
@@ -85,10 +87,15 @@ def scenes_of(shelf: Shelf, groups: Iterable[tuple[Ticket, ...]]) -> Scenes:
     return Scenes(shelf, [tuple(ticket.place for ticket in group) for group in groups])
 
 
-def acquisitions(scenes: Iterable[Scene]) -> Acquisitions:
-    """The scenes with each acquisition once, by the rules above; `scenes` is read once."""
+def acquisitions(scenes: Iterable[Scene], shelf: Shelf | None = None) -> Acquisitions:
+    """The scenes with each acquisition once, by the rules above; `scenes` is read once.
+
+    Args:
+        scenes: their own items only.
+        shelf: where they are put; None for one of their own.
+    """
     dropped: list[Dropped] = []
-    shelf = Shelf()
+    shelf = shelf or Shelf()
     newest = _newest(_distinct(scenes, shelf, dropped), shelf, dropped)
     return Acquisitions(shelf, tuple(_unite(newest, shelf)), tuple(dropped))
 
@@ -101,11 +108,18 @@ def united(scenes: Iterable[Scene]) -> tuple[United, ...]:
     )
 
 
+def acquisition_of(scene: Scene) -> bytes | None:
+    """What all items of its acquisition share; None where there cannot be others by other ids."""
+    key = _acquisition(scene)
+    return None if key == (scene.collection, scene.id) else _digest(key)
+
+
 def _item(scene: Scene, shelf: Shelf, copy: int) -> _Item:
     """Puts the scene's item on the shelf; `copy` of its name with other pixels came before it."""
     acquisition = _acquisition(scene)
     product = _product(scene, acquisition, copy)
-    return _Item(shelf.put(scene), _digest(product), _digest(acquisition))
+    ticket = shelf.put(scene, acquisition_of(scene))
+    return _Item(ticket, _digest(product), _digest(acquisition))
 
 
 def _digest(key: Key) -> bytes:
@@ -116,26 +130,38 @@ def _distinct(scenes: Iterable[Scene], shelf: Shelf, dropped: list[Dropped]) -> 
     """Of items that share id and pixels one: `same-item`, or `newest-processing`."""
     kept: dict[tuple[str, str], tuple[_Item, ...]] = {}
     for scene in scenes:
-        name = (intern(scene.collection), scene.id)
-        copies = kept.get(name, ())
-        others = [shelf.scene(copy.ticket.place) for copy in copies]
-        number = next((n for n, other in enumerate(others) if _same_pixels(scene, other)), None)
-        if number is None:
-            kept[name] = (*copies, _item(scene, shelf, len(copies)))
+        try:
+            with blame(scene.id):
+                reason = _place(scene, kept, shelf)
+        except CatalogError as error:
+            dropped.append(unusable(scene.id, error))
             continue
-        other = others[number]
-        if other.document == scene.document:
-            reason = "duplicate: the item came twice (rule same-item)"
-        else:
-            if max(other, scene, key=_made) is scene:
-                newer = _item(scene, shelf, number)
-                kept[name] = (*copies[:number], newer, *copies[number + 1 :])
-            reason = (
-                "duplicate: the item came twice with different metadata; the newer is kept "
-                "(rule newest-processing)"
-            )
-        dropped.append(Dropped(scene.id, reason))
+        if reason:
+            dropped.append(Dropped(scene.id, reason))
     return [item for copies in kept.values() for item in copies]
+
+
+def _place(
+    scene: Scene, kept: dict[tuple[str, str], tuple[_Item, ...]], shelf: Shelf
+) -> str | None:
+    """Keeps the scene among those of its name; says why it or another of them is dropped."""
+    name = (intern(scene.collection), scene.id)
+    copies = kept.get(name, ())
+    others = [shelf.scene(copy.ticket.place) for copy in copies]
+    number = next((n for n, other in enumerate(others) if _same_pixels(scene, other)), None)
+    if number is None:
+        kept[name] = (*copies, _item(scene, shelf, len(copies)))
+        return None
+    other = others[number]
+    if other.document == scene.document:
+        return "duplicate: the item came twice (rule same-item)"
+    if max(other, scene, key=_made) is scene:
+        newer = _item(scene, shelf, number)
+        kept[name] = (*copies[:number], newer, *copies[number + 1 :])
+    return (
+        "duplicate: the item came twice with different metadata; the newer is kept "
+        "(rule newest-processing)"
+    )
 
 
 def _newest(items: Iterable[_Item], shelf: Shelf, dropped: list[Dropped]) -> list[_Item]:
@@ -223,8 +249,11 @@ def _holds_pixels(scene: Scene, key: str) -> bool:
     return not _NO_PIXELS & set(scene.assets[key].roles)
 
 
-def _made(scene: Scene) -> tuple[str, bool, str, str]:
-    """When the product was made, and its item, as comparable text; the id settles a tie."""
+def _made(scene: Scene) -> tuple[str, bool, str, str, float]:
+    """When the product was made, and its item, as comparable text.
+
+    The id settles a tie, and for copies of one id that tell no time the lower cloud cover.
+    """
     told = scene.properties
     sentinel = _SENTINEL.search(str(told.get("s2:product_uri") or ""))
     landsat = _LANDSAT.fullmatch(scene.id)
@@ -236,8 +265,9 @@ def _made(scene: Scene) -> tuple[str, bool, str, str]:
         sentinel and sentinel.group(2),
     )
     made = next((_digits(time) for time in times if time), "")
+    clear = -100.0 if scene.cloud_cover is None else -scene.cloud_cover
     final = landsat is None or landsat["tier"] != "RT"
-    return (made, final, _digits(told.get("updated") or told.get("created")), scene.id)
+    return (made, final, _digits(told.get("updated") or told.get("created")), scene.id, clear)
 
 
 def _digits(time: object) -> str:
@@ -246,6 +276,5 @@ def _digits(time: object) -> str:
 
 
 def _fullest(scene: Scene) -> tuple[float, str, str]:
-    share = scene.properties.get("s2:nodata_pixel_percentage")
-    known = isinstance(share, int | float)
-    return (float(share) if known else 100.0, _strip(scene) or scene.datetime, scene.id)
+    share = scene.nodata_share
+    return (100.0 if share is None else share, _strip(scene) or scene.datetime, scene.id)

@@ -3,11 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any, cast
+from dataclasses import dataclass, field
+from itertools import chain
+from typing import TYPE_CHECKING, Any
 
 from scenefleet.catalog.access import shown
-from scenefleet.catalog.item import absolute
-from scenefleet.catalog.model import Json
+from scenefleet.catalog.haul import Items, Span, haul
+from scenefleet.catalog.item import absolute, is_url
+from scenefleet.catalog.model import Json, link_list
+from scenefleet.catalog.pages import (
+    Asking,
+    Meter,
+    Page,
+    as_page,
+    features_of,
+    follow,
+    has_next,
+    matched_of,
+    server_words,
+)
 from scenefleet.catalog.source import Source, read, read_lines
 from scenefleet.errors import CatalogError
 
@@ -18,51 +32,123 @@ MAX_DOCUMENTS = 100_000
 """A walk that meets more is taken for a loop through ever new addresses."""
 
 
-def items(source: Source, reader: Reader) -> Iterator[tuple[Any, str]]:
-    """Every item of the file or static catalogue, with the document its hrefs start from.
+@dataclass(slots=True)
+class Files:
+    """The items of a file or of a static catalogue, and what is to be said of their being all."""
 
-    Hrefs of an ItemCollection start from its file; those of a walked item from the item's own.
+    source: Source
+    reader: Reader
+    notes: list[str] = field(default_factory=list[str])
+
+    def __iter__(self) -> Iterator[tuple[Any, str]]:
+        """Every item, with the document its hrefs start from.
+
+        Hrefs of an ItemCollection start from its file; those of a walked item from the item's own.
+
+        Raises:
+            CatalogError: if a linked document cannot be read, or is none of a catalogue.
+        """
+        source = self.source
+        if source.kind == "item":
+            yield source.document, source.href
+        elif source.kind == "items":
+            yield from self._collection(source.document, source.href)
+        elif source.kind == "lines":
+            yield from ((item, source.href) for item in read_lines(source.href))
+        else:
+            yield from self._walk()
+
+    def _collection(self, document: Json, href: str) -> Iterator[tuple[Any, str]]:
+        """All items of an ItemCollection, which on the web may be the first page of several."""
+        if not is_url(href):
+            features = features_of(document, href)
+            self._note_page(document, len(features), href)
+            yield from ((item, href) for item in features)
+            return
+        first = Asking(href, "GET", {})
+        meter = Meter(self.reader.patience.paging, href)
+        pages = chain([as_page(document, first, first)], self._pages(document, first, meter))
+        items = Items()
+        whole = Span(None, None)
+        found = haul(pages, whole, items, shown(href), copies=True)
+        if found.is_short:
+            raise CatalogError(
+                f"{shown(href)} says {found.matched} items match, but only {found.came} came: it "
+                "is not complete. Search the API itself by its own address as `catalog`."
+            )
+        yield from ((item, href) for item in items)
+
+    def _pages(self, document: Json, first: Asking, meter: Meter) -> Iterator[Page]:
+        following = as_page(document, first, first).next
+        return follow(self.reader, following, meter, first) if following else iter(())
+
+    def _note_page(self, document: Json, count: int, href: str) -> None:
+        """Says of a local file that is one page of a search that it is not the whole."""
+        matched = matched_of(document)
+        if has_next(document) or (matched is not None and matched > count):
+            of = "" if matched is None else f" of {matched}"
+            self.notes.append(
+                f"{href} is one page of a search, with {count}{of} items; its other pages are not "
+                "read. Search the API itself to have them."
+            )
+
+    def _walk(self) -> Iterator[tuple[Any, str]]:
+        waiting = [(self.source.href, self.source.document)]
+        seen = {self.source.href}
+        while waiting:
+            href, document = waiting.pop()
+            for rel, target in _links(document, href):
+                if target in seen:
+                    continue
+                seen.add(target)
+                if len(seen) > MAX_DOCUMENTS:
+                    raise CatalogError(
+                        f"{shown(self.source.href)} links to more than {MAX_DOCUMENTS} documents; "
+                        "use a STAC API for a catalogue this large."
+                    )
+                linked = read(target, self.reader)
+                if rel == "child":
+                    waiting.append((target, _checked_child(linked, target)))
+                elif linked.get("type") == "FeatureCollection":
+                    yield from self._collection(linked, target)
+                else:
+                    yield _checked_item(linked, target), target
+
+
+def _checked_child(document: Json, href: str) -> Json:
+    """A catalogue or collection.
 
     Raises:
-        CatalogError: if a linked document cannot be read.
+        CatalogError: if it is none: a message in its place hides what it links to.
     """
-    if source.kind == "item":
-        yield source.document, source.href
-    elif source.kind == "items":
-        for item in cast("list[Any]", source.document.get("features") or []):
-            yield item, source.href
-    elif source.kind == "lines":
-        yield from ((item, source.href) for item in read_lines(source.href))
-    else:
-        yield from _walk(source, reader)
+    known = document.get("type") in ("Catalog", "Collection") or "stac_version" in document
+    if known and isinstance(document.get("links", []), list):
+        return document
+    raise CatalogError(
+        f"{shown(href)} is no STAC catalogue or collection, though one links to it as that: the "
+        f"catalogue is not complete{server_words(document)}."
+    )
 
 
-def _walk(source: Source, reader: Reader) -> Iterator[tuple[Any, str]]:
-    waiting = [(source.href, source.document)]
-    seen = {source.href}
-    while waiting:
-        href, document = waiting.pop()
-        for rel, target in _links(document, href):
-            if target in seen:
-                continue
-            seen.add(target)
-            if len(seen) > MAX_DOCUMENTS:
-                raise CatalogError(
-                    f"{shown(source.href)} links to more than {MAX_DOCUMENTS} documents; use a "
-                    "STAC API for a catalogue this large."
-                )
-            linked = read(target, reader)
-            if rel == "child":
-                waiting.append((target, linked))
-            elif linked.get("type") == "FeatureCollection":
-                for item in cast("list[Any]", linked.get("features") or []):
-                    yield item, target
-            else:
-                yield linked, target
+def _checked_item(document: Json, href: str) -> Json:
+    """What may be an item, if perhaps a bad one.
+
+    Raises:
+        CatalogError: if it has nothing of an item: a message in its place hides the item.
+    """
+    if document.get("type") == "Feature" or not _ITEM.isdisjoint(document):
+        return document
+    raise CatalogError(
+        f"{shown(href)} is no STAC item, though a catalogue links to it as that: the catalogue is "
+        f"not complete{server_words(document)}."
+    )
+
+
+_ITEM = frozenset(("properties", "geometry", "assets"))
 
 
 def _links(document: Json, href: str) -> Iterator[tuple[str, str]]:
-    for link in cast("list[Json]", document.get("links") or []):
+    for link in link_list(document.get("links")):
         rel, target = link.get("rel"), link.get("href")
         if rel in ("child", "item", "items") and isinstance(target, str):
             yield str(rel), absolute(target, href)

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
-from scenefleet.catalog.access import of_planetary_computer, shown, unsigned
+from scenefleet.catalog.access import of_planetary_computer, unsigned
 from scenefleet.catalog.globe import bounds, outline
 from scenefleet.catalog.model import Json, Scene, from_json
+from scenefleet.catalog.sound import check_item
 from scenefleet.errors import CatalogError
 from scenefleet.recipe.area import box as across
 
@@ -53,14 +54,10 @@ def tidy(item: Any, base: str, *, pc: bool = False) -> Tidy:  # noqa: ANN401 - a
     Raises:
         CatalogError: if the item cannot be used: no geometry, no time, a signed address.
     """
-    if not isinstance(item, dict):
-        raise CatalogError(
-            f"{shown(base)} holds {type(item).__name__} where a STAC item should be."
-        )
-    given = cast("Json", item)
-    name = str(given.get("id"))
+    given = check_item(item, base)
+    name = str(given["id"])
     kept = _absolute_item(given, base)
-    kept = cast("Json", unsigned(kept, item=name, pc=pc or of_planetary_computer(given)))
+    kept = cast("Json", unsigned(kept, item=name, pc=pc or of_planetary_computer(kept)))
     boxed = _complete_footprint(kept, name)
     return Tidy(from_json(kept), boxed)
 
@@ -85,7 +82,7 @@ def _absolute_href(part: Json, base: str) -> Json:
 
 
 def _has_href(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    return isinstance(value, dict) and "href" in value
+    return isinstance(value, dict) and isinstance(cast("Json", value).get("href"), str)
 
 
 def _complete_footprint(item: Json, name: str) -> bool:

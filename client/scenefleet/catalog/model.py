@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeGuard, cast
 
 from scenefleet.errors import CatalogError
 
@@ -72,9 +73,22 @@ class Scene:
 
     @property
     def cloud_cover(self) -> float | None:
-        """`eo:cloud_cover` in per cent, or None where the item says nothing of it."""
+        """`eo:cloud_cover` in per cent; of several items their mean, weighed by what each holds.
+
+        None where an item says nothing of it.
+        """
+        if self.also:
+            from scenefleet.catalog.clouds import cover_of
+
+            return cover_of(self.parts)
         value = self.properties.get("eo:cloud_cover")
-        return float(value) if isinstance(value, int | float) else None
+        return float(value) if is_number(value) else None
+
+    @property
+    def nodata_share(self) -> float | None:
+        """`s2:nodata_pixel_percentage`, or None where the item says nothing of it."""
+        value = self.properties.get("s2:nodata_pixel_percentage")
+        return float(value) if is_number(value) else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +140,7 @@ def from_json(item: Json) -> Scene:
         raise CatalogError("The catalogue gave an item without an id; STAC requires one.")
     try:
         return _scene(name, item, _all_assets)
-    except (KeyError, TypeError, ValueError, AttributeError) as error:
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
         detail = f"{type(error).__name__}: {error}"
         raise CatalogError(f"Item {name!r} is no valid STAC item ({detail}).") from error
 
@@ -134,6 +148,12 @@ def from_json(item: Json) -> Scene:
 def from_checked(item: Json) -> Scene:
     """The scene of an item that `from_json` took before; its assets are read when asked for."""
     return _scene(str(item["id"]), item, _Assets)
+
+
+def link_list(links: Any) -> list[Json]:  # noqa: ANN401 - any JSON value
+    """Those links of a document's that are objects."""
+    found = cast("list[Any]", links) if isinstance(links, list) else []
+    return [cast("Json", link) for link in found if isinstance(link, dict)]
 
 
 def moment(item: Json) -> datetime:
@@ -214,7 +234,7 @@ def _scene(
     properties = cast("Json", item.get("properties") or {})
     assets = cast("Json", item.get("assets") or {})
     bbox = tuple(float(number) for number in item["bbox"])
-    links = cast("list[Json]", item.get("links") or [])
+    links = link_list(item.get("links"))
     return Scene(
         id=name,
         collection=str(item.get("collection") or ""),
@@ -240,8 +260,8 @@ def _asset(asset: Json, properties: Json) -> Asset:
     gsd = _first(first, asset, _GSD)
     return Asset(
         href=str(asset["href"]),
-        media_type=asset.get("type"),
-        roles=tuple(asset.get("roles") or ()),
+        media_type=_text(asset.get("type")),
+        roles=tuple(filter(None, map(_text, asset.get("roles") or ()))),
         common_names=tuple([str(text) for text in names if text]),
         bands=len(bands),
         gsd=_number(_first(properties, {}, _GSD) if gsd is None else gsd),
@@ -302,6 +322,17 @@ def _first(place: Json, other: Json, names: tuple[str, ...]) -> Any:  # noqa: AN
         if (value := other.get(name)) is not None:
             return value
     return None
+
+
+def is_number(value: Any) -> TypeGuard[float]:  # noqa: ANN401 - any JSON value
+    """Whether a JSON value is a number that is finite, and no integer beyond what a float holds."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return -sys.float_info.max <= value <= sys.float_info.max
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - any JSON value
+    return value if isinstance(value, str) else None
 
 
 def _number(value: Any) -> float | None:  # noqa: ANN401 - any JSON value

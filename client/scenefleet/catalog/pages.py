@@ -72,30 +72,29 @@ class Meter:
         )
 
 
-def follow(reader: Reader, first: Asking, meter: Meter) -> Iterator[Page]:
+def follow(
+    reader: Reader, start: Asking, meter: Meter, first: Asking | None = None
+) -> Iterator[Page]:
     """The page that is asked for, and each that its forerunner names as the next.
+
+    Args:
+        reader: asks for them.
+        start: the page to begin with.
+        meter: counts them.
+        first: the request for the first page, where that is another.
 
     Raises:
         CatalogError: if an answer is no page of items, or there are too many.
     """
-    asking: Asking | None = first
+    asking: Asking | None = start
     while asking:
         meter.count()
-        page = read_page(reader, asking, first)
+        answer = reader.read_json(
+            asking.href, method=asking.method, headers=asking.headers, parameters=asking.body
+        )
+        page = as_page(answer, asking, first or start)
         yield page
         asking = page.next
-
-
-def read_page(reader: Reader, asking: Asking, first: Asking) -> Page:
-    """One page of items.
-
-    Raises:
-        CatalogError: if the answer is none.
-    """
-    answer = reader.read_json(
-        asking.href, method=asking.method, headers=asking.headers, parameters=asking.body
-    )
-    return as_page(answer, asking, first)
 
 
 def as_page(answer: Json, asking: Asking, first: Asking) -> Page:
@@ -125,8 +124,8 @@ def features_of(answer: Json, place: str) -> list[Any]:
     else:
         return cast("list[Any]", features)
     raise CatalogError(
-        f"{place} answered something that is no page of items: {what}{_words(answer)}. The search "
-        "was not answered completely: try again later, or use another catalogue."
+        f"{place} answered something that is no page of items: {what}{server_words(answer)}. The "
+        "search was not answered completely: try again later, or use another catalogue."
     )
 
 
@@ -188,7 +187,7 @@ def _headers(link: Json, first: Asking) -> dict[str, str]:
     return {**first.headers, **told} if link.get("merge") else told
 
 
-def _words(answer: Json) -> str:
+def server_words(answer: Json) -> str:
     """The server's own words, where it has some; no address, which may hold a secret."""
     for key in _WORDS:
         value = answer.get(key)

@@ -22,6 +22,13 @@ class Ticket:
     id: str
     collection: str
     moment: datetime
+    cloud: float | None = None
+    """`eo:cloud_cover` in per cent, or None where the item says nothing of it."""
+
+    share: float | None = None
+    """Per cent of its tile that holds data, or None where the item says nothing of it."""
+    acquisition: bytes | None = None
+    """What it shares with the items of its acquisition; None where there are no others."""
 
     @property
     def order(self) -> tuple[datetime, str, str]:
@@ -37,17 +44,25 @@ class Shelf:
     def __init__(self) -> None:
         self._packed = Packed()
 
-    def put(self, scene: Scene) -> Ticket:
+    def put(self, scene: Scene, acquisition: bytes | None = None) -> Ticket:
         """Keeps the scene's own item; not its further parts.
+
+        Args:
+            scene: of the item.
+            acquisition: for the ticket.
 
         Raises:
             CatalogError: if the item holds a number that JSON has not, as NaN.
         """
+        lacking = scene.nodata_share
         return Ticket(
             place=self._packed.add(item_line(scene.document), scene.collection),
             id=scene.id,
             collection=intern(scene.collection),
             moment=moment(scene.document),
+            cloud=scene.cloud_cover,
+            share=None if lacking is None else 100.0 - lacking,
+            acquisition=acquisition,
         )
 
     def line(self, place: int) -> bytes:

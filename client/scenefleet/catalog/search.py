@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from scenefleet.catalog import cql2
-from scenefleet.catalog.coverage import coverage_notes, covered
+from scenefleet.catalog.coverage import WHOLE, coverage_notes, lies_in, uncovered
 from scenefleet.catalog.duplicates import united
+from scenefleet.catalog.halves import other_halves
 from scenefleet.catalog.item import absolute, tidy
-from scenefleet.catalog.model import Json, Scene, SearchResult
-from scenefleet.catalog.select import Selection, select, summary
+from scenefleet.catalog.model import Dropped, Json, Scene, SearchResult, link_list
+from scenefleet.catalog.notes import duplicate_notes, rest_words, summary, unusable_notes
+from scenefleet.catalog.select import Selection, select
+from scenefleet.catalog.sound import blame, name_of, unusable
 from scenefleet.catalog.source import WELL_KNOWN, Patience, Source, examine, locate
+from scenefleet.errors import CatalogError
 
 if TYPE_CHECKING:
     from scenefleet.catalog.api import Answer, Api
@@ -25,17 +30,29 @@ if TYPE_CHECKING:
 class _Batch:
     """Scenes as they come, before selection; counts them on their way."""
 
-    def __init__(self, items: Iterable[tuple[Any, str]], *, pc: bool) -> None:
+    def __init__(
+        self, items: Iterable[tuple[Any, str]], *, pc: bool = False, served: bool = False
+    ) -> None:
+        """Takes items with the documents that held them; an API serves items by their own links."""
         self._items = items
         self._pc = pc
+        self._served = served
         self.came = 0
         self.boxed = 0
         """How many of them lacked a box."""
+        self.unusable: list[Dropped] = []
 
     def __iter__(self) -> Iterator[Scene]:
         for item, base in self._items:
-            one = tidy(item, base, pc=self._pc)
             self.came += 1
+            name = name_of(item, self.came)
+            try:
+                with blame(name):
+                    own = _own_address(item, base) if self._served else base
+                    one = tidy(item, own, pc=self._pc)
+            except CatalogError as error:
+                self.unusable.append(unusable(name, error))
+                continue
             self.boxed += one.boxed
             yield one.scene
 
@@ -52,8 +69,8 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
         patience: how long to wait for a server; None for the usual.
 
     Raises:
-        CatalogError: if the catalogue cannot be read, answers wrongly, or gives fewer items than
-            it says match; also for items that cannot be used.
+        CatalogError: if the catalogue cannot be read, answers wrongly, or not with all items; or
+            if no item that came can be used. One among others is dropped.
     """
     from scenefleet.catalog.web import Reader
 
@@ -68,11 +85,12 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
 
 
 def _search_files(source: Source, query: Search, reader: Reader) -> SearchResult:
-    from scenefleet.catalog.files import items
+    from scenefleet.catalog.files import Files
 
-    batch = _Batch(items(source, reader), pc=False)
+    files = Files(source, reader)
+    batch = _Batch(files)
     selection = select(batch, query)
-    return _result(batch, selection, query, matched=None, notes=[])
+    return _result(batch, selection, query, matched=None, notes=files.notes)
 
 
 def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
@@ -81,7 +99,8 @@ def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
 
     api = Api(url, reader)
     documents = [api.collection(name) for name in query.collections]
-    notes = [note for found in documents if found for note in extent_notes(found, query)]
+    notes = [*api.notes]
+    notes += [note for found in documents if found for note in extent_notes(found, query)]
     filtering = api.filtering()
     here = query.filter is None or cql2.supported(query.filter)
     if query.filter is not None and not here:
@@ -94,7 +113,22 @@ def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
         again = _without_filter(api, query, url)
         answer, batch, selection = again.answer, again.batch, again.selection
         notes += again.notes
-    return _result(batch, selection, query, matched=answer.matched, notes=notes)
+    elif query.cloud_below is not None and filtering != "none" and selection.halves:
+        found = other_halves(api, query, selection.halves, pc=_is_pc(url), trusted=not here)
+        notes += found.notes
+        if found.items:
+            batch = _tidy_answer(answer, url, found.items)
+            selection = select(batch, query, filtered=here)
+    hidden = _hidden(query, answer.filtering)
+    return _result(batch, selection, query, matched=answer.matched, notes=notes, hidden=hidden)
+
+
+def _hidden(query: Search, filtering: str) -> list[str]:
+    """What the server filtered out by itself, so that nothing of it came."""
+    if filtering == "none":
+        return []
+    cloud = ["cloud"] if query.cloud_below is not None else []
+    return cloud + (["filter"] if filtering == "cql2-json" and query.filter is not None else [])
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +176,9 @@ def _trust(filtering: str) -> str:
 
 def _filter_notes(answer: Answer, selection: Selection, query: Search) -> list[str]:
     """What the server left undone of what it was asked."""
-    reasons = [entry.reason.partition(":")[0] for entry in selection.dropped]
+    weighed = "of the acquisition"  # those are no server's to filter
+    told = [entry.reason for entry in selection.dropped if weighed not in entry.reason]
+    reasons = [reason.partition(":")[0] for reason in told]
     late = sum(reason in ("cloud", "filter", "no eo:cloud_cover") for reason in reasons)
     notes: list[str] = []
     if late and _server_filters(query, answer.filtering):
@@ -158,54 +194,75 @@ def _filter_notes(answer: Answer, selection: Selection, query: Search) -> list[s
     return notes
 
 
-def _tidy_answer(answer: Answer, url: str) -> _Batch:
-    pc = urlsplit(url).hostname == urlsplit(WELL_KNOWN["planetary-computer"]).hostname
-    return _Batch(((item, _own_address(item, url)) for item in answer.items), pc=pc)
+def _tidy_answer(answer: Answer, url: str, more: Iterable[Any] = ()) -> _Batch:
+    items = chain(answer.items, more)
+    return _Batch(((item, url) for item in items), pc=_is_pc(url), served=True)
+
+
+def _is_pc(url: str) -> bool:
+    return urlsplit(url).hostname == urlsplit(WELL_KNOWN["planetary-computer"]).hostname
 
 
 def _own_address(item: Any, url: str) -> str:  # noqa: ANN401 - any JSON value
     """Where the item's relative hrefs start: its self link, else the API's address."""
-    links = cast("list[Json]", item.get("links") or []) if isinstance(item, dict) else []  # pyright: ignore[reportUnknownMemberType]
-    own = next((str(link.get("href")) for link in links if link.get("rel") == "self"), url)
-    return absolute(own, url)
+    links = cast("Json", item).get("links") if isinstance(item, dict) else None
+    own = [link.get("href") for link in link_list(links) if link.get("rel") == "self"]
+    return absolute(own[0], url) if own and isinstance(own[0], str) else url
 
 
 def _result(
-    batch: _Batch, selection: Selection, query: Search, *, matched: int | None, notes: list[str]
+    batch: _Batch,
+    selection: Selection,
+    query: Search,
+    *,
+    matched: int | None,
+    notes: list[str],
+    hidden: Sequence[str] = (),
 ) -> SearchResult:
+    dropped = (*batch.unusable, *selection.dropped)
+    if batch.came and batch.came == len(batch.unusable):
+        raise CatalogError(" ".join(unusable_notes(dropped)))
     if batch.boxed:
         notes.append(f"{batch.boxed} items had no bbox; it was made from their geometry.")
-    differing = sum("came twice with different" in entry.reason for entry in selection.dropped)
-    if differing:
-        notes.append(f"{differing} items came twice with different metadata; the newer is kept.")
+    notes += unusable_notes(dropped)
+    notes += duplicate_notes(dropped)
     parts = united(selection.kept)
     if parts:
         notes.append(f"Items that fill gaps of others of the same acquisition: {len(parts)}.")
-    coverage = _coverage(selection, query)
+    coverage, rest = (None, None) if query.area is None else _coverage(selection, query)
     if coverage is not None and selection.kept:
-        notes += coverage_notes(coverage, cut=_was_cut(selection))
+        over = {} if coverage >= WHOLE else _over(rest, selection)
+        words = rest_words(over, query, unusable=len(batch.unusable), hidden=hidden)
+        notes += coverage_notes(coverage, rest=words)
     if not selection.kept:
-        notes.append(_nothing(batch, selection, query))
+        notes.append(_nothing(batch.came, dropped, query))
     return SearchResult(
         items=selection.kept,
         matched=matched,
-        dropped=selection.dropped,
+        dropped=dropped,
         united=parts,
         coverage=coverage,
         notes=tuple(dict.fromkeys(notes)),
     )
 
 
-def _coverage(selection: Selection, query: Search) -> float | None:
-    return None if query.area is None else covered(cast("Json", query.area), selection.kept)
+def _coverage(selection: Selection, query: Search) -> tuple[float, Any]:
+    return uncovered(cast("Json", query.area), selection.kept)
 
 
-def _was_cut(selection: Selection) -> bool:
-    return any(entry.reason.startswith("limit:") for entry in selection.dropped)
+def _over(rest: Any, selection: Selection) -> dict[str, list[str]]:  # noqa: ANN401 - shapely
+    """Scenes that were dropped although they lie in the part that no other covers."""
+    import shapely
+
+    shapely.prepare(rest)
+    return {
+        kind: [scene.id for scene in scenes if lies_in(rest, scene)]
+        for kind, scenes in selection.passed_over.items()
+    }
 
 
-def _nothing(batch: _Batch, selection: Selection, query: Search) -> str:
+def _nothing(came: int, dropped: tuple[Dropped, ...], query: Search) -> str:
     names = ", ".join(query.collections)
-    if not batch.came:
+    if not came:
         return f"No scene of {names} matches area and dates."
-    return f"No scene is left: {batch.came} came, {summary(selection.dropped, query)}."
+    return f"No scene is left: {came} came, {summary(dropped, query)}."

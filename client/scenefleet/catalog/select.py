@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet.catalog import cql2
+from scenefleet.catalog.clouds import cloud_reason
 from scenefleet.catalog.duplicates import acquisitions, scenes_of
 from scenefleet.catalog.model import Dropped, Json, Scene, instant, moment, read_time
-from scenefleet.catalog.scenes import Scenes
+from scenefleet.catalog.scenes import Scenes, Shelf, Ticket
+from scenefleet.catalog.sound import blame, unusable
+from scenefleet.errors import CatalogError
 
 if TYPE_CHECKING:
     from scenefleet.recipe import Search
+
+_WHOLE_TILE = 99.5
+"""Per cent of a tile with data from which on no other item is looked for to fill it."""
 
 Rule = Callable[[Scene], str | None]
 """Says why a scene is dropped, or None."""
@@ -26,10 +31,18 @@ class Selection:
 
     kept: Scenes
     dropped: tuple[Dropped, ...]
+    passed_over: Mapping[str, Scenes] = field(default_factory=dict[str, Scenes])
+    """Scenes of the area and the dates that were dropped all the same, by `cloud`, `filter` or
+    `limit`."""
+    halves: Mapping[bytes, datetime] = field(default_factory=dict[bytes, datetime])
+    """Acquisitions of kept scenes that do not fill their tile, and when they are of."""
 
 
 def select(scenes: Iterable[Scene], query: Search, *, filtered: bool = True) -> Selection:
     """The scenes that the query asks for.
+
+    Collection, area, dates and filter are asked of each item; then items of one acquisition become
+    one scene, of which cloud cover is asked; `limit` counts the scenes that are left.
 
     Args:
         scenes: in the order they came.
@@ -39,35 +52,82 @@ def select(scenes: Iterable[Scene], query: Search, *, filtered: bool = True) -> 
     Raises:
         CatalogError: if the filter cannot be applied.
     """
-    rules = _rules(query, filtered=filtered)
+    sieve = _Sieve(query, filtered=filtered)
+    found = acquisitions(sieve.passing(scenes), sieve.shelf)
+    clear, cloudy, overcast = _by_cloud(found.groups, query.cloud_below, found.shelf)
+    clear.sort(key=lambda group: group[0].order)
+    end = query.limit or len(clear)
+    beyond = [part for group in clear[end:] for part in group]
+    cut = [Dropped(item.id, f"limit: beyond the first {end}") for item in beyond]
+    over = {"cloud": cloudy, "filter": sieve.filtered_out, "limit": clear[end:]}
+    return Selection(
+        kept=scenes_of(found.shelf, clear[:end]),
+        dropped=(*sieve.dropped, *found.dropped, *overcast, *cut),
+        passed_over={kind: scenes_of(found.shelf, some) for kind, some in over.items()},
+        halves=dict(filter(None, map(_half, clear))),
+    )
+
+
+Group = tuple[Ticket, ...]
+
+
+def _by_cloud(
+    groups: Iterable[Group], limit: float | None, shelf: Shelf
+) -> tuple[list[Group], list[Group], list[Dropped]]:
+    """The scenes below the limit, the others, and why each item of those is dropped."""
+    if limit is None:
+        return list(groups), [], []
+    clear: list[Group] = []
+    cloudy: list[Group] = []
     dropped: list[Dropped] = []
-    found = acquisitions(_passing(scenes, rules, dropped))
-    unique = sorted(found.groups, key=lambda group: group[0].order)
-    end = query.limit or len(unique)
-    cut = [part for group in unique[end:] for part in group]
-    beyond = [Dropped(item.id, f"limit: beyond the first {end}") for item in cut]
-    kept = scenes_of(found.shelf, unique[:end])
-    return Selection(kept, (*dropped, *found.dropped, *beyond))
-
-
-def _passing(scenes: Iterable[Scene], rules: list[Rule], dropped: list[Dropped]) -> Iterator[Scene]:
-    """The scenes that no rule drops; the others are told in `dropped`."""
-    for scene in scenes:
-        reason = next((text for text in (rule(scene) for rule in rules) if text), None)
-        if reason:
-            dropped.append(Dropped(scene.id, reason))
+    for group in groups:
+        reason = cloud_reason(group, limit, lambda ticket: shelf.scene(ticket.place))
+        if reason is None:
+            clear.append(group)
         else:
-            yield scene
+            cloudy.append(group)
+            dropped += [Dropped(ticket.id, reason) for ticket in group]
+    return clear, cloudy, dropped
 
 
-def summary(dropped: Iterable[Dropped], query: Search) -> str:
-    """In one phrase how many were dropped for which reason, the most frequent first."""
-    counts = Counter(entry.reason.partition(":")[0] for entry in dropped)
-    words = {
-        "cloud": f"cloud_below {query.cloud_below:g}" if query.cloud_below is not None else "cloud",
-        "limit": f"limit {query.limit}",
-    }
-    return ", ".join(f"{n} dropped by {words.get(key, key)}" for key, n in counts.most_common())
+def _half(group: Group) -> tuple[bytes, datetime] | None:
+    """The acquisition of a scene that other items may fill; None for one that fills its tile."""
+    first = group[0]
+    whole = sum(ticket.share or 0.0 for ticket in group) >= _WHOLE_TILE
+    return None if first.acquisition is None or whole else (first.acquisition, first.moment)
+
+
+class _Sieve:
+    """Lets the items pass that no rule drops, and keeps account of the others."""
+
+    def __init__(self, query: Search, *, filtered: bool) -> None:
+        self.shelf = Shelf()
+        self.dropped: list[Dropped] = []
+        self.filtered_out: list[Group] = []
+        self._rules = _rules(query)
+        self._filter = query.filter if filtered else None
+        if self._filter is not None:
+            cql2.matches(self._filter, {})  # one that is malformed is no item's fault
+
+    def passing(self, scenes: Iterable[Scene]) -> Iterator[Scene]:
+        for scene in scenes:
+            try:
+                with blame(scene.id):
+                    reason = self._reason(scene)
+            except CatalogError as error:
+                self.dropped.append(unusable(scene.id, error))
+                continue
+            if reason:
+                self.dropped.append(Dropped(scene.id, reason))
+            else:
+                yield scene
+
+    def _reason(self, scene: Scene) -> str | None:
+        reason = next((text for text in (rule(scene) for rule in self._rules) if text), None)
+        if reason or self._filter is None or cql2.matches(self._filter, scene.document):
+            return reason
+        self.filtered_out.append((self.shelf.put(scene),))
+        return "filter: it does not match"
 
 
 def interval(dates: str) -> tuple[datetime | None, datetime | None]:
@@ -87,17 +147,19 @@ def _edge(text: str) -> datetime | None:
     return None if text in ("", "..") else read_time(text)
 
 
-def _rules(query: Search, *, filtered: bool) -> list[Rule]:
+def _rules(query: Search) -> list[Rule]:
     rules: list[Rule] = [_collection_rule(query.collections)]
-    if query.area is not None:
-        rules.append(_area_rule(cast("Json", query.area)))
+    rules.append(_drawn if query.area is None else _area_rule(cast("Json", query.area)))
     if query.dates is not None:
         rules.append(_dates_rule(query.dates))
-    if query.cloud_below is not None:
-        rules.append(_cloud_rule(query.cloud_below))
-    if query.filter is not None and filtered:
-        rules.append(_filter_rule(query.filter))
     return rules
+
+
+def _drawn(scene: Scene) -> None:
+    """Sees that the footprint can be drawn, which planning needs."""
+    from scenefleet.catalog.globe import footprint
+
+    footprint(scene)
 
 
 def _collection_rule(collections: tuple[str, ...]) -> Rule:
@@ -132,25 +194,8 @@ def _dates_rule(dates: str) -> Rule:
         closing = scene.properties.get("end_datetime")
         whole = scene.properties.get("datetime") is None and isinstance(closing, str)
         last = instant(str(closing), scene.document) if whole else first
+        first, last = min(first, last), max(first, last)
         outside = (end and first > end) or (start and last < start)
         return f"dates: it is of {scene.datetime}" if outside else None
-
-    return rule
-
-
-def _cloud_rule(limit: float) -> Rule:
-    def rule(scene: Scene) -> str | None:
-        cover = scene.cloud_cover
-        if cover is None:
-            return "no eo:cloud_cover: cloud_below cannot be checked without it"
-        return None if cover < limit else f"cloud: {cover:g} per cent"
-
-    return rule
-
-
-def _filter_rule(expression: Json) -> Rule:
-    def rule(scene: Scene) -> str | None:
-        passed = cql2.matches(expression, scene.document)
-        return None if passed else "filter: it does not match"
 
     return rule

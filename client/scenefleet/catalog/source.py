@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from scenefleet.catalog.access import plain, shown
 from scenefleet.catalog.item import is_url
-from scenefleet.catalog.model import Json
+from scenefleet.catalog.model import Json, link_list
 from scenefleet.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -133,13 +133,20 @@ def read_lines(href: str) -> Iterator[Any]:
 
 def _kind(href: str, document: Json) -> Kind:
     kind = document.get("type")
-    links = cast("list[Json]", document.get("links") or [])
+    links = link_list(document.get("links"))
+    searchable = any(link.get("rel") == "search" for link in links)
     if kind == "FeatureCollection":
         return "items"
     if kind == "Feature":
         return "item"
-    if kind == "Catalog" or (kind is None and "stac_version" in document):
-        searchable = any(link.get("rel") == "search" for link in links)
+    if kind == "Catalog" or (kind is None and ("stac_version" in document or searchable)):
+        if not is_url(href) and searchable:
+            own = (str(link.get("href")) for link in links if link.get("rel") in ("self", "root"))
+            address = next((plain(text) for text in own if is_url(text)), "")
+            raise CatalogError(
+                f"{href} is a saved landing page of a STAC API. Give the API's own address as "
+                f"`catalog`{f' ({address})' if address else ''}."
+            )
         return "api" if is_url(href) and (searchable or document.get("conformsTo")) else "static"
     if kind == "Collection":
         root = next((str(link.get("href")) for link in links if link.get("rel") == "root"), "")

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 from scenefleet.catalog import Scene, access
 from scenefleet.catalog.globe import footprint
+from scenefleet.catalog.sound import blame
 from scenefleet.errors import CatalogError
 from scenefleet.plan.common import common_pixels
 from scenefleet.plan.model import Documents, LeftOut, Plan
@@ -72,7 +73,8 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
     choices = Choices()
     for scene in scenes:
         try:
-            document, line = _document(recipe, scene, folders, alike, choices)
+            with blame(scene.id):
+                document, line = _document(recipe, scene, folders, alike, choices)
         except CatalogError as error:
             left_out.append(LeftOut(scene.id, str(error)))
             continue
@@ -182,6 +184,9 @@ def _folder(scene: Scene, taken: set[str]) -> str:
 
 def _source(scene: Scene) -> spec.Source:
     web = scene.href is not None and scene.href.startswith(("http://", "https://"))
+    carried = {key: scene.properties[key] for key in _CARRIED if key in scene.properties}
+    if scene.also and (cover := scene.cloud_cover) is not None:
+        carried["eo:cloud_cover"] = round(cover, 4)
     bbox, geometry = _outline(scene)
     return spec.Source(
         id=scene.id,
@@ -190,7 +195,7 @@ def _source(scene: Scene) -> spec.Source:
         datetime=scene.datetime,
         bbox=bbox,
         geometry=geometry,
-        properties={key: scene.properties[key] for key in _CARRIED if key in scene.properties},
+        properties=carried,
     )
 
 

@@ -1,5 +1,6 @@
 """Searches that careless and hostile servers answer: all of it comes, or it is an error."""
 
+import json
 import random
 from datetime import datetime, timedelta
 
@@ -155,6 +156,20 @@ def test_an_estimate_does_not_make_a_complete_answer_an_error(stac_api, season, 
     result = look(api, page=size)
     assert ids(result) == named(items)
     assert any("is an estimate" in note for note in result.notes) == (count(11) > 11)
+
+
+def test_pages_that_end_well_are_believed_where_the_server_does_not_look_for_dates(
+    stac_api, season, look
+):
+    items = season(25)
+    result = look(stac_api(items, page=10, lost=5))
+    assert ids(result) == named(items)
+    assert result.notes == (
+        "The server says 30 items match, 25 came; its pages came to a proper end, so that its "
+        "number is an estimate.",
+    )
+    with pytest.raises(CatalogError, match="says 25 items match, but only 20 came"):
+        look(stac_api(items[:20], page=10, lost=5))
 
 
 @pytest.mark.parametrize("lost", [1, 3])
@@ -347,3 +362,94 @@ def test_a_next_page_that_is_a_file_is_not_read(stac_api, season, look, tmp_path
         api.answers = lambda given, _, links=links: api._page("POST", given) | links
         with pytest.raises(CatalogError, match="names a next page that scenefleet does not ask"):
             look(api)
+
+
+@pytest.mark.parametrize("told", ["missing", None, [], "none", {"a": 1}, [5]])
+def test_a_landing_page_without_conformance_is_searched_with_a_note(stac_api, season, look, told):
+    items = season(15)
+    api = stac_api(items, searches_dates=True)
+    api.landing = api._landing() | {"conformsTo": told}
+    if told == "missing":
+        del api.landing["conformsTo"]
+    result = look(api, cloud_below=50)
+    assert ids(result) == named(items)
+    (note,) = result.notes
+    assert "no conformsTo" in note
+
+
+def test_a_saved_landing_page_is_no_static_catalogue(stac_api, season, query, tmp_path):
+    api = stac_api(season(1))
+    path = tmp_path / "landing.json"
+    path.write_text(json.dumps(api._landing()))
+    with pytest.raises(CatalogError, match=f"saved landing page .*{api.url}"):
+        search(query(path), base=tmp_path)
+
+
+def paged(api, items, size=10, **page):
+    """The items of a collection at `/items`, `/items/1` ... as a static server has them."""
+    pages = [items[n : n + size] for n in range(0, len(items), size)]
+    for number, features in enumerate(pages):
+        links = [] if number == len(pages) - 1 else [{"rel": "next", "href": f"items-{number + 1}"}]
+        text = {"type": "FeatureCollection", "features": features, "links": links, **page}
+        api.raw["/items" if not number else f"/items-{number}"] = (
+            200,
+            "application/geo+json",
+            json.dumps(text),
+        )
+    return f"{api.url}items"
+
+
+def test_the_items_of_a_collection_are_read_through_all_pages(
+    stac_api, season, query, patience, tmp_path
+):
+    items = season(25)
+    api = stac_api(items)
+    found = search(query(paged(api, items)), base=tmp_path, patience=patience)
+    assert ids(found) == named(items)
+
+
+def test_the_items_of_a_collection_that_are_not_all_are_an_error(
+    stac_api, season, query, patience, tmp_path
+):
+    items = season(25)
+    api = stac_api(items)
+    asked = query(paged(api, items, numberMatched=30))
+    with pytest.raises(CatalogError, match="says 30 items match, but only 25 came"):
+        search(asked, base=tmp_path, patience=patience)
+    api.raw["/items-1"] = (200, "application/json", '{"message": "not now"}')
+    with pytest.raises(CatalogError, match="it says 'not now'"):
+        search(asked, base=tmp_path, patience=patience)
+    api.raw["/items-1"] = api.raw["/items"]
+    with pytest.raises(CatalogError, match="paging goes round"):
+        search(asked, base=tmp_path, patience=patience)
+
+
+def test_a_saved_page_of_a_search_is_told(season, query, collection_file):
+    items = season(5)
+    path = collection_file(items)
+    page = json.loads(path.read_text())
+    for more in ({"links": [{"rel": "next", "href": "x"}]}, {"numberMatched": 12}):
+        path.write_text(json.dumps(page | more))
+        (note,) = search(query(path), base=path.parent).notes
+        assert "is one page of a search, with 5" in note
+
+
+@pytest.mark.parametrize("features", [None, {}, "x", 5])
+def test_a_file_without_features_is_an_error(query, tmp_path, features):
+    path = tmp_path / "items.json"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    with pytest.raises(CatalogError, match="features"):
+        search(query(path), base=tmp_path)
+
+
+@pytest.mark.parametrize("rel", ["child", "item", "items"])
+def test_a_message_in_place_of_a_static_catalogues_document_is_an_error(
+    stac_api, item, query, patience, tmp_path, rel
+):
+    api = stac_api([])
+    links = [{"rel": "item", "href": "a.json"}, {"rel": rel, "href": "b.json"}]
+    catalog = {"type": "Catalog", "stac_version": "1.0.0", "id": "c", "links": links}
+    for name, document in (("catalog", catalog), ("a", item("a")), ("b", {"message": "gone"})):
+        api.raw[f"/{name}.json"] = (200, "application/json", json.dumps(document))
+    with pytest.raises(CatalogError, match="it says 'gone'"):
+        search(query(f"{api.url}catalog.json"), base=tmp_path, patience=patience)

@@ -235,7 +235,10 @@ def test_a_search_unites_and_its_items_searched_again_give_the_same(
     found = search(query(path, limit=2), base=path.parent)
     assert [[part.id for part in scene.parts] for scene in found.items] == [["b", "a"], ["c"]]
     assert [(part.item, part.scene) for part in found.united] == [("a", "b")]
-    assert found.notes == ("Items that fill gaps of others of the same acquisition: 1.",)
+    assert found.notes == (
+        "Duplicates dropped: 1 (`search --explain` names them and the rule).",
+        "Items that fill gaps of others of the same acquisition: 1.",
+    )
     beyond = [entry.item for entry in found.dropped if entry.reason.startswith("limit")]
     assert beyond == ["d", "e"]
 

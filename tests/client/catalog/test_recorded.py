@@ -43,7 +43,10 @@ def test_planetary_computer_by_post_pages(planetary_computer, query, patience, t
         if item["properties"]["eo:cloud_cover"] < 70
     ]
     assert len(result.items) == len(clouds) > 10
-    assert result.notes == ("The scenes cover 40.2% of the area; nothing was found for the rest.",)
+    assert result.notes == (
+        "The scenes cover 40.2% of the area; for the rest the server gave nothing that passes "
+        "cloud_below 70.",
+    )
     assert result.dropped == ()
     assert planetary_computer.searches[0][1]["filter-lang"] == "cql2-json"
 
