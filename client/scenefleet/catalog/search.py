@@ -11,10 +11,17 @@ from urllib.parse import urlsplit
 from scenefleet.catalog import cql2
 from scenefleet.catalog.coverage import coverage_notes, covered
 from scenefleet.catalog.duplicates import united
-from scenefleet.catalog.item import absolute, tidy
+from scenefleet.catalog.item import Base, absolute, is_url, tidy
 from scenefleet.catalog.model import Json, Scene, SearchResult
 from scenefleet.catalog.select import Selection, select, summary
-from scenefleet.catalog.source import WELL_KNOWN, Patience, Source, examine, locate
+from scenefleet.catalog.source import (
+    WELL_KNOWN,
+    Patience,
+    Source,
+    examine,
+    links_of,
+    locate,
+)
 
 if TYPE_CHECKING:
     from scenefleet.catalog.api import Answer, Api
@@ -25,16 +32,17 @@ if TYPE_CHECKING:
 class _Batch:
     """Scenes as they come, before selection; counts them on their way."""
 
-    def __init__(self, items: Iterable[tuple[Any, str]], *, pc: bool) -> None:
+    def __init__(self, items: Iterable[tuple[Any, Base]], query: Search, *, pc: bool) -> None:
         self._items = items
         self._pc = pc
+        self._keep = query.keep_query
         self.came = 0
         self.boxed = 0
         """How many of them lacked a box."""
 
     def __iter__(self) -> Iterator[Scene]:
         for item, base in self._items:
-            one = tidy(item, base, pc=self._pc)
+            one = tidy(item, base, pc=self._pc, keep=self._keep)
             self.came += 1
             self.boxed += one.boxed
             yield one.scene
@@ -57,7 +65,7 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
     """
     from scenefleet.catalog.web import Reader
 
-    reader = Reader(patience or Patience())
+    reader = Reader(patience or Patience(), query.allow_private)
     href = locate(query.catalog, base)
     if query.catalog in WELL_KNOWN:
         return _search_api(href, query, reader)
@@ -70,7 +78,7 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
 def _search_files(source: Source, query: Search, reader: Reader) -> SearchResult:
     from scenefleet.catalog.files import items
 
-    batch = _Batch(items(source, reader), pc=False)
+    batch = _Batch(items(source, reader), query, pc=False)
     selection = select(batch, query)
     return _result(batch, selection, query, matched=None, notes=[])
 
@@ -87,11 +95,11 @@ def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
     if query.filter is not None and not here:
         notes.append(_trust(filtering))
     answer = api.search(query, filtering)
-    batch = _tidy_answer(answer, url)
+    batch = _tidy_answer(answer, url, query, reader)
     selection = select(batch, query, filtered=here)
     notes += _filter_notes(answer, selection, query)
     if not selection.kept and here and _server_filters(query, filtering):
-        again = _without_filter(api, query, url)
+        again = _without_filter(api, query, url, reader)
         answer, batch, selection = again.answer, again.batch, again.selection
         notes += again.notes
     return _result(batch, selection, query, matched=answer.matched, notes=notes)
@@ -105,14 +113,14 @@ class _Again:
     notes: tuple[str, ...]
 
 
-def _without_filter(api: Api, query: Search, url: str) -> _Again:
+def _without_filter(api: Api, query: Search, url: str, reader: Reader) -> _Again:
     """The same search filtered here, after one that the server filtered came back empty.
 
     Tells how many scenes the filter costs, and finds servers that answer nothing to a filter they
     do not understand.
     """
     answer = api.search(query, "none")
-    batch = _tidy_answer(answer, url)
+    batch = _tidy_answer(answer, url, query, reader)
     selection = select(batch, query)
     passed = len(selection.kept)
     note = f"The server found nothing for the filter, though {passed} scenes pass; filtered here."
@@ -158,16 +166,20 @@ def _filter_notes(answer: Answer, selection: Selection, query: Search) -> list[s
     return notes
 
 
-def _tidy_answer(answer: Answer, url: str) -> _Batch:
+def _tidy_answer(answer: Answer, url: str, query: Search, reader: Reader) -> _Batch:
     pc = urlsplit(url).hostname == urlsplit(WELL_KNOWN["planetary-computer"]).hostname
-    return _Batch(((item, _own_address(item, url)) for item in answer.items), pc=pc)
+    # all pages are there: the API is as good as the least trusted place that one came from
+    origin = reader.origin
+    found = ((item, Base(_own_address(item, url), origin)) for item in answer.items)
+    return _Batch(found, query, pc=pc)
 
 
 def _own_address(item: Any, url: str) -> str:  # noqa: ANN401 - any JSON value
     """Where the item's relative hrefs start: its self link, else the API's address."""
-    links = cast("list[Json]", item.get("links") or []) if isinstance(item, dict) else []  # pyright: ignore[reportUnknownMemberType]
+    links = links_of(cast("Json", item)) if isinstance(item, dict) else []
     own = next((str(link.get("href")) for link in links if link.get("rel") == "self"), url)
-    return absolute(own, url)
+    there = absolute(own, url)
+    return there if is_url(there) else url
 
 
 def _result(

@@ -12,11 +12,12 @@ from scenefleet.errors import CatalogError
 from scenefleet.plan.common import common_pixels
 from scenefleet.plan.model import Documents, LeftOut, Plan
 from scenefleet.plan.outputs import AlikeOutputs, bands_of
-from scenefleet.plan.parts import SceneBands, make_part
+from scenefleet.plan.parts import SceneBands, make_part, reach_of
 from scenefleet.recipe import Recipe
 from scenefleet.recipe.area import polygons
 from scenefleet.recipe.script import ScriptPart
 from scenefleet_task import spec
+from scenefleet_task.reach import bare_host
 
 _CARRIED = (
     "constellation",
@@ -52,12 +53,13 @@ _SURELY_SENT = _ENCODED_LIMIT * 3 // 4 - 100
 four bytes of three, and zlib adds a few."""
 
 
-def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
+def plan(recipe: Recipe, scenes: Sequence[Scene], *, hosts: tuple[str, ...] = ()) -> Plan:
     """One task document for each scene that has the bands, mask and radiometry the recipe needs.
 
     Args:
         recipe: what is asked for.
         scenes: in the order of the plan.
+        hosts: the store's own, which may be private whatever the catalogue is.
 
     Returns:
         The plan; scenes that cannot be computed are in `left_out`, each with its reason.
@@ -69,9 +71,10 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
     left_out: list[LeftOut] = []
     folders: set[str] = set()
     alike = AlikeOutputs(recipe)
+    hosts = tuple(sorted({*recipe.search.allow_private, *map(bare_host, hosts)}))
     for scene in scenes:
         try:
-            document, line = _document(recipe, scene, folders, alike)
+            document, line = _document(recipe, scene, folders, alike, hosts)
         except CatalogError as error:
             left_out.append(LeftOut(scene.id, str(error)))
             continue
@@ -87,16 +90,23 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
 
 
 def _document(
-    recipe: Recipe, scene: Scene, folders: set[str], alike: AlikeOutputs
+    recipe: Recipe,
+    scene: Scene,
+    folders: set[str],
+    alike: AlikeOutputs,
+    hosts: tuple[str, ...],
 ) -> tuple[spec.TaskDocument, bytes]:
     """The scene's task, and its line."""
     described = recipe.collections.get(scene.collection)
-    bands = SceneBands(scene, described)
+    bands = SceneBands(scene, described, hosts)
     wanted = _outputs(recipe, scene, bands, alike)
     script = _script(recipe.process.script)
     names = script.bands if script else bands_of(wanted)
     first = make_part(recipe, scene, names, described, bands)
-    others = (make_part(recipe, one, names, described) for one in scene.also)
+    others = (
+        make_part(recipe, one, names, described, SceneBands(one, described, hosts))
+        for one in scene.also
+    )
     document, line = spec.seal_line(
         spec.TaskDocument(
             version=spec.VERSION,
@@ -113,6 +123,7 @@ def _document(
             script=script,
             grid=_grid(recipe),
             clip=_clip(recipe, scene),
+            reach=reach_of(scene.parts, hosts),
         )
     )
     if (pixels := common_pixels(document)) > spec.MOST_PIXELS:
@@ -173,7 +184,8 @@ def _folder(scene: Scene, taken: set[str]) -> str:
 
 
 def _source(scene: Scene) -> spec.Source:
-    web = scene.href is not None and scene.href.startswith(("http://", "https://"))
+    href = scene.href or ""
+    web = href.startswith(("http://", "https://")) and href.isprintable()
     bbox, geometry = _outline(scene)
     return spec.Source(
         id=scene.id,
