@@ -36,6 +36,18 @@ def read_file(path: Path, most: int) -> bytes:
     return data
 
 
+def read_text(path: Path, most: int) -> str:
+    """The text of a regular file in UTF-8; a mark of the byte order before it is passed over.
+
+    Raises:
+        OSError: as `read_file`; also if it is no such text.
+    """
+    try:
+        return read_file(path, most).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise OSError(errno.EILSEQ, f"it is not UTF-8 text (at byte {error.start})") from None
+
+
 def open_file(path: Path) -> Any:  # noqa: ANN401 - a buffered reader
     """The file open for reading bytes, if it is a regular one.
 

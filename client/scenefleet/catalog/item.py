@@ -127,12 +127,19 @@ def _check_size(item: Json) -> None:
     names = {"id": item.get("id"), "collection": item.get("collection")}
     assets = cast("object", item.get("assets"))
     if isinstance(assets, dict):
-        names["asset's key"] = max(map(str, cast("Json", assets)), key=len, default="")
+        keys = list(map(str, cast("Json", assets)))
+        names["asset's key"] = max(
+            keys, key=lambda key: (not key.isprintable(), len(key)), default=""
+        )
     for what, name in names.items():
         if isinstance(name, str) and len(name) > _MOST_ID:
             raise CatalogError(
                 f"An item's {what} has {len(name)} characters (it starts with {name[:40]!r}); at "
                 f"most {_MOST_ID} are taken."
+            )
+        if isinstance(name, str) and not name.isprintable():
+            raise CatalogError(
+                f"An item's {what}, {cut(repr(name))}, holds characters that cannot be printed."
             )
     if is_deeper(item, _MOST_NESTED):
         raise CatalogError(

@@ -7,7 +7,11 @@ import math
 from pathlib import Path
 from typing import Any, cast
 
+from scenefleet.inputs import parse_json, read_file
+
 _POLYGONS = ("Polygon", "MultiPolygon")
+MOST_BYTES = 200_000_000
+"""Of an area's file."""
 _WGS84 = ("crs84", "epsg::4326", "epsg:4326")
 
 
@@ -47,7 +51,7 @@ def read(path: Path) -> dict[str, Any]:
         ValueError: if the file is not there, is no GeoJSON, or holds no polygon in degrees.
     """
     try:
-        value = json.loads(path.read_text(encoding="utf-8"))
+        value = parse_json(read_file(path, MOST_BYTES))
     except OSError as error:
         raise ValueError(f"{str(path)!r} cannot be read: {error.strerror}") from None
     except ValueError as error:
