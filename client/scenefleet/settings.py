@@ -16,8 +16,11 @@ from typing import Any, cast
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError
 
 from scenefleet.errors import NotAuthorisedError, RecipeError
+from scenefleet.inputs import cut, read_text
 
 _PREFIX = "SCENEFLEET_AZURE_"
+_MOST_BYTES = 1_000_000
+"""Of a settings file."""
 
 
 class AzureSettings(BaseModel):
@@ -100,20 +103,22 @@ def read_settings(path: Path | None, environment: Mapping[str, str]) -> Settings
 
 def _read(file: Path, *, optional: bool) -> dict[str, Any]:
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return tomllib.loads(read_text(file, _MOST_BYTES))
     except FileNotFoundError:
         if optional:
             return {}
         raise RecipeError(f"{file}: there is no such settings file") from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{file}: cannot be read: {error}") from None
-    except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{file}: this is no TOML: {error}") from None
+    except OSError as error:
+        raise RecipeError(f"{file}: cannot be read: {error.strerror}") from None
+    except (RecursionError, ValueError) as error:
+        # a TOMLDecodeError is a ValueError, and so is a number of too many digits
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else cut(str(error))
+        raise RecipeError(f"{file}: this is no TOML: {what}") from None
 
 
 def _section(values: dict[str, Any], file: Path) -> dict[str, Any]:
     if unknown := sorted(values.keys() - {"azure"}):
-        raise RecipeError(f"{file}: unknown section or key {unknown[0]!r}; allowed is [azure]")
+        raise RecipeError(f"{file}: unknown section or key {cut(unknown[0])!r}; allowed is [azure]")
     section = values.get("azure", {})
     if not isinstance(section, dict):
         raise RecipeError(f"{file}: `azure` must be a section: write [azure] on a line of its own")
@@ -127,4 +132,4 @@ def _say(problem: Any, file: Path) -> str:  # noqa: ANN401 - pydantic's own mapp
     allowed = list(AzureSettings.model_fields)
     near = difflib.get_close_matches(key, allowed, n=1)
     hint = f"did you mean `{near[0]}`? " if near else ""
-    return f"{file}: [azure] {key}: unknown key; {hint}Allowed: {', '.join(allowed)}"
+    return f"{file}: [azure] {cut(key)}: unknown key; {hint}Allowed: {', '.join(allowed)}"

@@ -94,6 +94,14 @@ def least_trusted(*origins: Origin) -> Origin:
     return min(origins, key=_TRUST.index)
 
 
+def known_origin(value: object) -> Origin:
+    """The origin that a value names; the least trusted one where it names none."""
+    for one in _TRUST:
+        if one == value:
+            return one
+    return "public"
+
+
 def href_problem(href: str, reach: Reach) -> str | None:
     """Says why an address or path may not be read, as far as its text tells; None where it may.
 

@@ -75,6 +75,7 @@ _RULES = (
 _ESCAPE = re.compile(r"\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|\\/")
 _ESCAPES = ("%", "&", "\\u00", "\\x", "\\/")
 _WORD = re.compile(r"[^\s\"'<>]*[%&\\][^\s\"'<>]*")
+_BREAKS = re.compile(r"[\t\r\n]")
 _BARE = re.compile(r"[\w.-]+=\S*")
 _WEAK = re.compile(rf"(?<![\w.-])(?:{'|'.join(_IN_ADDRESSES)})=", re.IGNORECASE)
 _MARKS = "?@=%&\\:"
@@ -98,6 +99,8 @@ def cleaned(text: str) -> str:
     """A value of a catalogue redacted; nothing is left of one that hides a secret as a whole."""
     if not any(mark in text for mark in _MARKS) and "eyJ" not in text:
         return text
+    if " " not in text and (flat := _BREAKS.sub("", text)) != text:  # readers pass over breaks
+        return text if cleaned(flat) == flat else "<redacted>"
     bare = _BARE.fullmatch(text) is not None and _WEAK.search(text) is not None
     clean = redact(text)
     return "<redacted>" if bare or _hides(clean) else clean

@@ -3,7 +3,7 @@
 Importing this room loads neither pystac nor shapely; functions do, when they are called.
 """
 
-from scenefleet.catalog.access import access
+from scenefleet.catalog.access import access, lost, origin
 from scenefleet.catalog.bands import band_names, find_band
 from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult, from_json
 from scenefleet.catalog.radiometry import Radiometry, check_of, decide
@@ -25,5 +25,7 @@ __all__ = [
     "decide",
     "find_band",
     "from_json",
+    "lost",
+    "origin",
     "search",
 ]

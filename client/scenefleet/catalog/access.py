@@ -1,35 +1,59 @@
-"""Addresses without their tokens: what is kept of a search is never signed.
+"""Addresses without their secrets: what is kept of a search is never signed.
+
+A query, a fragment or a name before the host may hold a token under any name, and only who made it
+knows. So none is kept, but for the queries whose keys the recipe names (`search.keep_query`). What
+an asset's address lost is noted beside it by the names of its keys: a task that needs the asset is
+refused when planning, for without them another file might be read.
 
 Planetary Computer's files lie in Azure Blob Storage behind short-lived SAS tokens that anyone may
 fetch; an item may come with them already in its hrefs. There the token is taken off, since the node
-fetches its own. Elsewhere a signed href is refused: without its token it could not be read, and
-with it a secret would be written into the run's files.
+fetches its own.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection
 from typing import Any, Literal, cast
-from urllib.parse import parse_qsl, urlsplit, urlunsplit
+from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from scenefleet.catalog.model import Json, Scene
-from scenefleet.errors import CatalogError
+from scenefleet_task.reach import Origin, known_origin
+from scenefleet_task.redact import cleaned, names_secret, redact
+
+LOST = "scenefleet:query"
+"""Of a kept asset: names of the query's keys that its address lost, and what else it did."""
+ORIGIN = "scenefleet:origin"
+"""Of a kept item: where it came from; one that does not say so counts as the public web's."""
 
 _PC_HOST = "planetarycomputer.microsoft.com"
 _BLOB = ".blob.core.windows.net"
-_SIGNATURES = frozenset(("sig", "signature", "x-amz-signature", "x-goog-signature"))
-_SECRETS = _SIGNATURES | {"access_token", "token", "api_key", "apikey", "subscription-key"}
-_SECRET_KEY = re.compile(
-    rf"[?&](?:(?:{'|'.join(map(re.escape, sorted(_SECRETS)))})(?:[=&#]|$)|[^=&#]*%)"
+_SAS = re.compile(
+    r"s[vterp]|sig|spr|sip|si|ss|srt|ske|skoid|sks|skt|sktid|skv|saoid|suoid|scid|sdd|ses"
 )
-"""Where a secret's key may stand in an address, or one that is written with escapes."""
+"""Parameters of a shared access signature (Microsoft, "Create a service SAS")."""
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}", re.ASCII)
+_DISGUISED = (
+    r"[;&](?:amp;)*[\w.~-]+="
+    r"|%(?:25)*(?:3f|23|3b|26)(?:amp(?:;|%(?:25)*3b))*[\w.~-]+(?:=|%(?:25)*3d)"
+)
+_APART = re.compile(rf"[?#]|{_DISGUISED}", re.IGNORECASE)
+_APART_OF_PATH = re.compile(rf"\?|#[\w.~-]+=|{_DISGUISED}", re.IGNORECASE)
+"""Where a query begins, or what reads like one to some server; a file's name may hold a `#`."""
+_DROPPED = frozenset(("storage:headers", "headers", "body"))
+"""Members that tell how to ask for a file: where tokens are written in the open."""
+_LISTED = ("links", "assets")
 
 
 def plain(url: str) -> str:
-    """A URL as it may be shown: without user, password, query and fragment."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    """A URL as it may be shown: without user, password, query and fragment, and not too long."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return "an address that cannot be read"
+    bare = urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    clean = redact(bare)
+    return clean if len(clean) <= 500 else f"{clean[:500]}..."
 
 
 def shown(place: str) -> str:
@@ -46,7 +70,12 @@ def of_planetary_computer(item: Json) -> bool:
 def _host(url: str, wanted: str) -> str:
     """The host of an address that holds the text `wanted`; empty where it cannot be in the host."""
     # most addresses have not got it anywhere, and taking them apart costs more than planning them
-    return urlsplit(url).hostname or "" if wanted in url.lower() else ""
+    if wanted not in url.lower():
+        return ""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
 
 
 def access(scene: Scene) -> Literal["none", "planetary-computer"]:
@@ -56,64 +85,171 @@ def access(scene: Scene) -> Literal["none", "planetary-computer"]:
     return "planetary-computer" if blobs and of_planetary_computer(scene.document) else "none"
 
 
-def unsigned(value: Any, *, item: str, pc: bool) -> Any:  # noqa: ANN401 - any JSON value
-    """The JSON value with no signed address left in any of its texts.
+def origin(scene: Scene) -> Origin:
+    """Where the scene's own item came from."""
+    return known_origin(scene.document.get(ORIGIN))
 
-    A value that holds none comes back as it is, not as a copy.
+
+def lost(scene: Scene, key: str) -> tuple[str, ...]:
+    """What the address of an asset lost when it was kept: names of keys, `#` and the like."""
+    assets = cast("dict[str, Json]", scene.document.get("assets") or {})
+    told = assets.get(key, {}).get(LOST)
+    return tuple(map(str, cast("list[Any]", told))) if isinstance(told, list) else ()
+
+
+def unsigned(item: Json, *, pc: bool, keep: Collection[str]) -> Json:
+    """The item with no secret left in any of its texts, as far as one can be told.
 
     Args:
-        value: an item, or any part of one.
-        item: the item's id, for the message.
-        pc: whether the item is Planetary Computer's.
-
-    Raises:
-        CatalogError: for a signed address that is not Planetary Computer's.
+        item: whose hrefs are absolute.
+        pc: whether it is Planetary Computer's.
+        keep: keys of queries that are kept.
     """
-    if not _suspicious(value):
-        return value
-    if isinstance(value, dict):
-        entries = cast("Json", value).items()
-        return {key: unsigned(part, item=item, pc=pc) for key, part in entries}
-    if isinstance(value, list):
-        return [unsigned(part, item=item, pc=pc) for part in cast("list[Any]", value)]
-    return _unsigned_url(value, item=item, pc=pc)
+    rest = {key: part for key, part in item.items() if key not in _LISTED}
+    kept = cast("Json", _clean(rest)) if _suspicious(rest) else rest
+    if "links" in item:
+        kept["links"] = [_bare(link) for link in item["links"]]
+    assets = cast("dict[str, Json]", item["assets"])
+    kept["assets"] = {
+        cleaned(key): _asset(asset, pc=pc, keep=keep) for key, asset in assets.items()
+    }
+    return {key: kept[key] for key in item if key in kept}
+
+
+def _asset(asset: Json, *, pc: bool, keep: Collection[str]) -> Json:
+    href, missing = kept_href(str(asset["href"]), pc=pc, keep=keep)
+    before = cast("list[Any]", asset[LOST]) if isinstance(asset.get(LOST), list) else []
+    missing = tuple(dict.fromkeys((*map(str, before), *missing)))
+    rest = {key: part for key, part in asset.items() if key not in ("href", LOST)}
+    if not missing and href == asset["href"] and not _suspicious(rest):
+        return asset
+    made = {"href": href, **cast("Json", _clean(rest))}
+    return {**made, LOST: [cleaned(name)[:60] for name in missing]} if missing else made
+
+
+def kept_href(href: str, *, pc: bool, keep: Collection[str]) -> tuple[str, tuple[str, ...]]:
+    """An asset's address as it is kept, and what it lost that may be needed to read it."""
+    if href[:5].lower() == "data:":
+        return "data:,", ()
+    web = href[:8].lower().startswith(("http://", "https://"))
+    start = (_APART if web else _APART_OF_PATH).search(href)
+    mark = start[0][0] if start else ""
+    query = href[start.start() :].lstrip("?#;&") if start else ""
+    bare, user = _without_user(href[: start.start()] if start else href)
+    clean = cleaned(bare)
+    if web and mark == "?" and query and clean == bare and not user:
+        if _may_keep(query, keep):
+            return f"{bare}?{query}", ()
+        if pc and _host(bare, _BLOB).endswith(_BLOB) and _is_sas(query):
+            return bare, ()
+    missing = ["a user name"] if user else []
+    missing += _names(mark, query)
+    missing += ["a part of its path"] if clean != bare else []
+    return clean, tuple(dict.fromkeys(missing))
+
+
+def _without_user(href: str) -> tuple[str, bool]:
+    begin, mark, rest = href.partition("://")
+    if not mark:
+        return href, False
+    authority, slash, path = rest.partition("/")
+    return f"{begin}://{authority.rpartition('@')[2]}{slash}{path}", "@" in authority
+
+
+def _names(mark: str, query: str) -> list[str]:
+    """What a query holds, by the names of its keys; a value is never told, nor what may be one."""
+    if not query:
+        return []
+    parts = re.split(r"[&;?#]|%(?:25)*(?:26|3b|3f|23)", query, flags=re.IGNORECASE)
+    told = [_key(part) or "a part without a name" for part in parts if part]
+    return (["#", *told] if mark == "#" else told)[:20]
+
+
+def _key(part: str) -> str:
+    name, _, value = unquote_plus(part).removeprefix("amp;").partition("=")
+    given = value.strip("=")  # a bare token in base64 ends so, too
+    return name if given and _NAME.fullmatch(name) else ""
+
+
+def _may_keep(query: str, keep: Collection[str]) -> bool:
+    parts = re.split(r"[&;]", query)
+    if (
+        "#" in query
+        or not keep
+        or not all(unquote_plus(p.partition("=")[0]) in keep for p in parts)
+    ):
+        return False
+    return all(cleaned(part) == part and not _is_secret(part) for part in parts)
+
+
+def _is_secret(part: str) -> bool:
+    return names_secret(unquote_plus(part.partition("=")[0]))
+
+
+def _is_sas(query: str) -> bool:
+    keys = {part.partition("=")[0].lower() for part in query.split("&")}
+    return "sig" in keys and "#" not in query and all(map(_SAS.fullmatch, keys))
+
+
+def _bare(link: Json) -> Json:
+    """A link, whose address nobody reads, without query, fragment and user."""
+    href = str(link["href"])
+    rest = {key: part for key, part in link.items() if key != "href"}
+    bare = _bare_href(href)
+    if bare == href and not _suspicious(rest):
+        return link
+    return {**cast("Json", _clean(rest)), "href": bare}
+
+
+def _bare_href(href: str) -> str:
+    return kept_href(href, pc=False, keep=())[0]
 
 
 def _suspicious(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether a text in the value could be a signed address: nothing without `?` or `@` is."""
-    waiting: list[Iterable[Any]] = [[value]]
+    """Whether some text in the value could hold a secret, told fast: most items have none."""
+    texts: list[str] = []
+    waiting: list[Any] = [value]
     while waiting:
-        for part in waiting.pop():
-            kind = cast("type[Any]", type(part))
-            if kind is str:
-                if "://" in part and ("?" in part or "@" in part) and not _harmless(part):
-                    return True
-            elif kind is dict:
-                waiting.append(part.values())
-            elif kind is list:
-                waiting.append(part)
-    return False
+        part = waiting.pop()
+        kind = cast("type[Any]", type(part))
+        if kind is str:
+            texts.append(part)
+        elif kind is dict:
+            texts += part
+            waiting += part.values()
+        elif kind is list:
+            waiting += part
+    text = "\n".join(texts)
+    if any(mark in text for mark in "?@=%&\\"):
+        return True
+    return _WORDS.search(text) is not None
 
 
-def _harmless(url: str) -> bool:
-    """Whether no key of the query could be a secret's, told without taking the address apart."""
-    if "@" in url or not url.isprintable():  # `urlsplit` takes line ends out
-        return False
-    return _SECRET_KEY.search(url.lower()) is None
+_WORDS = re.compile(
+    r"token|secret|passw|pwd|signature|credential|\b(?:sig|sas|jwt|hmac)\b|key|authoriz|cookie|bearer"
+    r"|session|headers|auth:|body|eyJ",
+    re.IGNORECASE,
+)
 
 
-def _unsigned_url(url: str, *, item: str, pc: bool) -> str:
-    try:
-        parts = urlsplit(url)
-    except ValueError:  # a text that only looks like an address
-        return url
-    keys = {key.lower() for key, _ in parse_qsl(parts.query, keep_blank_values=True)}
-    if "@" not in parts.netloc and not keys & _SECRETS:
-        return url
-    if pc and (parts.hostname or "").endswith(_BLOB) and keys & _SIGNATURES:
-        return urlunsplit((parts.scheme, parts.netloc, parts.path, "", ""))
-    raise CatalogError(
-        f"Item {item!r} holds a signed address ({plain(url)}), which scenefleet will not write "
-        "into a run's files. Use items with unsigned hrefs: signing is only supported for "
-        "Planetary Computer, where the node fetches its own token."
-    )
+def _clean(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, str):
+        return cleaned(value)
+    if isinstance(value, list):
+        return [_clean(part) for part in cast("list[Any]", value)]
+    if not isinstance(value, dict):
+        return value
+    members = cast("Json", value).items()
+    return {cleaned(key): _member(key, part) for key, part in members if not _drops(key, part)}
+
+
+def _member(key: str, part: Any) -> Any:  # noqa: ANN401 - any JSON value
+    return _bare_href(part) if key == "href" and isinstance(part, str) else _clean(part)
+
+
+def _drops(key: str, part: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether a member goes: it says how to ask for a file, or is named as a secret is."""
+    name = key.lower()
+    if name in _DROPPED or name.startswith(("auth:", "authentication:")):
+        return True
+    return isinstance(part, str | list | dict) and names_secret(key, in_address=False)

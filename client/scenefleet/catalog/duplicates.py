@@ -34,12 +34,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from hashlib import blake2b
 from sys import intern
-from urllib.parse import urlsplit
 
 from scenefleet.catalog.model import Dropped, Scene, United
 from scenefleet.catalog.scenes import Scenes, Shelf, Ticket
 from scenefleet.catalog.sound import blame, unusable
 from scenefleet.errors import CatalogError
+from scenefleet_task.spec import hostless
 
 _BASELINE = re.compile(r"_N\d\d\.\d\d$")
 _STRIP_START = re.compile(r"_(S\d{8}T\d{6})")
@@ -242,7 +242,7 @@ def _same_pixels(scene: Scene, other: Scene) -> bool:
 
 
 def _path(scene: Scene, key: str) -> str:
-    return urlsplit(scene.assets[key].href).path
+    return hostless(scene.assets[key].href)
 
 
 def _holds_pixels(scene: Scene, key: str) -> bool:

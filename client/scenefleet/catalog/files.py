@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import chain
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urldefrag
 
 from scenefleet.catalog.access import shown
 from scenefleet.catalog.haul import Items, Span, haul
-from scenefleet.catalog.item import absolute, is_url
+from scenefleet.catalog.item import Base, absolute, is_url
 from scenefleet.catalog.model import Json, link_list
 from scenefleet.catalog.pages import (
     Asking,
@@ -24,12 +25,16 @@ from scenefleet.catalog.pages import (
 )
 from scenefleet.catalog.source import Source, read, read_lines
 from scenefleet.errors import CatalogError
+from scenefleet.inputs import cut
+from scenefleet_task.reach import Origin, least_trusted
 
 if TYPE_CHECKING:
     from scenefleet.catalog.web import Reader
 
 MAX_DOCUMENTS = 100_000
 """A walk that meets more is taken for a loop through ever new addresses."""
+_LONGEST = 4096
+"""Characters of a linked address or path: a longer one is taken for such a loop as well."""
 
 
 @dataclass(slots=True)
@@ -40,30 +45,33 @@ class Files:
     reader: Reader
     notes: list[str] = field(default_factory=list[str])
 
-    def __iter__(self) -> Iterator[tuple[Any, str]]:
+    def __iter__(self) -> Iterator[tuple[Any, Base]]:
         """Every item, with the document its hrefs start from.
 
         Hrefs of an ItemCollection start from its file; those of a walked item from the item's own.
 
         Raises:
-            CatalogError: if a linked document cannot be read, or is none of a catalogue.
+            CatalogError: if a linked document cannot be read, may not be named where it is, or is
+                none of a catalogue.
         """
         source = self.source
+        base = Base(source.href, source.origin)
         if source.kind == "item":
-            yield source.document, source.href
+            yield source.document, base
         elif source.kind == "items":
-            yield from self._collection(source.document, source.href)
+            yield from self._collection(source.document, base)
         elif source.kind == "lines":
-            yield from ((item, source.href) for item in read_lines(source.href))
+            yield from ((item, base) for item in read_lines(source.href))
         else:
             yield from self._walk()
 
-    def _collection(self, document: Json, href: str) -> Iterator[tuple[Any, str]]:
+    def _collection(self, document: Json, base: Base) -> Iterator[tuple[Any, Base]]:
         """All items of an ItemCollection, which on the web may be the first page of several."""
+        href = base.href
         if not is_url(href):
             features = features_of(document, href)
             self._note_page(document, len(features), href)
-            yield from ((item, href) for item in features)
+            yield from ((item, base) for item in features)
             return
         first = Asking(href, "GET", {})
         meter = Meter(self.reader.patience.paging, href)
@@ -76,7 +84,9 @@ class Files:
                 f"{shown(href)} says {found.matched} items match, but only {found.came} came: it "
                 "is not complete. Search the API itself by its own address as `catalog`."
             )
-        yield from ((item, href) for item in items)
+        # all pages are there: they are as good as the least trusted place that one came from
+        base = Base(href, least_trusted(base.origin, self.reader.origin))
+        yield from ((item, base) for item in items)
 
     def _pages(self, document: Json, first: Asking, meter: Meter) -> Iterator[Page]:
         following = as_page(document, first, first).next
@@ -92,27 +102,41 @@ class Files:
                 "read. Search the API itself to have them."
             )
 
-    def _walk(self) -> Iterator[tuple[Any, str]]:
-        waiting = [(self.source.href, self.source.document)]
-        seen = {self.source.href}
+    def _walk(self) -> Iterator[tuple[Any, Base]]:
+        """What came over the web names no more than the web may, whoever linked to it."""
+        source = self.source
+        waiting: list[tuple[str, Origin, Json | None]] = [
+            (source.href, source.origin, source.document)
+        ]
+        seen = {source.href}
         while waiting:
-            href, document = waiting.pop()
+            href, origin, document = waiting.pop()
+            if document is None:
+                document, origin = self._linked(href, origin)
+                document = _checked_child(document, href)
             for rel, target in _links(document, href):
                 if target in seen:
                     continue
                 seen.add(target)
                 if len(seen) > MAX_DOCUMENTS:
                     raise CatalogError(
-                        f"{shown(self.source.href)} links to more than {MAX_DOCUMENTS} documents; "
-                        "use a STAC API for a catalogue this large."
+                        f"{shown(source.href)} links to more than {MAX_DOCUMENTS} documents; use a "
+                        "STAC API for a catalogue this large."
                     )
-                linked = read(target, self.reader)
-                if rel == "child":
-                    waiting.append((target, _checked_child(linked, target)))
-                elif linked.get("type") == "FeatureCollection":
-                    yield from self._collection(linked, target)
+                if rel == "child":  # read when it is its turn: they may be many
+                    waiting.append((target, origin, None))
+                    continue
+                linked, place = self._linked(target, origin)
+                base = Base(target, place)
+                if linked.get("type") == "FeatureCollection":
+                    yield from self._collection(linked, base)
                 else:
-                    yield _checked_item(linked, target), target
+                    yield _checked_item(linked, target), base
+
+    def _linked(self, href: str, origin: Origin) -> tuple[Json, Origin]:
+        """A linked document, and the least trusted place on the way to it."""
+        document, place = read(href, self.reader, origin)
+        return document, least_trusted(origin, place)
 
 
 def _checked_child(document: Json, href: str) -> Json:
@@ -151,4 +175,12 @@ def _links(document: Json, href: str) -> Iterator[tuple[str, str]]:
     for link in link_list(document.get("links")):
         rel, target = link.get("rel"), link.get("href")
         if rel in ("child", "item", "items") and isinstance(target, str):
-            yield str(rel), absolute(target, href)
+            there = absolute(target, href)
+            if is_url(there):
+                there = urldefrag(there).url
+            if len(there) > _LONGEST:
+                raise CatalogError(
+                    f"{shown(cut(href))} links to an address of {len(there)} characters; at most "
+                    f"{_LONGEST} are read."
+                )
+            yield str(rel), there

@@ -3,17 +3,30 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
-from scenefleet.catalog.access import of_planetary_computer, unsigned
+from scenefleet.catalog.access import ORIGIN, of_planetary_computer, unsigned
 from scenefleet.catalog.globe import bounds, outline
 from scenefleet.catalog.model import Json, Scene, from_json
 from scenefleet.catalog.sound import check_item
 from scenefleet.errors import CatalogError
 from scenefleet.recipe.area import box as across
+from scenefleet_task.reach import Origin, known_origin, least_trusted
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """The document that an item was found in."""
+
+    href: str
+    """URL or path; relative hrefs start there."""
+    origin: Origin
+    """Where it came from: the item's hrefs may name no more than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,40 +39,74 @@ class Tidy:
 
 def is_url(text: str) -> bool:
     """Whether the text is an `http(s)` address."""
-    return urlsplit(text).scheme in ("http", "https")
+    return text[:8].lower().startswith(("http://", "https://"))
 
 
 def absolute(href: str, base: str) -> str:
-    """`href` as seen from the document at `base`, each a URL or a path of a file."""
-    if href.startswith(("https://", "http://")):
-        return href
-    if urlsplit(href).scheme == "file":
-        return unquote(urlsplit(href).path)
-    if "://" in href:
+    """`href` as seen from the document at `base`, each a URL or a path of a file.
+
+    What has a scheme of its own stays as it is, but for `file:` in a document on disk.
+    """
+    of_file = href[:5].lower() == "file:"
+    if href != href.strip() or not href.isprintable():
+        return href  # which no rule lets pass; joining would take out what is wrong with it
+    if href.startswith(("https://", "http://")) or (of_file and is_url(base)):
         return href
     if is_url(base):
-        return urljoin(base, href)
+        try:
+            return urljoin(base, href)
+        except ValueError:  # brackets that are no IPv6 address
+            return href
+    if of_file or _SCHEME.match(href):
+        return _path_of(href) if of_file else href
     # normpath, not resolve: what a catalogue links to stays the path that was written
     return os.path.normpath(Path(base).absolute().parent / href)
 
 
-def tidy(item: Any, base: str, *, pc: bool = False) -> Tidy:  # noqa: ANN401 - any JSON value
+_SCHEME = re.compile(
+    r"[a-z][a-z0-9+.-]+:|(?:derived|ecrg_toc|gtiff|hdf[45]|nitf|radarsat_2|rcm|s10\d|sentinel[12])"
+    r"_[a-z0-9_]+:",
+    re.IGNORECASE,
+)
+"""Of an address, or a driver's name before GDAL's own kind of name. Times in names of files have
+colons as well, but an underscore before."""
+
+
+def _path_of(href: str) -> str:
+    """The path of a `file:` address on this machine; another's stays as it is."""
+    try:
+        parts = urlsplit(href)
+    except ValueError:
+        return href
+    return unquote(parts.path) if parts.netloc.lower() in ("", "localhost") else href
+
+
+def tidy(item: Any, base: Base | str, *, pc: bool = False, keep: Collection[str] = ()) -> Tidy:  # noqa: ANN401 - any JSON value
     """The scene of an item found in the document at `base`.
 
     Args:
         item: STAC item JSON; left as it is.
-        base: URL or path of the document that held it; relative hrefs start there.
+        base: the document that held it; a text is the address of one on the public web.
         pc: whether the catalogue is Planetary Computer's, even if the item's links do not say so.
+        keep: keys of queries that addresses keep (`search.keep_query`).
 
     Raises:
-        CatalogError: if the item cannot be used: no geometry, no time, a signed address.
+        CatalogError: if the item cannot be used: no geometry, no time, or no STAC item at all.
     """
-    given = check_item(item, base)
+    base = Base(base, "public") if isinstance(base, str) else base
+    given = check_item(item, base.href)
     name = str(given["id"])
-    kept = _absolute_item(given, base)
-    kept = cast("Json", unsigned(kept, item=name, pc=pc or of_planetary_computer(kept)))
+    kept = _absolute_item(given, base.href)
+    kept = unsigned(kept, pc=pc or of_planetary_computer(kept), keep=keep)
+    _note_origin(kept, base.origin)
     boxed = _complete_footprint(kept, name)
     return Tidy(from_json(kept), boxed)
+
+
+def _note_origin(item: Json, origin: Origin) -> None:
+    """Writes down where the item came from; one kept by an earlier search stays what it was."""
+    before = known_origin(item[ORIGIN]) if ORIGIN in item else origin
+    item[ORIGIN] = least_trusted(origin, before)
 
 
 def _absolute_item(item: Json, base: str) -> Json:

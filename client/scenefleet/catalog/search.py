@@ -13,7 +13,7 @@ from scenefleet.catalog import cql2
 from scenefleet.catalog.coverage import WHOLE, coverage_notes, lies_in, uncovered
 from scenefleet.catalog.duplicates import united
 from scenefleet.catalog.halves import other_halves
-from scenefleet.catalog.item import absolute, tidy
+from scenefleet.catalog.item import Base, absolute, is_url, tidy
 from scenefleet.catalog.model import Dropped, Json, Scene, SearchResult, link_list
 from scenefleet.catalog.notes import duplicate_notes, rest_words, summary, unusable_notes
 from scenefleet.catalog.select import Selection, select
@@ -31,10 +31,16 @@ class _Batch:
     """Scenes as they come, before selection; counts them on their way."""
 
     def __init__(
-        self, items: Iterable[tuple[Any, str]], *, pc: bool = False, served: bool = False
+        self,
+        items: Iterable[tuple[Any, Base]],
+        query: Search,
+        *,
+        pc: bool = False,
+        served: bool = False,
     ) -> None:
         """Takes items with the documents that held them; an API serves items by their own links."""
         self._items = items
+        self._keep = query.keep_query
         self._pc = pc
         self._served = served
         self.came = 0
@@ -48,8 +54,8 @@ class _Batch:
             name = name_of(item, self.came)
             try:
                 with blame(name):
-                    own = _own_address(item, base) if self._served else base
-                    one = tidy(item, own, pc=self._pc)
+                    own = _own_base(item, base) if self._served else base
+                    one = tidy(item, own, pc=self._pc, keep=self._keep)
             except CatalogError as error:
                 self.unusable.append(unusable(name, error))
                 continue
@@ -74,7 +80,7 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
     """
     from scenefleet.catalog.web import Reader
 
-    reader = Reader(patience or Patience())
+    reader = Reader(patience or Patience(), query.allow_private)
     href = locate(query.catalog, base)
     if query.catalog in WELL_KNOWN:
         return _search_api(href, query, reader)
@@ -88,7 +94,7 @@ def _search_files(source: Source, query: Search, reader: Reader) -> SearchResult
     from scenefleet.catalog.files import Files
 
     files = Files(source, reader)
-    batch = _Batch(files)
+    batch = _Batch(files, query)
     selection = select(batch, query)
     return _result(batch, selection, query, matched=None, notes=files.notes)
 
@@ -106,18 +112,18 @@ def _search_api(url: str, query: Search, reader: Reader) -> SearchResult:
     if query.filter is not None and not here:
         notes.append(_trust(filtering))
     answer = api.search(query, filtering)
-    batch = _tidy_answer(answer, url)
+    batch = _tidy_answer(answer, url, query, reader)
     selection = select(batch, query, filtered=here)
     notes += [*answer.notes, *_filter_notes(answer, selection, query)]
     if not selection.kept and here and _server_filters(query, filtering):
-        again = _without_filter(api, query, url)
+        again = _without_filter(api, query, url, reader)
         answer, batch, selection = again.answer, again.batch, again.selection
         notes += again.notes
     elif query.cloud_below is not None and filtering != "none" and selection.halves:
         found = other_halves(api, query, selection.halves, pc=_is_pc(url), trusted=not here)
         notes += found.notes
         if found.items:
-            batch = _tidy_answer(answer, url, found.items)
+            batch = _tidy_answer(answer, url, query, reader, found.items)
             selection = select(batch, query, filtered=here)
     hidden = _hidden(query, answer.filtering)
     return _result(batch, selection, query, matched=answer.matched, notes=notes, hidden=hidden)
@@ -139,14 +145,14 @@ class _Again:
     notes: tuple[str, ...]
 
 
-def _without_filter(api: Api, query: Search, url: str) -> _Again:
+def _without_filter(api: Api, query: Search, url: str, reader: Reader) -> _Again:
     """The same search filtered here, after one that the server filtered came back empty.
 
     Tells how many scenes the filter costs, and finds servers that answer nothing to a filter they
     do not understand.
     """
     answer = api.search(query, "none")
-    batch = _tidy_answer(answer, url)
+    batch = _tidy_answer(answer, url, query, reader)
     selection = select(batch, query)
     passed = len(selection.kept)
     note = f"The server found nothing for the filter, though {passed} scenes pass; filtered here."
@@ -194,20 +200,29 @@ def _filter_notes(answer: Answer, selection: Selection, query: Search) -> list[s
     return notes
 
 
-def _tidy_answer(answer: Answer, url: str, more: Iterable[Any] = ()) -> _Batch:
-    items = chain(answer.items, more)
-    return _Batch(((item, url) for item in items), pc=_is_pc(url), served=True)
+def _tidy_answer(
+    answer: Answer, url: str, query: Search, reader: Reader, more: Iterable[Any] = ()
+) -> _Batch:
+    # all pages are there: the API is as good as the least trusted place that one came from
+    base = Base(url, reader.origin)
+    items = ((item, base) for item in chain(answer.items, more))
+    return _Batch(items, query, pc=_is_pc(url), served=True)
 
 
 def _is_pc(url: str) -> bool:
     return urlsplit(url).hostname == urlsplit(WELL_KNOWN["planetary-computer"]).hostname
 
 
+def _own_base(item: Any, base: Base) -> Base:  # noqa: ANN401 - any JSON value
+    return Base(_own_address(item, base.href), base.origin)
+
+
 def _own_address(item: Any, url: str) -> str:  # noqa: ANN401 - any JSON value
     """Where the item's relative hrefs start: its self link, else the API's address."""
     links = cast("Json", item).get("links") if isinstance(item, dict) else None
     own = [link.get("href") for link in link_list(links) if link.get("rel") == "self"]
-    return absolute(own[0], url) if own and isinstance(own[0], str) else url
+    there = absolute(own[0], url) if own and isinstance(own[0], str) else url
+    return there if is_url(there) else url
 
 
 def _result(

@@ -15,12 +15,14 @@ from typing import Any, cast
 from scenefleet.catalog.access import shown
 from scenefleet.catalog.model import Dropped, Json, is_number
 from scenefleet.errors import CatalogError
+from scenefleet.inputs import cut
+from scenefleet_task.redact import redact
 
 LONGEST_ID = 1_000
 """Characters: ids name folders and files, and are repeated in messages."""
 _LONGEST_NAME = 80
 """Characters of an id that are repeated of one that is too long."""
-_DEEPEST = 100
+_DEEPEST = 64
 """Levels of lists and objects; real items have ten."""
 
 _KINDS = (
@@ -45,7 +47,7 @@ def blame(name: str) -> Generator[None]:
     except CatalogError:
         raise
     except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        detail = f"{type(error).__name__}: {error}"[:200]
+        detail = cut(redact(f"{type(error).__name__}: {error}"))
         raise CatalogError(f"Item {name!r} is no valid STAC item ({detail}).") from error
     except RecursionError as error:
         raise CatalogError(f"Item {name!r} is nested too deeply.") from error
@@ -83,6 +85,7 @@ def check_item(item: Any, base: str) -> Json:  # noqa: ANN401 - any JSON value
     if (kind := given.get("type", "Feature")) != "Feature":
         raise CatalogError(f"Item {name!r} is no item: its type is {str(kind)[:60]!r}.")
     _check_types(given, name)
+    _check_names(given, name)
     _check_numbers(given.get("bbox"), name)
     if _is_finite(given, name):
         return given
@@ -101,7 +104,28 @@ def _checked_id(name: Any) -> str:  # noqa: ANN401 - any JSON value
             f"The catalogue gave an item whose id has {len(name):,} characters; at most "
             f"{LONGEST_ID:,} are taken."
         )
+    if not name.isprintable():
+        raise CatalogError(
+            f"The catalogue gave an item whose id, {cut(repr(name))}, holds characters that cannot "
+            "be printed."
+        )
     return name
+
+
+def _check_names(item: Json, name: str) -> None:
+    """Refuses names that would be repeated in files and messages, and are too long or no text."""
+    for what, text in [("collection", item.get("collection") or ""),
+                       *(("asset's key", key) for key in item.get("assets") or ())]:  # fmt: skip
+        if len(text) > LONGEST_ID:
+            raise CatalogError(
+                f"Item {name!r}: its {what} has {len(text):,} characters; at most {LONGEST_ID:,} "
+                "are taken."
+            )
+        if not text.isprintable():
+            raise CatalogError(
+                f"Item {name!r}: its {what}, {cut(repr(text))}, holds characters that cannot be "
+                "printed."
+            )
 
 
 def _check_types(item: Json, name: str) -> None:

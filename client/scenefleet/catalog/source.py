@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import errno
 import os
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
@@ -14,6 +14,9 @@ from scenefleet.catalog.access import plain, shown
 from scenefleet.catalog.item import is_url
 from scenefleet.catalog.model import Json, link_list
 from scenefleet.errors import CatalogError
+from scenefleet.inputs import cut, in_bytes, open_file, parse_json, read_file
+from scenefleet_task.reach import Origin
+from scenefleet_task.redact import redact
 
 if TYPE_CHECKING:
     from scenefleet.catalog.web import Reader
@@ -25,6 +28,10 @@ WELL_KNOWN = {
 Kind = Literal["api", "items", "item", "lines", "static"]
 _LINES = (".jsonl", ".ndjson")
 """Names of files with an item a line end so: those are read a line at a time, however long."""
+_MOST_FILE = 500_000_000
+"""Bytes of a JSON document on disk: as Python values it takes ten times its size in memory."""
+_MOST_LINE = 20_000_000
+"""Bytes of one item in a file that has one a line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +53,10 @@ class Patience:
     """Seconds before the second retry; doubled for each one after."""
     timeout: tuple[float, float] = (10.0, 90.0)
     """Seconds to connect, and between two bytes; Planetary Computer's slow pages take a minute."""
+    answer_seconds: float = 300.0
+    """Seconds until an answer is there as a whole, from the connection to the last byte."""
+    answer_bytes: int = 200_000_000
+    """Bytes of one answer, unpacked; a page of 100 items has two million."""
     page: int = 100
     """Items a page: larger ones make servers fail (502 at 250, pystac-client issue 659)."""
     paging: Paging = Paging()
@@ -58,6 +69,8 @@ class Source:
     href: str
     kind: Kind
     document: Json
+    origin: Origin = "file"
+    """Where it came from; what it links to may name no more than that."""
 
 
 def locate(catalog: str, base: Path) -> str:
@@ -69,23 +82,34 @@ def locate(catalog: str, base: Path) -> str:
     return os.path.normpath(base.absolute() / Path(catalog).expanduser())
 
 
-def read(href: str, reader: Reader) -> Json:
-    """The JSON object at a URL or in a local file.
+def read(href: str, reader: Reader, origin: Origin = "file") -> tuple[Json, Origin]:
+    """The JSON object at a URL or in a local file, and where it came from.
+
+    Args:
+        href: of the document.
+        reader: for the web.
+        origin: of the document that names it; the user's own recipe is a file.
 
     Raises:
-        CatalogError: if it cannot be read or is no JSON object.
+        CatalogError: if it cannot be read, is no JSON object, or may not be named from there.
     """
     if is_url(href):
-        return reader.read_json(href)
+        reader.origin = origin
+        return reader.read_json(href), reader.origin
+    if origin != "file" or not href.startswith("/"):
+        raise CatalogError(
+            f"The catalogue links to {cut(redact(href))!r}, which is no http(s):// address"
+            + ("." if origin == "file" else "; a path of this machine is read from files only.")
+        )
     with _readable(href):
-        text = Path(href).read_bytes()
+        text = read_file(Path(href), _MOST_FILE)
     try:
-        value = json.loads(text.decode("utf-8"))
+        value = parse_json(text)
     except ValueError as error:
-        raise CatalogError(f"{href} is no JSON: {error}.") from None
+        raise CatalogError(f"{cut(href)} is no JSON: {error}.") from None
     if not isinstance(value, dict):
-        raise CatalogError(f"{href} holds no STAC object, but {type(value).__name__}.")
-    return cast("Json", value)
+        raise CatalogError(f"{cut(href)} holds no STAC object, but {type(value).__name__}.")
+    return cast("Json", value), "file"
 
 
 @contextmanager
@@ -95,11 +119,16 @@ def _readable(href: str) -> Generator[None]:
     except FileNotFoundError:
         known = ", ".join(WELL_KNOWN)
         raise CatalogError(
-            f"There is no file {href}. `catalog` is one of {known}, the URL of a STAC API, or a "
-            "path of a file of items or a static catalogue, relative to the recipe."
+            f"There is no file {cut(href)}. `catalog` is one of {known}, the URL of a STAC API, or "
+            "a path of a file of items or a static catalogue, relative to the recipe."
         ) from None
     except OSError as error:
-        raise CatalogError(f"{href} cannot be read: {error.strerror}.") from None
+        hint = " Write it as a file with an item a line (.jsonl)." if _is_large(error) else ""
+        raise CatalogError(f"{cut(href)} cannot be read: {error.strerror}.{hint}") from None
+
+
+def _is_large(error: OSError) -> bool:
+    return error.errno == errno.EFBIG
 
 
 def examine(href: str, reader: Reader) -> Source:
@@ -110,8 +139,8 @@ def examine(href: str, reader: Reader) -> Source:
     """
     if href.endswith(_LINES) and not is_url(href):
         return Source(href, "lines", {})
-    document = read(href, reader)
-    return Source(href, _kind(href, document), document)
+    document, origin = read(href, reader)
+    return Source(href, _kind(href, document), document, origin)
 
 
 def read_lines(href: str) -> Iterator[Any]:
@@ -120,14 +149,19 @@ def read_lines(href: str) -> Iterator[Any]:
     Raises:
         CatalogError: if it cannot be read, or a line is no JSON.
     """
-    with _readable(href), Path(href).open("rb") as file:
-        for number, line in enumerate(file, 1):
+    with _readable(href), open_file(Path(href)) as file:
+        for number, line in enumerate(iter(lambda: file.readline(_MOST_LINE + 1), b""), 1):
+            if len(line) > _MOST_LINE:
+                raise CatalogError(
+                    f"{cut(href)}, line {number}: it is longer than {in_bytes(_MOST_LINE)}, the "
+                    "most that an item may have."
+                )
             if not line.strip():
                 continue
             try:
-                value = json.loads(line)
+                value = parse_json(line)
             except ValueError as error:
-                raise CatalogError(f"{href} is no JSON in line {number}: {error}.") from None
+                raise CatalogError(f"{cut(href)} is no JSON in line {number}: {error}.") from None
             yield value
 
 
@@ -154,9 +188,10 @@ def _kind(href: str, document: Json) -> Kind:
             raise CatalogError(
                 f"{plain(href)} is one collection of a STAC API. Give the API's own address as "
                 f"`catalog`{f' ({plain(root)})' if is_url(root) else ''} and "
-                f"`collections: [{document.get('id')}]`."
+                f"`collections: [{cut(str(document.get('id')))}]`."
             )
         return "static"
     raise CatalogError(
-        f"{shown(href)} is no STAC catalogue, collection or file of items: its type is {kind!r}."
+        f"{shown(href)} is no STAC catalogue, collection or file of items: its type is "
+        f"{cut(repr(kind))}."
     )

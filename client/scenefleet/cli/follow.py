@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from functools import partial
 from typing import Any
 
-from scenefleet.cli.show import count, say
+from scenefleet.cli.show import count, say, shown
 from scenefleet.run import Ended, Event, Progress, Submitted, TaskChanged, Trouble
 
 
@@ -42,7 +42,7 @@ def _speak(event: Event, write: Callable[[str], None]) -> None:
 
 
 def _print(console: Any, text: str) -> None:  # noqa: ANN401 - rich's, imported late
-    console.print(text, markup=False, highlight=False)
+    console.print(shown(text), markup=False, highlight=False)
 
 
 def _with_bar(events: Iterable[Event], total: int) -> Ended:

@@ -131,4 +131,6 @@ def _interrupted(error: BaseException | None) -> bool:
 
 
 def _say(text: str) -> None:
-    click.echo(text, err=True)
+    from scenefleet.cli.show import say
+
+    say(text)

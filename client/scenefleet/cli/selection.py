@@ -16,6 +16,7 @@ from scenefleet.fleet import PoolChoice, choose_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan
 from scenefleet.recipe import Recipe, RecipeFile
 from scenefleet.settings import Settings
+from scenefleet.store import hosts_of
 from scenefleet_task.spec import TaskDocument
 
 _ACQUISITION = timedelta(minutes=20)
@@ -135,7 +136,8 @@ def _around(scene: Scene, dates: str | None) -> str:
 def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     """Searches, plans and estimates."""
     found = select(source)
-    planned = plan(source.recipe, found.items)
+    own = hosts_of(source.recipe.output.store, settings)
+    planned = plan(source.recipe, found.items, hosts=own)
     for note in planned.notes:
         say(f"note: {note}")
     for left in planned.left_out[:5]:

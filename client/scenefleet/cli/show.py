@@ -3,33 +3,63 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
 
 import click
 
+from scenefleet.inputs import cut
+from scenefleet_task.redact import redact
+
 WAYS = {"tiles": "by tiles", "gdal": "through GDAL"}
 """How pixels are read, in words."""
 
 
+_MOST = 4000
+"""Characters of a line for a person; what others wrote could have millions."""
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff"
+    "\ud800-\udfff\ufff9-\ufffb\U000e0000-\U000e007f]"
+)
+"""Characters that steer a terminal, turn the order of writing, or are not seen; not tab and line
+end."""
+
+
+def safe(text: str) -> str:
+    """The text as a terminal may have it: what steers one is written out by its number."""
+    return _UNSEEN.sub(lambda found: repr(found[0])[1:-1], text.replace("\r\n", "\n"))
+
+
 def say(text: str) -> None:
-    """A line for the person, on standard error."""
-    click.echo(text, err=True)
+    """A line for the person, on standard error, without secrets and what steers a terminal."""
+    click.echo(shown(text), err=True)
+
+
+def shown(text: str) -> str:
+    """The text as `say` writes it: redacted, harmless to a terminal, its lines not too long."""
+    return "\n".join(cut(line, _MOST) for line in safe(redact(text)).split("\n"))
 
 
 def put_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """JSON on standard output."""
-    click.echo(json.dumps(value, indent=1 if sys.stdout.isatty() else None, ensure_ascii=False))
+    text = json.dumps(value, indent=1 if sys.stdout.isatty() else None, ensure_ascii=False)
+    # JSON escapes what lies below a blank itself; the rest is data all the same, written out
+    click.echo(_UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def put_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on standard output: columns in line, plain text, so that `grep` and `awk` work."""
-    cells = [[*headers], *[["" if c is None else str(c) for c in row] for row in rows]]
+    cells = [[*headers], *[["" if c is None else _cell(c) for c in row] for row in rows]]
     widths = [max(len(row[n]) for row in cells) for n in range(len(headers))]
     for row in cells:
         line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
         click.echo(line.rstrip())
+
+
+def _cell(value: object) -> str:
+    return cut(safe(" ".join(str(value).splitlines())), 1000)
 
 
 def size(value: float) -> str:

@@ -24,13 +24,13 @@ from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
 from scenefleet.store import NodeAccess, NodeFile
 from scenefleet_task import spec
+from scenefleet_task.reach import is_local_name
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
 
 CANCELLED = "cancelled by user"
 """The reason that a cancelled job gives for its end."""
-_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
 _POOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _SUBMIT_SECONDS = 1800.0
 """How long adding tasks may take in all: 100,000 tasks take about a minute with 8 calls at once."""
@@ -136,12 +136,12 @@ def check_addresses(documents: Sequence[spec.TaskDocument], settings: Settings) 
     Raises:
         FleetError: names the first scene that lies on this machine.
     """
-    if urlsplit(azure_connection(settings).endpoint).hostname in _THIS_MACHINE:
+    if is_local_name(urlsplit(azure_connection(settings).endpoint).hostname or ""):
         return  # an emulator, whose nodes are here as well
     for document in documents:
         for source in (one for part in document.parts for one in spec.sources(part)):
             parts = urlsplit(source.href)
-            if parts.scheme not in ("http", "https") or parts.hostname in _THIS_MACHINE:
+            if parts.scheme not in ("http", "https") or is_local_name(parts.hostname or ""):
                 raise FleetError(
                     f"{document.source.id}: its {source.asset} lies on this machine, where nodes "
                     "on Azure cannot read it; search a catalogue whose files are on the web"

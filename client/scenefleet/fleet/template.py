@@ -24,6 +24,7 @@ from scenefleet.fleet.pool_keys import (
     not_carried,
     translate,
 )
+from scenefleet.inputs import parse_json, read_text
 
 __all__ = ["PoolTemplate", "differences", "load_template", "task_slots", "to_data_plane"]
 
@@ -35,6 +36,8 @@ CAP = re.compile(
 )
 """The line of an autoscale formula that says how many nodes there are at most."""
 
+_MOST_BYTES = 1_000_000
+"""Of a template's file."""
 INTER_NODE = {"enabled": True, "disabled": False}
 
 
@@ -61,12 +64,11 @@ def load_template(name_or_path: str | Path) -> PoolTemplate:
         return _parse(_read_packaged(text), name=text, source=f"packaged template {text!r}")
     path = Path(name_or_path)
     try:
-        content = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        content = read_text(path, _MOST_BYTES)
+    except OSError as error:
         raise FleetError(
-            f"pool template {text}: cannot be read ({reason}). Give a file, or one of the packaged "
-            f"names: {', '.join(PACKAGED)}"
+            f"pool template {text}: cannot be read ({error.strerror}). Give a file, or one of the "
+            f"packaged names: {', '.join(PACKAGED)}"
         ) from error
     return _parse(content, name=path.name.removesuffix(SUFFIX), source=text)
 
@@ -143,12 +145,14 @@ def _read_packaged(name: str) -> str:
 
 def _parse(content: str, *, name: str, source: str) -> PoolTemplate:
     try:
-        value: object = json.loads(content)
+        value: object = parse_json(content)
     except json.JSONDecodeError as error:
         raise FleetError(
             f"pool template {source}: not JSON at line {error.lineno}, column {error.colno}: "
             f"{error.msg}"
         ) from error
+    except ValueError as error:
+        raise FleetError(f"pool template {source}: not JSON: {error}") from error
     properties = as_object(value, source)
     if "properties" in properties:
         raise FleetError(

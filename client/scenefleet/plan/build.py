@@ -13,11 +13,12 @@ from scenefleet.errors import CatalogError
 from scenefleet.plan.common import common_pixels
 from scenefleet.plan.model import Documents, LeftOut, Plan
 from scenefleet.plan.outputs import AlikeOutputs, bands_of
-from scenefleet.plan.parts import Choices, SceneBands, make_part
+from scenefleet.plan.parts import Choices, SceneBands, make_part, reach_of
 from scenefleet.recipe import Recipe
 from scenefleet.recipe.area import polygons
 from scenefleet.recipe.script import ScriptPart
 from scenefleet_task import spec
+from scenefleet_task.reach import bare_host
 
 _CARRIED = (
     "constellation",
@@ -53,12 +54,13 @@ _SURELY_SENT = _ENCODED_LIMIT * 3 // 4 - 100
 four bytes of three, and zlib adds a few."""
 
 
-def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
+def plan(recipe: Recipe, scenes: Sequence[Scene], *, hosts: tuple[str, ...] = ()) -> Plan:
     """One task document for each scene that has the bands, mask and radiometry the recipe needs.
 
     Args:
         recipe: what is asked for.
         scenes: in the order of the plan.
+        hosts: the store's own, which may be private whatever the catalogue is.
 
     Returns:
         The plan; scenes that cannot be computed are in `left_out`, each with its reason.
@@ -71,10 +73,11 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
     folders: set[str] = set()
     alike = AlikeOutputs(recipe)
     choices = Choices()
+    hosts = tuple(sorted({*recipe.search.allow_private, *map(bare_host, hosts)}))
     for scene in scenes:
         try:
             with blame(scene.id):
-                document, line = _document(recipe, scene, folders, alike, choices)
+                document, line = _document(recipe, scene, folders, alike, choices, hosts)
         except CatalogError as error:
             left_out.append(LeftOut(scene.id, str(error)))
             continue
@@ -92,17 +95,25 @@ def plan(recipe: Recipe, scenes: Sequence[Scene]) -> Plan:
 
 
 def _document(
-    recipe: Recipe, scene: Scene, folders: set[str], alike: AlikeOutputs, choices: Choices
+    recipe: Recipe,
+    scene: Scene,
+    folders: set[str],
+    alike: AlikeOutputs,
+    choices: Choices,
+    hosts: tuple[str, ...],
 ) -> tuple[spec.TaskDocument, bytes]:
     """The scene's task, and its line."""
     described = recipe.collections.get(scene.collection)
-    bands = SceneBands(scene, described)
+    bands = SceneBands(scene, described, hosts)
     wanted = _outputs(recipe, scene, bands, alike)
     script = _script(recipe.process.script)
     names = script.bands if script else bands_of(wanted)
     first = make_part(recipe, scene, names, described, bands)
     choices.note(scene, bands)
-    others = (make_part(recipe, one, names, described) for one in scene.also)
+    others = (
+        make_part(recipe, one, names, described, SceneBands(one, described, hosts))
+        for one in scene.also
+    )
     document, line = spec.seal_line(
         spec.TaskDocument(
             version=spec.VERSION,
@@ -123,6 +134,7 @@ def _document(
                 how=recipe.process.negative,
                 bands=tuple(n for n in names if bands.radiometry(n).unit == "reflectance"),
             ),
+            reach=reach_of(scene.parts, hosts),
         )
     )
     if (pixels := common_pixels(document)) > spec.MOST_PIXELS:
@@ -183,7 +195,8 @@ def _folder(scene: Scene, taken: set[str]) -> str:
 
 
 def _source(scene: Scene) -> spec.Source:
-    web = scene.href is not None and scene.href.startswith(("http://", "https://"))
+    href = scene.href or ""
+    web = href.startswith(("http://", "https://")) and href.isprintable()
     carried = {key: scene.properties[key] for key in _CARRIED if key in scene.properties}
     if scene.also and (cover := scene.cloud_cover) is not None:
         carried["eo:cloud_cover"] = round(cover, 4)

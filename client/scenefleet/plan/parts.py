@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping, Sequence
 
-from scenefleet.catalog import Radiometry, Scene, check_of, decide, find_band
+from scenefleet.catalog import Radiometry, Scene, check_of, decide, find_band, lost, origin
 from scenefleet.catalog.bands import coarser
 from scenefleet.errors import CatalogError
+from scenefleet.inputs import cut
 from scenefleet.plan.masks import masks
 from scenefleet.recipe import CollectionPart, Recipe
 from scenefleet_task import spec
+from scenefleet_task.reach import Origin, Reach, file_problem, href_problem, least_trusted
+from scenefleet_task.redact import names_secret, redact
 
 _LOOK = ("red", "nir")
 """The bands by which pixels tell whether they carry an offset."""
@@ -19,8 +23,11 @@ _LOOK = ("red", "nir")
 class SceneBands:
     """The bands of one item by common name, each found and decided once."""
 
-    def __init__(self, scene: Scene, described: CollectionPart | None) -> None:
-        """Takes what the recipe says of the item's collection."""
+    def __init__(
+        self, scene: Scene, described: CollectionPart | None, hosts: tuple[str, ...] = ()
+    ) -> None:
+        """Takes what the recipe says of the item's collection, and hosts that may be private."""
+        self.reach = reach_of((scene,), hosts)
         self._scene = scene
         self._described = described
         self._keys: dict[str, str] = {}
@@ -50,6 +57,11 @@ class SceneBands:
         return self._decided[key]
 
 
+def reach_of(items: Sequence[Scene], hosts: tuple[str, ...]) -> Reach:
+    """Where what is read of some items may lie: the least trusted of them decides."""
+    return Reach(origin=least_trusted(*map(origin, items)), hosts=hosts)
+
+
 class Choices:
     """What was chosen among files of one band on several grids, told once for items alike."""
 
@@ -75,7 +87,7 @@ def make_part(
     scene: Scene,
     names: Iterable[str],
     described: CollectionPart | None,
-    bands_of: SceneBands | None = None,
+    there: SceneBands,
 ) -> spec.Part:
     """The files of one item that a task reads.
 
@@ -84,13 +96,12 @@ def make_part(
         scene: one item; its `also` are parts of their own.
         names: the bands by common name.
         described: what the recipe says of the item's collection.
-        bands_of: the item's bands, where some are known already.
+        there: the item's bands, and where they may lie.
 
     Raises:
         CatalogError: if a band or mask is missing, its numbers have no known meaning, or it lies
             where tasks cannot read it.
     """
-    there = bands_of or SceneBands(scene, described)
     found = {name: _band(scene, name, there) for name in names}
     mode = recipe.process.radiometry
     check = check_of([one for _, one in found.values()], scene, mode)
@@ -105,14 +116,14 @@ def make_part(
     return spec.Part(
         item=scene.id,
         bands=bands,
-        masks=_masks(recipe, scene, described),
+        masks=_masks(recipe, scene, described, there.reach),
         check=check,
     )
 
 
 def _band(scene: Scene, name: str, there: SceneBands) -> tuple[spec.Band, Radiometry]:
     key = there.key(name)
-    _check_address(scene, key)
+    _check_address(scene, key, there.reach)
     radiometry = there.radiometry(name)
     band = spec.Band(
         name=name,
@@ -139,10 +150,12 @@ def _one_guess(bands: tuple[spec.Band, ...], check: spec.OffsetCheck) -> tuple[s
     )
 
 
-def _masks(recipe: Recipe, scene: Scene, described: CollectionPart | None) -> tuple[spec.Mask, ...]:
+def _masks(
+    recipe: Recipe, scene: Scene, described: CollectionPart | None, reach: Reach
+) -> tuple[spec.Mask, ...]:
     found = masks(scene, recipe.process.mask, described)
     for mask in found:
-        _check_address(scene, mask.asset)
+        _check_address(scene, mask.asset, reach)
     return found
 
 
@@ -165,12 +178,59 @@ def _with_look(check: spec.OffsetCheck, scene: Scene, there: SceneBands) -> spec
     return dataclasses.replace(check, look=look)
 
 
-def _check_address(scene: Scene, key: str) -> None:
-    href = scene.assets[key].href
-    if "://" in href and not href.startswith(("http://", "https://")):
-        scheme = href.partition("://")[0]
+def _check_address(scene: Scene, key: str, reach: Reach) -> None:
+    """Refuses an asset that a task may not read, or not as it was served.
+
+    What lies at a path of this machine is looked at: a pipe or a device is no raster.
+
+    Raises:
+        CatalogError: says why, and what is allowed.
+    """
+    href, asset = scene.assets[key].href, f"Item {scene.id!r}: its asset {key!r}"
+    if missing := lost(scene, key):
+        raise CatalogError(f"{asset} ({_shown(href)}) {_advice(missing)}")
+    scheme = href.partition("://")[0]
+    if scheme != href and scheme.lower() not in ("http", "https", "file"):
         raise CatalogError(
-            f"Item {scene.id!r}: its asset {key!r} lies at {scheme}://, which tasks cannot read; "
-            "they read http(s):// and local files. Search a catalogue that serves it so, such as "
-            "planetary-computer."
+            f"{asset} lies at {cut(scheme, 20)}://, which tasks cannot read; they read http(s):// "
+            "and local files. Search a catalogue that serves it so, such as planetary-computer."
         )
+    problem = href_problem(href, reach)
+    if problem is None and href.startswith("/"):
+        problem = file_problem(href)
+    if problem:
+        raise CatalogError(
+            f"{asset} ({_shown(href)}) is not read: {problem}. Tasks read {_ALLOWED[reach.origin]}."
+        )
+
+
+_ALLOWED: Mapping[Origin, str] = {
+    "public": "http(s):// addresses on the public network, since the catalogue is there",
+    "private": "http(s):// addresses on the public and a private network, since the catalogue is "
+    "on a private one",
+    "loopback": "http(s):// addresses, since the catalogue is on this machine",
+    "file": "http(s):// addresses and absolute paths of regular files",
+}
+
+
+def _advice(missing: Sequence[str]) -> str:
+    """What an address held beside the file's own name, and what to do about it."""
+    if not all(_KEY.fullmatch(name) for name in missing) or any(map(names_secret, missing)):
+        what = ", ".join("a fragment (#)" if name == "#" else name for name in missing)
+        return (
+            f"has an address with {what}, which may hold a secret and is not written into a run's "
+            "files. Use items with unsigned addresses; only those of Planetary Computer are signed "
+            "by the node."
+        )
+    return (
+        f"has an address with a query, which may hold a secret: {', '.join(missing)}. If it names "
+        f"the file, write `keep_query: [{', '.join(missing)}]` under `search`; if it is a "
+        "signature, use items without it."
+    )
+
+
+_KEY = re.compile(r"[A-Za-z0-9_.:~-]+")
+
+
+def _shown(href: str) -> str:
+    return repr(cut(redact(href), 300))

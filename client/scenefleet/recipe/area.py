@@ -8,9 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+from scenefleet.inputs import parse_json, read_file
 from scenefleet.recipe import foreign
 from scenefleet.recipe.features import Polygons, ProjectedError, gather
 
+MOST_BYTES = 200_000_000
+"""Of an area's file."""
 _NOTES = 5
 """Notes on single features that are given one by one."""
 
@@ -64,7 +67,7 @@ def read(path: Path) -> Area:
     if path.is_dir():
         raise ValueError(foreign.foreign_folder(path))
     try:
-        data = path.read_bytes()
+        data = read_file(path, MOST_BYTES)
     except OSError as error:
         raise ValueError(_unread(path, error)) from None
     if other := foreign.foreign(data, path):
@@ -88,9 +91,7 @@ def _parse(data: bytes, path: Path) -> Any:  # noqa: ANN401 - any JSON value
     except UnicodeDecodeError:
         raise ValueError(foreign.not_utf8(path)) from None
     try:
-        return json.loads(text)
-    except RecursionError:
-        raise ValueError(f"{str(path)!r} is no GeoJSON: it is nested without an end") from None
+        return parse_json(text)
     except ValueError as error:
         other = foreign.lines_of_json(text, path)
         raise ValueError(other or f"{str(path)!r} is no GeoJSON: {error}") from None

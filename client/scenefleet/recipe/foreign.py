@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 import shlex
 import zipfile
 from pathlib import Path
 from typing import Any, cast
+
+from scenefleet.inputs import parse_json
 
 _MAGIC = (
     (b"SQLite format 3\0", "a GeoPackage"),
@@ -78,7 +79,7 @@ def lines_of_json(text: str, path: Path) -> str | None:
     """Whether a text that is no JSON is GeoJSON a line (a GeoJSON text sequence)."""
     lines = [line.lstrip("\x1e") for line in text.splitlines() if line.strip()][:2]
     try:
-        values = [json.loads(line) for line in lines]
+        values = [parse_json(line) for line in lines]
     except ValueError:
         return None
     if len(values) < 2 or not all(isinstance(value, dict) for value in values):

@@ -10,6 +10,7 @@ from typing import Annotated, Any, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from scenefleet.inputs import cut
 from scenefleet.recipe.model import Recipe
 from scenefleet.recipe.part import Place
 
@@ -55,14 +56,14 @@ def _say(
     keys, given = _walk(value, loc, missing=kind == "missing")
     line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
     where = f"{path}:{line}" if line else str(path)
-    key = ".".join(keys)
+    key = cut(".".join(keys))
     if kind == "extra_forbidden":
         return f"{where}: {key}: unknown key{_nearest(keys)}"
     if kind == "missing" and keys[-1].isdigit():
         return f"{where}: {'.'.join(keys[:-1])}: {int(keys[-1]) + 1} or more values are needed"
     if kind == "missing":
         return f"{where}: {key}: this key is needed and missing"
-    text = text.removeprefix("Value error, ")
+    text = cut(text.removeprefix("Value error, "), 2000)
     if kind == "value_error":
         return f"{where}: {key}: {text}" if key else f"{where}: {text}"
     if kind == "tuple_type":
@@ -73,7 +74,7 @@ def _say(
         given = keys[-1]
     if kind == "string_pattern_mismatch" and keys[-1:] == ("name",):
         text = "lower-case letters, digits and hyphens only, 40 at most, no hyphen first"
-    return f"{where}: {key}: {given!r} was given: {text}"
+    return f"{where}: {key}: {cut(repr(given))} was given: {text}"
 
 
 def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], object]:  # noqa: ANN401 - any YAML value
@@ -105,7 +106,7 @@ def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], ob
 def _nearest(keys: tuple[str, ...]) -> str:
     model = _model_at(keys[:-1])
     allowed = list(model.model_fields) if model else []
-    near = difflib.get_close_matches(keys[-1], allowed, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(keys[-1][:100], allowed, n=1, cutoff=0.6)
     hint = f"; did you mean `{near[0]}`?" if near else ";"
     return f"{hint} Allowed here: {', '.join(allowed)}"
 

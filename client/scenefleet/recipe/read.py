@@ -10,8 +10,15 @@ from typing import Any, cast
 from pydantic import ValidationError
 
 from scenefleet.errors import RecipeError
+from scenefleet.inputs import cut, is_deeper, read_text
 from scenefleet.recipe.model import Recipe
 from scenefleet.recipe.problems import Lines, each_problem
+
+MOST_BYTES = 20_000_000
+"""Of a recipe's file; a large area is better in a file of its own."""
+_MOST_NESTED = 100
+_MOST_REPEATED = 10_000
+"""Values that aliases (`*name`) may stand for in all: each is read as if it were written out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,13 +56,13 @@ def read_recipe(path: Path) -> RecipeFile:
         RecipeError: names each key that is wrong, what was given and what is allowed.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = read_text(path, MOST_BYTES)
     except FileNotFoundError:
         raise RecipeError(
             f"{path}: there is no such file. `scenefleet init` writes a recipe to start from."
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}") from None
+    except OSError as error:
+        raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
     return RecipeFile(parse(text, path), path, text)
 
 
@@ -118,17 +125,63 @@ def _load(text: str, path: Path) -> tuple[Any, Lines]:
         node = loader.get_single_node()
         if node is None:
             return None, {}
+        _check_aliases(node, path)
         lines = dict(_lines(node, (), path))
-        return cast("Any", loader).construct_document(node), lines
+        value = cast("Any", loader).construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)
         what = getattr(error, "problem", None) or str(error)
         raise RecipeError(f"{where}: this is no YAML: {what}") from None
     except RecursionError:
-        raise RecipeError(f"{path}: this YAML refers to itself") from None
+        raise RecipeError(f"{path}: this YAML is nested too deeply") from None
+    except (ArithmeticError, ValueError) as error:  # of a number or a tag that holds none
+        raise RecipeError(f"{path}: this is no YAML: {cut(str(error))}") from None
     finally:
         cast("Any", loader).dispose()
+    if is_deeper(value, _MOST_NESTED):
+        raise RecipeError(f"{path}: this YAML is nested deeper than {_MOST_NESTED} levels")
+    return value, lines
+
+
+def _check_aliases(node: Any, path: Path) -> None:  # noqa: ANN401 - PyYAML's nodes have no types
+    """Refuses YAML whose aliases would make much of little: ten of ten of ten ...
+
+    Raises:
+        RecipeError: if they do, or refer to what they are part of.
+    """
+    sizes: dict[int, int] = {}
+    open_: set[int] = set()
+    repeated = 0
+    waiting = [(node, False)]
+    while waiting:
+        one, done = waiting.pop()
+        parts = _parts(one)
+        if done:
+            open_.discard(id(one))
+            sizes[id(one)] = 1 + sum(sizes[id(part)] for part in parts)
+            continue
+        if id(one) in open_:
+            raise RecipeError(f"{path}: this YAML refers to itself")
+        if id(one) in sizes:
+            repeated += sizes[id(one)]
+        else:
+            open_.add(id(one))
+            waiting.append((one, True))
+            waiting += [(part, False) for part in parts]
+        if repeated > _MOST_REPEATED:
+            raise RecipeError(
+                f"{path}: the aliases of this YAML (`*name`) stand for more than {_MOST_REPEATED} "
+                "values; write a large area to a file of its own"
+            )
+
+
+def _parts(node: Any) -> list[Any]:  # noqa: ANN401 - PyYAML's nodes have no types
+    import yaml
+
+    if isinstance(node, yaml.MappingNode):
+        return [part for pair in node.value for part in pair]
+    return list(node.value) if isinstance(node, yaml.SequenceNode) else []
 
 
 def _lines(

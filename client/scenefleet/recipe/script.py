@@ -16,6 +16,7 @@ from typing import Annotated, Any, Self, cast
 
 from pydantic import BeforeValidator, ValidationInfo, model_validator
 
+from scenefleet.inputs import read_file
 from scenefleet.recipe.part import Part
 
 LARGEST = 1_000_000
@@ -45,10 +46,7 @@ def read_text(path: Path) -> str:
         ValueError: if it cannot be read.
     """
     try:
-        data = path.read_bytes()
-        if len(data) > LARGEST:
-            raise ValueError(f"{str(path)!r} has {len(data)} bytes; a script has at most {LARGEST}")
-        return data.decode()
+        return read_file(path, LARGEST).decode()
     except OSError as error:
         raise ValueError(f"{str(path)!r} cannot be read: {error.strerror}") from None
     except UnicodeDecodeError:
@@ -103,6 +101,8 @@ def header(text: str) -> ScriptHeader:
     """
     try:
         tree = ast.parse(text)
+    except (RecursionError, MemoryError):
+        raise ValueError("this is no Python that can be read: it is nested too deeply") from None
     except (SyntaxError, ValueError) as error:
         line = getattr(error, "lineno", None)
         where = f"line {line}: " if line else ""

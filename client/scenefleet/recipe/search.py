@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Self, cast
 
@@ -10,6 +11,11 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 from scenefleet.recipe import area as areas
 from scenefleet.recipe import dates
 from scenefleet.recipe.part import Part
+from scenefleet_task.reach import Reach, bare_host, href_problem, is_local_name
+from scenefleet_task.redact import names_secret
+
+_KEY = re.compile(r"[A-Za-z0-9_.:~-]{1,80}", re.ASCII)
+_PRIVATE = Reach(origin="file")
 
 
 class Search(Part):
@@ -32,6 +38,12 @@ class Search(Part):
     """A further CQL2 JSON filter, passed to the STAC API."""
     limit: Annotated[int, Field(ge=1)] | None = None
     """At most so many scenes, the oldest first."""
+    keep_query: tuple[str, ...] = ()
+    """Keys of the queries (`?key=value`) in addresses of rasters that name the file and hold no
+    secret: such a query is kept and read with; an address with any other key is not read."""
+    allow_private: tuple[str, ...] = ()
+    """Names of hosts on a private network that scenes of a public catalogue may lie on, such as a
+    storage account behind a private endpoint."""
     _area_notes: tuple[str, ...] = PrivateAttr(default=())
 
     @field_validator("catalog")
@@ -43,6 +55,36 @@ class Search(Part):
                 "the run's files; give the plain address of the STAC API"
             )
         return value
+
+    @field_validator("keep_query")
+    @classmethod
+    def _no_secrets(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for key in value:
+            if not _KEY.fullmatch(key):
+                raise ValueError(f"{key!r} is no key of a query: write it without ? & = and value")
+            if names_secret(key) or key.lower() == "url":
+                raise ValueError(
+                    f"`{key}` is a name of secrets, or of another address to read, and would be "
+                    "written into the run's files; use addresses without it"
+                )
+        return tuple(dict.fromkeys(value))
+
+    @field_validator("allow_private")
+    @classmethod
+    def _host_names(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for host in value:
+            name = host.strip("[]")
+            wrong = ":" in name or not name.isascii() or set("/?#@") & set(name)
+            if wrong or href_problem(f"http://{host}/", _PRIVATE):
+                raise ValueError(
+                    f"{host!r} is no host's name; write it as in `account.blob.core.windows.net`, "
+                    "without http://, port, path or *"
+                )
+            if is_local_name(name):
+                raise ValueError(
+                    f"{host!r} is this machine itself, which only a catalogue on it may name"
+                )
+        return tuple(dict.fromkeys(map(bare_host, value)))
 
     @field_validator("dates", mode="before")
     @classmethod

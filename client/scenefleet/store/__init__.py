@@ -3,11 +3,27 @@
 from __future__ import annotations
 
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from scenefleet.settings import Settings
 from scenefleet.store.base import Entry, NodeAccess, NodeFile, Store
+from scenefleet_task.reach import is_local_name
 
-__all__ = ["Entry", "NodeAccess", "NodeFile", "Store", "open_store"]
+__all__ = ["Entry", "NodeAccess", "NodeFile", "Store", "hosts_of", "open_store"]
+
+
+def hosts_of(address: str, settings: Settings) -> tuple[str, ...]:
+    """The hosts that a store's blobs are read from, which may be private: they are the user's own.
+
+    One on this machine, as an emulator of Blob Storage is, is none of them: whatever else listens
+    here has the same host.
+    """
+    if not address.startswith("az://"):
+        return ()
+    account = address.removeprefix("az://").partition("/")[0].lower()
+    own = urlsplit(settings.azure.storage_endpoint or "").hostname
+    hosts = (f"{account}.blob.core.windows.net", *((own,) if own else ()))
+    return tuple(host for host in hosts if not is_local_name(host))
 
 
 def open_store(address: str, *, base: Path, settings: Settings) -> Store:

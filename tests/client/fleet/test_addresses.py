@@ -12,7 +12,15 @@ from scenefleet_task import spec
 from scenefleet_task.spec import Band, Mask, OffsetCheck, Output, Part, Source, TaskDocument
 
 WEB = "https://store.example.org/{}.tif"
-HERE = ("/data/b04.tif", "http://127.0.0.1:9000/b04.tif", "http://localhost/b04.tif")
+HERE = (
+    "/data/b04.tif",
+    "http://127.0.0.1:9000/b04.tif",
+    "http://localhost/b04.tif",
+    "http://127.8.8.8/b04.tif",
+    "http://[::1]/b04.tif",
+    "http://LOCALHOST./b04.tif",
+    "http://[::ffff:7f00:1]/b04.tif",
+)
 
 
 def settings() -> Settings:

@@ -93,6 +93,7 @@ def test_another_port_of_a_mirror_is_the_same_task() -> None:
         item = json.loads(json.dumps(scene().to_json()))
         for key, asset in item["assets"].items():
             asset["href"] = f"http://127.0.0.1:{port}/{key}.tif"
+        item["scenefleet:origin"] = "loopback"
         ids.add(plan(recipe(), [from_json(item)]).documents[0].id)
     assert len(ids) == 1
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scenefleet.cli.options import Desk, find_desk, find_run, store_options
-from scenefleet.cli.show import say
+from scenefleet.cli.show import safe, say
 
 if TYPE_CHECKING:
     from scenefleet.run import Run, TaskOutcome
@@ -38,7 +38,7 @@ def command(
         for outcome in chosen:
             text = read_log(desk.store, fleet, run, outcome.task)
             say(f"==> {outcome.item} ({outcome.task}): {outcome.state} <==")
-            click.echo(text if text is not None else "(no log: the task has not said anything)")
+            click.echo(safe(text or "(no log: the task has not said anything)"))
     if not chosen:
         say(f"{run.id}: no task has failed; name a scene to see its log")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scenefleet.cli.options import Desk, json_option, run_options
-from scenefleet.cli.show import put_json
+from scenefleet.cli.show import put_json, safe
 
 if TYPE_CHECKING:
     from scenefleet.run import Run
@@ -41,4 +41,4 @@ def command(
     if as_json:
         put_json({"report": where})
     else:
-        click.echo(where)
+        click.echo(safe(where))
