@@ -12,6 +12,11 @@ from scenefleet.errors import CatalogError
 Ring = list[tuple[float, float]]
 """Vertices as (longitude, latitude) in degrees."""
 
+_FARTHEST = 720.0
+"""Degrees of longitude: twice round the globe, for polygons that go on beyond 180."""
+_NORTHERNMOST = 90.01
+"""Degrees of latitude, with some room for rounding."""
+
 
 def footprint(scene: Scene) -> Any:  # noqa: ANN401 - shapely has no types
     """The footprint of one item as a valid shapely geometry, longitudes from -180 to 180.
@@ -39,12 +44,22 @@ def outline(geometry: Any, name: str) -> Any:  # noqa: ANN401 - GeoJSON; shapely
 
     try:
         drawn: Any = shape(geometry)
+        _check_degrees(drawn)
         if _is_wide(drawn):
             drawn = _turned(drawn)
         # real footprints touch themselves now and then
         return drawn if drawn.is_valid else cast("Any", shapely.make_valid(drawn))
     except (ShapelyError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
         raise CatalogError(f"Item {name!r} has a malformed footprint: {error}") from error
+
+
+def _check_degrees(drawn: Any) -> None:  # noqa: ANN401 - shapely has no types
+    west, south, east, north = drawn.bounds
+    # an empty geometry has no bounds, which compares as none
+    if west < -_FARTHEST or east > _FARTHEST or south < -_NORTHERNMOST or north > _NORTHERNMOST:
+        raise ValueError(
+            f"it reaches from {west:g}, {south:g} to {east:g}, {north:g}, which are no degrees"
+        )
 
 
 def bounds(drawn: Any) -> list[float]:  # noqa: ANN401 - shapely has no types

@@ -50,6 +50,10 @@ BAD = {
         lambda i: put(i, "east", "geometry", "coordinates", 0, 1, 0),
         "malformed footprint",
     ),
+    "a place in metres": (
+        lambda i: put(i, [600_000, 5_800_000], "geometry", "coordinates", 0, 1),
+        "malformed footprint: it reaches from .* which are no degrees",
+    ),
     "a geometry of no type": (lambda i: drop(i, "geometry", "type"), "malformed footprint"),
     "a geometry that is a text": (lambda i: put(i, "POINT (1 2)", "geometry"), "its geometry is"),
     "too deep": (lambda i: put(i, nested(200), "properties", "x"), "more than 64 levels deep"),
