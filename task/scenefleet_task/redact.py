@@ -78,7 +78,7 @@ _WORD = re.compile(r"[^\s\"'<>]*[%&\\][^\s\"'<>]*")
 _BREAKS = re.compile(r"[\t\r\n]")
 _BARE = re.compile(r"[\w.-]+=\S*")
 _WEAK = re.compile(rf"(?<![\w.-])(?:{'|'.join(_IN_ADDRESSES)})=", re.IGNORECASE)
-_MARKS = "?@=%&\\"
+_MARKS = "?#@=%&\\"
 """A text without one of these has no query, no user and no escape."""
 _WORDS_OF_SECRETS = (
     *("token", "secret", "passw", "passphrase", "pwd", "sig", "credential", "sas", "jwt", "hmac"),
