@@ -87,11 +87,29 @@ def test_a_value_that_hides_something_goes_as_a_whole(text: str) -> None:
 
 @pytest.mark.parametrize(
     "name",
-    (
-        "sas code key api-key subscription_key password jwt sig Access_Token tokens amp;sig apikey "
-        "X-Amz-Signature x-amz-security-token sharedSecret auth:token AWSAccessKeyId Policy "
-        "X-Goog-Credential Authorization Key-Pair-Id"
-    ).split(),
+    [
+        "sas",
+        "code",
+        "key",
+        "api-key",
+        "subscription_key",
+        "password",
+        "jwt",
+        "sig",
+        "Access_Token",
+        "tokens",
+        "amp;sig",
+        "apikey",
+        "X-Amz-Signature",
+        "x-amz-security-token",
+        "sharedSecret",
+        "auth:token",
+        "AWSAccessKeyId",
+        "Policy",
+        "X-Goog-Credential",
+        "Authorization",
+        "Key-Pair-Id",
+    ],
 )
 def test_names_of_secrets(name: str) -> None:
     assert names_secret(name)
