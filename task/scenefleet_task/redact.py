@@ -78,8 +78,14 @@ _WORD = re.compile(r"[^\s\"'<>]*[%&\\][^\s\"'<>]*")
 _BREAKS = re.compile(r"[\t\r\n]")
 _BARE = re.compile(r"[\w.-]+=\S*")
 _WEAK = re.compile(rf"(?<![\w.-])(?:{'|'.join(_IN_ADDRESSES)})=", re.IGNORECASE)
-_MARKS = "?@=%&\\:"
-"""A text without one of these holds no address and names no value; a JSON web token apart."""
+_MARKS = "?#@=%&\\"
+"""A text without one of these has no query, no user and no escape."""
+_WORDS_OF_SECRETS = (
+    *("token", "secret", "passw", "passphrase", "pwd", "sig", "credential", "sas", "jwt", "hmac"),
+    *("key", "accessid", "x-", "authorization", "cookie", "session", "bearer", "sharedkey"),
+    *("basic ", "negotiate ", "eyj"),
+)
+"""A text with none of these names no secret either (`_NAMES`)."""
 
 
 def redact(text: str) -> str:
@@ -97,13 +103,21 @@ def redact(text: str) -> str:
 
 def cleaned(text: str) -> str:
     """A value of a catalogue redacted; nothing is left of one that hides a secret as a whole."""
-    if not any(mark in text for mark in _MARKS) and "eyJ" not in text:
+    if not may_hide(text):
         return text
     if " " not in text and (flat := _BREAKS.sub("", text)) != text:  # readers pass over breaks
         return text if cleaned(flat) == flat else "<redacted>"
     bare = _BARE.fullmatch(text) is not None and _WEAK.search(text) is not None
     clean = redact(text)
     return "<redacted>" if bare or _hides(clean) else clean
+
+
+def may_hide(text: str) -> bool:
+    """Whether a text could hold a secret at all, told fast: most texts of an item could not."""
+    if any(mark in text for mark in _MARKS):
+        return True
+    low = text.lower()
+    return any(word in low for word in _WORDS_OF_SECRETS)
 
 
 def _hides(text: str) -> bool:

@@ -14,12 +14,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
+from functools import lru_cache
 from typing import Any, Literal, cast
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 from scenefleet.catalog.model import Json, Scene
 from scenefleet_task.reach import Origin, known_origin
-from scenefleet_task.redact import cleaned, names_secret, redact
+from scenefleet_task.redact import cleaned, may_hide, names_secret, redact
 
 LOST = "scenefleet:query"
 """Of a kept asset: names of the query's keys that its address lost, and what else it did."""
@@ -42,6 +43,7 @@ _APART_OF_PATH = re.compile(rf"\?|#[\w.~-]+=|{_DISGUISED}", re.IGNORECASE)
 """Where a query begins, or what reads like one to some server; a file's name may hold a `#`."""
 _DROPPED = frozenset(("storage:headers", "headers", "body"))
 """Members that tell how to ask for a file: where tokens are written in the open."""
+_ASKED = ("headers", "body", "auth:", "authentication:")
 _LISTED = ("links", "assets")
 
 
@@ -110,9 +112,7 @@ def unsigned(item: Json, *, pc: bool, keep: Collection[str]) -> Json:
     if "links" in item:
         kept["links"] = [_bare(link) for link in item["links"]]
     assets = cast("dict[str, Json]", item["assets"])
-    kept["assets"] = {
-        cleaned(key): _asset(asset, pc=pc, keep=keep) for key, asset in assets.items()
-    }
+    kept["assets"] = {_text(key): _asset(asset, pc=pc, keep=keep) for key, asset in assets.items()}
     return {key: kept[key] for key in item if key in kept}
 
 
@@ -220,27 +220,25 @@ def _suspicious(value: Any) -> bool:  # noqa: ANN401 - any JSON value
         elif kind is list:
             waiting += part
     text = "\n".join(texts)
-    if any(mark in text for mark in "?@=%&\\"):
-        return True
-    return _WORDS.search(text) is not None
-
-
-_WORDS = re.compile(
-    r"token|secret|passw|pwd|signature|credential|\b(?:sig|sas|jwt|hmac)\b|key|authoriz|cookie|bearer"
-    r"|session|headers|auth:|body|eyJ",
-    re.IGNORECASE,
-)
+    return may_hide(text) or any(name in text.lower() for name in _ASKED)
 
 
 def _clean(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    if isinstance(value, str):
-        return cleaned(value)
-    if isinstance(value, list):
-        return [_clean(part) for part in cast("list[Any]", value)]
-    if not isinstance(value, dict):
+    kind = cast("type[Any]", type(value))
+    if kind is str:
+        return _text(value) if len(value) <= _SHORT else cleaned(value)
+    if kind is list:
+        return [_clean(part) if type(part) in _NOT_PLAIN else part for part in value]
+    if kind is not dict:
         return value
     members = cast("Json", value).items()
-    return {cleaned(key): _member(key, part) for key, part in members if not _drops(key, part)}
+    return {_text(key): _member(key, part) for key, part in members if not _drops(key, part)}
+
+
+_SHORT = 200
+_NOT_PLAIN = (str, list, dict)
+_text = lru_cache(maxsize=16_384)(cleaned)
+"""Items repeat each other's keys, types and titles; what differs is soon forgotten again."""
 
 
 def _member(key: str, part: Any) -> Any:  # noqa: ANN401 - any JSON value
@@ -249,7 +247,13 @@ def _member(key: str, part: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 def _drops(key: str, part: Any) -> bool:  # noqa: ANN401 - any JSON value
     """Whether a member goes: it says how to ask for a file, or is named as a secret is."""
+    found = _named(key)
+    return found == "asks" or (found == "secret" and isinstance(part, _NOT_PLAIN))
+
+
+@lru_cache(maxsize=4096)
+def _named(key: str) -> Literal["asks", "secret", ""]:
     name = key.lower()
     if name in _DROPPED or name.startswith(("auth:", "authentication:")):
-        return True
-    return isinstance(part, str | list | dict) and names_secret(key, in_address=False)
+        return "asks"
+    return "secret" if names_secret(key, in_address=False) else ""
