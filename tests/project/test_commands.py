@@ -210,7 +210,7 @@ def filled_in(command: str, desk: Desk) -> str:
 
 BEFORE = {"docs/runs.md": ("scenefleet run cut.yaml", "scenefleet run recipe.yaml")}
 """What a page takes for done."""
-ENDS = {"scenefleet plan bad.yaml": 2, "python -m scenefleet_task run": 2}
+ENDS = {"scenefleet plan bad.yaml": 1, "python -m scenefleet_task run": 2}
 """Exit codes, where they are not 0: a recipe with a wrong key, and no task at all."""
 
 

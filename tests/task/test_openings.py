@@ -32,6 +32,7 @@ CODE = (
     sys.prefix,
     sys.base_prefix,
     str(Path(sys.executable).resolve().parents[1]),
+    *(path for path in sys.path if Path(path).name in ("client", "task", "emulator")),
     *(str(Path(__file__).resolve().parents[2] / room) for room in ("client", "task", "emulator")),
 )
 """Python, its packages (GDAL's and PROJ's own files are in them) and the project's code."""
