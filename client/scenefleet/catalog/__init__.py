@@ -4,7 +4,7 @@ Importing this room loads neither pystac nor shapely; functions do, when they ar
 """
 
 from scenefleet.catalog.access import access
-from scenefleet.catalog.bands import band_names, find_band
+from scenefleet.catalog.bands import BandPlace, band_names, find_band, find_place, number_in_file
 from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult, from_json
 from scenefleet.catalog.radiometry import Radiometry, check_of, decide
 from scenefleet.catalog.search import search
@@ -13,6 +13,7 @@ from scenefleet.catalog.source import WELL_KNOWN, Patience
 __all__ = [
     "WELL_KNOWN",
     "Asset",
+    "BandPlace",
     "Dropped",
     "Patience",
     "Radiometry",
@@ -23,6 +24,8 @@ __all__ = [
     "check_of",
     "decide",
     "find_band",
+    "find_place",
     "from_json",
+    "number_in_file",
     "search",
 ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from scenefleet.catalog import Radiometry, Scene, check_of, decide, find_band
+from scenefleet.catalog import BandPlace, Radiometry, Scene, check_of, decide, find_place
 from scenefleet.errors import CatalogError
 from scenefleet.plan.masks import masks
 from scenefleet.recipe import CollectionPart, Recipe
@@ -22,21 +22,21 @@ class SceneBands:
         """Takes what the recipe says of the item's collection."""
         self._scene = scene
         self._described = described
-        self._keys: dict[str, str] = {}
+        self._places: dict[str, BandPlace] = {}
         self._decided: dict[str, Radiometry] = {}
 
-    def key(self, name: str) -> str:
-        """The key of the band's asset; raises as `find_band` does."""
-        if name not in self._keys:
-            self._keys[name] = find_band(self._scene, name, self._described)
-        return self._keys[name]
+    def place(self, name: str) -> BandPlace:
+        """Where the band is; raises as `find_place` does."""
+        if name not in self._places:
+            self._places[name] = find_place(self._scene, name, self._described)
+        return self._places[name]
 
     def radiometry(self, name: str) -> Radiometry:
         """What the band's numbers mean; raises as `decide` does, too."""
-        key = self.key(name)
-        if key not in self._decided:
-            self._decided[key] = decide(self._scene, key, self._described)
-        return self._decided[key]
+        place = self.place(name)
+        if name not in self._decided:
+            self._decided[name] = decide(self._scene, place.asset, self._described, place)
+        return self._decided[name]
 
 
 def make_part(
@@ -80,16 +80,21 @@ def make_part(
 
 
 def _band(scene: Scene, name: str, there: SceneBands) -> tuple[spec.Band, Radiometry]:
-    key = there.key(name)
+    place = there.place(name)
+    key = place.asset
     _check_address(scene, key)
     radiometry = there.radiometry(name)
     band = spec.Band(
         name=name,
         asset=key,
         href=scene.assets[key].href,
+        band=place.number,
+        band_name=place.description,
         scale=radiometry.scale,
+        scale_from=radiometry.scale_from,
         offset=radiometry.offset,
         nodata=radiometry.nodata,
+        always=radiometry.always,
         rule=radiometry.rule,
     )
     return band, radiometry
