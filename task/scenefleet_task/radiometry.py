@@ -43,8 +43,8 @@ def numbers_of(band: Band, header: Header, name: Name) -> Numbers:
     """The band's numbers, by document and header; what the header says otherwise is logged.
 
     Raises:
-        TaskError: `INPUT_MISMATCH`, if the file cannot hold what its product holds, or its header says
-            nothing that can be.
+        TaskError: `INPUT_MISMATCH`, if the file cannot hold what its product holds, or its header's
+            scale leaves no values.
     """
     _check_kind(band, header, name)
     scale, offset = band.scale, band.offset

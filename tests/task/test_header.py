@@ -268,6 +268,29 @@ def test_floats_of_a_product_of_whole_numbers_are_refused(
     process(document, Unsigned(), tmp_path / "told")
 
 
+@pytest.mark.parametrize("who", ["item", "header", "recipe"])
+@pytest.mark.parametrize("reflectance", [True, False])
+def test_floats_that_are_reflectances_already_are_not_scaled_again(
+    kit: Any, tmp_path: Path, who: str, reflectance: bool
+) -> None:
+    values = noise(1, "float32", low=100, high=9000)
+    values[0, 0], values[5, 5] = np.nan, 30_000  # a hole, a glint
+    values *= np.float32(1e-4 if reflectance else 1)
+    path = write(tmp_path / "red.tif", values)
+    told: dict[str, Any] = {"scale_from": who}
+    if who == "header":
+        scaled(path, 1e-4, 0)
+        told = {"scale": None, "offset": None}
+    document = kit.document((kit.band("red", path, **told), kit.band("nir", path, **told)))
+    if who == "recipe" or not reflectance:
+        process(document, Unsigned(), tmp_path / "out")
+        return
+    with pytest.raises(TaskError, match=rf"are reflectances already, but the {who}") as caught:
+        process(document, Unsigned(), tmp_path / "out")
+    assert caught.value.exit is Exit.INPUT_MISMATCH
+    assert "asset: RED, scale: 1, offset: 0" in caught.value.message
+
+
 # --- no data
 
 
