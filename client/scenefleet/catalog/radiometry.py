@@ -20,7 +20,7 @@ Value = digital number x scale + offset. The rules, and where each comes from:
 - `hls-v2`: reflectance 0.0001 and 0; brightness temperature, stored in hundredths of a degree
   Celsius, 0.01 and 273.15 to kelvin; no-data number -9999 (NASA, HLS Product User Guide v2.0).
 - `recipe`: as the recipe describes the band under `collections`; what it leaves out is the item's.
-- `file-header`: what neither says is left to the file's header, which the task sees; where that says
+- `file-header`: what neither says is left to the file's header, which the task sees; where it says
   nothing either, scale is 1 and offset 0.
 """
 
