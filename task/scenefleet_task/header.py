@@ -175,9 +175,10 @@ def _instead(dataset: Any, name: Name) -> str:  # noqa: ANN401
             "first: `gdalwarp -rpc -t_srs EPSG:... in.tif out.tif`."
         )
     if world := _world_file(name):
+        file, beside = os.path.basename(name.href), os.path.basename(world)  # noqa: PTH119
         return (
-            f", only the world file {os.path.basename(world)} beside it, and world files are not "  # noqa: PTH119 - plain names
-            "read: they name no CRS. Put it into the file: `gdal_translate in.tif out.tif`."
+            f": there is only the world file {beside} beside it, and world files are not read. Put "
+            f"it into the file: `gdal_translate {file} new.tif` does."
         )
     return (
         ": where its pixels lie is not known. Write it into the file: "

@@ -43,8 +43,8 @@ def numbers_of(band: Band, header: Header, name: Name) -> Numbers:
     """The band's numbers, by document and header; what the header says otherwise is logged.
 
     Raises:
-        TaskError: `RADIOMETRY`, if the file cannot hold what its product holds, or its header says
-            nothing that can be.
+        TaskError: `INPUT_MISMATCH`, if the file cannot hold what its product holds, or its header's
+            scale leaves no values.
     """
     _check_kind(band, header, name)
     scale, offset = band.scale, band.offset
@@ -102,7 +102,7 @@ def _check_kind(band: Band, header: Header, name: Name) -> None:
         return
     collection = name.collection or "<collection>"
     raise TaskError(
-        Exit.RADIOMETRY,
+        Exit.INPUT_MISMATCH,
         f"{name}: its product stores whole numbers, to be multiplied by {band.scale:g}, but the "
         f"file's are {header.dtype}, which may be values already. Say in the recipe what they are: "
         f"`collections: {{{collection}: {{bands: {{{band.name}: {{asset: {band.asset}, "
@@ -113,7 +113,7 @@ def _check_kind(band: Band, header: Header, name: Name) -> None:
 def _sound(scale: float, name: Name) -> float:
     if scale == 0 or not math.isfinite(scale):
         raise TaskError(
-            Exit.RADIOMETRY,
+            Exit.INPUT_MISMATCH,
             f"{name}: its header says scale {scale:g}, which leaves no values. Give the band's "
             "`scale` in the recipe, under `collections`.",
         )

@@ -33,6 +33,7 @@ from scenefleet_task.look import settled
 from scenefleet_task.maker import Found, Maker, below_zero, maker_of
 from scenefleet_task.names import Name
 from scenefleet_task.outputs import REASON, TILE, Layer, check_space, output_layers, reason_tags
+from scenefleet_task.plausible import check_floats
 from scenefleet_task.put import Digest, Upload
 from scenefleet_task.read import Raster
 from scenefleet_task.sources import OpenPart, Sources, prepare
@@ -191,6 +192,7 @@ class _Scene:
             needs = needs_of(blocks, self._sources, by_tiles, self._maker.overlap)
             done = stack.enter_context(read_ahead(by_tiles, sources, needs, spent.ahead))
             self._sources = settled(self._sources, rasters)  # tiles come meanwhile
+            check_floats(self._sources, rasters)
             cogs = {layer.name: self._cog(layer, begin, stack) for layer in (REASON, *self._layers)}
 
             far = [r for r in rasters if r.way.layout is None and r.name.far]

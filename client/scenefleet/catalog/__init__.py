@@ -4,7 +4,7 @@ Importing this room loads neither pystac nor shapely; functions do, when they ar
 """
 
 from scenefleet.catalog.access import access, lost, origin
-from scenefleet.catalog.bands import band_names, find_band
+from scenefleet.catalog.bands import BandPlace, band_names, find_band, find_place, number_in_file
 from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult, from_json
 from scenefleet.catalog.radiometry import Radiometry, check_of, decide
 from scenefleet.catalog.search import search
@@ -13,6 +13,7 @@ from scenefleet.catalog.source import WELL_KNOWN, Paging, Patience
 __all__ = [
     "WELL_KNOWN",
     "Asset",
+    "BandPlace",
     "Dropped",
     "Paging",
     "Patience",
@@ -24,8 +25,10 @@ __all__ = [
     "check_of",
     "decide",
     "find_band",
+    "find_place",
     "from_json",
     "lost",
+    "number_in_file",
     "origin",
     "search",
 ]

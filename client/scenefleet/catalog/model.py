@@ -6,13 +6,33 @@ import math
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeGuard, cast
 
 from scenefleet.errors import CatalogError
 
 Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListedBand:
+    """One of several bands of a file, as its item lists them."""
+
+    common_names: tuple[str, ...]
+    """STAC common names: one, unless the item contradicts itself."""
+    names: tuple[str, ...]
+    """Its own name and description."""
+    scale: float | None
+    offset: float | None
+    nodata: float | None
+    data_type: str | None
+    unit: str | None
+
+    @property
+    def title(self) -> str:
+        """What messages call it."""
+        return next((text for text in (*self.names, *self.common_names)), "without a name")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,6 +58,21 @@ class Asset:
     """`proj:shape`: rows, columns."""
     transform: tuple[float, ...] | None
     """`proj:transform`: six or nine numbers, row-major, from (column, row) to the CRS."""
+    listed: tuple[ListedBand, ...] = ()
+    """Its bands in their order, where the item describes more than one."""
+
+    def of_band(self, number: int | None) -> Asset:
+        """The asset as its item describes one of its bands, counted from 1; itself of None."""
+        if number is None or not 1 <= number <= len(self.listed):
+            return self
+        band = self.listed[number - 1]
+        return replace(
+            self,
+            scale=band.scale,
+            offset=band.offset,
+            nodata=band.nodata,
+            data_type=band.data_type,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -271,6 +306,23 @@ def _asset(asset: Json, properties: Json) -> Asset:
         data_type=str(data_type) if data_type else None,
         shape=_shape(shape),
         transform=tuple(map(float, transform)) if transform else None,
+        listed=tuple([_listed(band, asset) for band in bands]) if len(bands) > 1 else (),
+    )
+
+
+def _listed(band: Json, asset: Json) -> ListedBand:
+    data_type = _first(band, asset, _DATA_TYPE)
+    unit = _first(band, asset, ("unit", "raster:unit"))
+    common = [band.get(key) for key in ("common_name", "eo:common_name")]
+    own = [band.get(key) for key in ("name", "description")]
+    return ListedBand(
+        common_names=tuple(dict.fromkeys([str(text) for text in common if text])),
+        names=tuple(dict.fromkeys([str(text) for text in own if text])),
+        scale=_number(_first(band, asset, _SCALE)),
+        offset=_number(_first(band, asset, _OFFSET)),
+        nodata=_number(_first(band, asset, _NODATA)),
+        data_type=str(data_type) if data_type else None,
+        unit=str(unit) if unit else None,
     )
 
 

@@ -19,7 +19,9 @@ Value = digital number x scale + offset. The rules, and where each comes from:
   Guides).
 - `hls-v2`: reflectance 0.0001 and 0; brightness temperature, stored in hundredths of a degree
   Celsius, 0.01 and 273.15 to kelvin; no-data number -9999 (NASA, HLS Product User Guide v2.0).
-- `recipe`: as the recipe describes the band under `collections`; scale 1 where nothing tells.
+- `recipe`: as the recipe describes the band under `collections`; what it leaves out is the item's.
+- `file-header`: what neither says is left to the file's header, which the task sees; where it says
+  nothing either, scale is 1 and offset 0.
 """
 
 from __future__ import annotations
@@ -29,7 +31,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal, cast
 
-from scenefleet.catalog.bands import common_name
+from scenefleet.catalog.bands import BandPlace, common_name
 from scenefleet.catalog.evidence import Confidence, Said, signs_of_product, weigh
 from scenefleet.catalog.model import Asset, Json, Scene
 from scenefleet.catalog.sensors import HLS, SENTINEL_2, THERMAL, Family, sensor_of
@@ -54,10 +56,15 @@ _S2_SHIFT = 1000
 class Radiometry:
     """Value = digital number x scale + offset."""
 
-    scale: float
-    offset: float
+    scale: float | None
+    """None leaves it to the file's header."""
+    offset: float | None
     nodata: float | None
     """The digital number that means no data, where the file's own header names none."""
+    always: tuple[float, ...] = ()
+    """Digital numbers that mean no data whatever the header says."""
+    scale_from: Literal["recipe", "item", "product"] | None
+    """Who says the scale; None where it is the header's to say."""
     unit: Unit
     """Of the value."""
     rule: str
@@ -101,8 +108,13 @@ _KNOWN: Mapping[tuple[Family, Unit], _Known] = {
 }
 
 
-def decide(scene: Scene, key: str, described: CollectionPart | None = None) -> Radiometry:
-    """The radiometry of a scene's asset.
+def decide(
+    scene: Scene,
+    key: str,
+    described: CollectionPart | None = None,
+    place: BandPlace | None = None,
+) -> Radiometry:
+    """The radiometry of a scene's asset, or of one band of it.
 
     Contradictory metadata gives a best guess with confidence `disputed`; see `check_of`.
 
@@ -110,6 +122,7 @@ def decide(scene: Scene, key: str, described: CollectionPart | None = None) -> R
         scene: whose metadata is read.
         key: of the asset that holds the band.
         described: what the recipe says of the scene's collection; it goes before all else.
+        place: of the band, as `find_place` found it; None takes the asset's only band.
 
     Raises:
         CatalogError: if there is no such asset, or nothing says what its numbers mean; the message
@@ -118,18 +131,19 @@ def decide(scene: Scene, key: str, described: CollectionPart | None = None) -> R
     asset = scene.assets.get(key)
     if asset is None:
         raise CatalogError(f"Item {scene.id!r} has no asset {key!r}.")
-    bands = described.bands if described else {}
-    name, part = next(((n, b) for n, b in bands.items() if b.asset == key), (None, None))
+    name, part = _part_of(key, described, place)
+    number = place.number if place else None
+    base = _by_metadata(scene, key, asset, name or common_name(scene, key), number)
     if part and part.scale is not None:
-        return _as_described(part, part.scale, asset)
-    base = _by_metadata(scene, key, asset, name or common_name(scene, key))
+        return _always_zero(scene, name, _as_described(part, part.scale, base, asset))
     if part:
-        return _partly(part, base) if base else _as_described(part, 1.0, asset)
+        return _partly(part, base) if base else _as_described(part, None, None, asset)
     if base is None:
         raise CatalogError(
             f"Item {scene.id!r} does not say how the numbers of asset {key!r} become reflectance. "
             "Add `raster:bands` with `scale`, `offset` and `nodata` to the asset, or give them in "
-            f"the recipe under `collections`, for {scene.collection!r}."
+            f"the recipe under `collections`, for {scene.collection!r}; where the headers of its "
+            f"files have them, `{name or 'red'}: {key}` there is enough."
         )
     return base
 
@@ -179,11 +193,21 @@ def _disputed(evidence: Sequence[str], scene: Scene) -> CatalogError:
     )
 
 
+def _part_of(
+    key: str, described: CollectionPart | None, place: BandPlace | None
+) -> tuple[str | None, BandPart | None]:
+    """The band's name, and how the recipe describes it."""
+    bands = described.bands if described else {}
+    if place:
+        part = bands.get(place.name)
+        return place.name, part if part and part.asset == key else None
+    return next(((n, b) for n, b in bands.items() if b.asset == key), (None, None))
+
+
 def _partly(part: BandPart, base: Radiometry) -> Radiometry:
     """What the item says, but for what the recipe says otherwise."""
-    nodata = base.nodata if part.nodata is None else part.nodata
     unit: Unit = "kelvin" if part.unit == "kelvin" else base.unit
-    one = replace(base, nodata=nodata, unit=unit)
+    one = _with_nodata(part, replace(base, unit=unit))
     if part.offset is None:
         return one
     told = (*base.evidence, f"recipe offset {part.offset:g}")
@@ -192,23 +216,51 @@ def _partly(part: BandPart, base: Radiometry) -> Radiometry:
     )
 
 
-def _as_described(part: BandPart, scale: float, asset: Asset) -> Radiometry:
-    offset = part.offset or 0.0
-    return Radiometry(
+def _as_described(
+    part: BandPart, scale: float | None, base: Radiometry | None, asset: Asset
+) -> Radiometry:
+    """What the recipe says; an offset that it leaves out is the item's, if that has its scale."""
+    if part.offset is None and base and base.scale and scale and _alike(base.scale, scale):
+        return _partly(part, replace(base, scale_from="recipe"))
+    offset = part.offset
+    numbers = ((name, value) for name, value in (("scale", scale), ("offset", offset)))
+    told = ", ".join(f"{name} {value:g}" for name, value in numbers if value is not None)
+    one = Radiometry(
         scale=scale,
         offset=offset,
-        nodata=asset.nodata if part.nodata is None else part.nodata,
+        nodata=asset.nodata,
+        scale_from=None if scale is None else "recipe",
         unit=part.unit,
         rule="recipe",
         confidence="certain",
-        evidence=(f"recipe scale {scale:g}, offset {offset:g}",),
+        evidence=(f"recipe {told}" if told else "recipe; the file's header may tell more",),
         said=None,
     )
+    return _with_nodata(part, one)
 
 
-def _by_metadata(scene: Scene, key: str, asset: Asset, name: str | None) -> Radiometry | None:
+def _with_nodata(part: BandPart, one: Radiometry) -> Radiometry:
+    """With the recipe's own number: it is the user's word, and holds beside the header's."""
+    if part.nodata is None:
+        return one
+    always = tuple(dict.fromkeys((part.nodata, *one.always)))
+    return replace(one, nodata=part.nodata, always=always)
+
+
+def _always_zero(scene: Scene, name: str | None, one: Radiometry) -> Radiometry:
+    """Sentinel-2's digital number 0 is no data; what has scale 1 is no digital number any more."""
+    sentinel2 = sensor_of(scene) is SENTINEL_2 and name in SENTINEL_2.bands
+    if not sentinel2 or one.scale == 1 or 0.0 in one.always:
+        return one
+    return replace(one, always=(*one.always, 0.0))
+
+
+def _by_metadata(
+    scene: Scene, key: str, asset: Asset, name: str | None, number: int | None
+) -> Radiometry | None:
     """What product and item say of the band `name`; None where they say nothing."""
     sensor = sensor_of(scene)
+    asset = asset.of_band(number)
     if sensor is SENTINEL_2 and name in SENTINEL_2.bands:
         if asset.scale is None or _alike(asset.scale, _S2_SCALE):
             return _sentinel2(scene, asset)
@@ -218,7 +270,7 @@ def _by_metadata(scene: Scene, key: str, asset: Asset, name: str | None) -> Radi
     elif sensor and name and (name in sensor.bands or sensor is HLS):
         unit: Unit = "kelvin" if name in THERMAL else "reflectance"
         return _of_product(_KNOWN[sensor.family, unit], asset, unit)
-    return None if asset.scale is None else _as_item_says(asset, _unit(scene, key, name))
+    return None if asset.scale is None else _as_item_says(asset, _unit(scene, key, name, number))
 
 
 def _sentinel2(scene: Scene, asset: Asset) -> Radiometry:
@@ -227,6 +279,8 @@ def _sentinel2(scene: Scene, asset: Asset) -> Radiometry:
         scale=_S2_SCALE,
         offset=weighed.offset,
         nodata=0.0 if asset.nodata is None else asset.nodata,
+        always=(0.0,),
+        scale_from="product",
         unit="reflectance",
         rule=weighed.rule,
         confidence=weighed.confidence,
@@ -261,6 +315,7 @@ def _of_product(known: _Known, asset: Asset, unit: Unit) -> Radiometry:
         scale=known.scale,
         offset=known.offset,
         nodata=known.nodata if asset.nodata is None else asset.nodata,
+        scale_from="product",
         unit=unit,
         rule=known.rule,
         confidence="certain",
@@ -270,24 +325,30 @@ def _of_product(known: _Known, asset: Asset, unit: Unit) -> Radiometry:
 
 
 def _as_item_says(asset: Asset, unit: Unit, known: _Known | None = None) -> Radiometry:
-    """What the item says; what it leaves out is as known of the product, else no offset."""
+    """What the item says; what it leaves out is as known of the product, else the header's."""
     scale = asset.scale if asset.scale is not None or known is None else known.scale
-    offset = asset.offset or 0.0
+    offset = 0.0 if asset.offset is None and known else asset.offset
     assert scale is not None
+    told = "none" if offset is None else f"{offset:g}"
     return Radiometry(
         scale=scale,
         offset=offset,
         nodata=known.nodata if known and asset.nodata is None else asset.nodata,
+        scale_from="item",
         unit=unit,
         rule="item-raster-bands",
         confidence="certain",
-        evidence=(f"raster:bands scale {scale:g}, offset {offset:g}",),
+        evidence=(f"raster:bands scale {scale:g}, offset {told}",),
         said=None,
     )
 
 
-def _unit(scene: Scene, key: str, name: str | None) -> Unit:
+def _unit(scene: Scene, key: str, name: str | None, number: int | None) -> Unit:
     """Kelvin where the item says so or the band is a thermal one, else reflectance."""
+    listed = scene.assets[key].listed
+    if number is not None and number <= len(listed):
+        unit = (listed[number - 1].unit or "").lower()
+        return "kelvin" if unit in ("kelvin", "k") or name in THERMAL else "reflectance"
     assets = cast("dict[str, Json]", scene.document.get("assets") or {})
     asset = assets.get(key) or {}
     told: list[Any] = [asset, *(asset.get("raster:bands") or ()), *(asset.get("bands") or ())]

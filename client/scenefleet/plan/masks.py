@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from scenefleet.catalog import Scene
+from scenefleet.catalog import Scene, number_in_file
 from scenefleet.catalog.masks import REASONS, MaskRaster, find_masks
 from scenefleet.errors import CatalogError
 from scenefleet.recipe import CollectionPart, Masking, MaskKind, MaskPart
@@ -35,19 +35,22 @@ def masks(
         return ()
     if described and described.masks:
         found = [_described(scene, part) for part in described.masks]
+        bands = [_band(scene, part) for part in described.masks]
     else:
         found = find_masks(scene)
+        bands = [None for _ in found]
     if not found:
         raise _no_raster(scene, masking)
-    main = found[0][0]
     made = (
         spec.Mask(
             asset=key,
             href=scene.assets[key].href,
-            rules=rules(raster, masking.kinds, _numbers(scene, masking, raster, key == main)),
+            band=band if isinstance(band, int) else None,
+            band_name=band if isinstance(band, str) else None,
+            rules=rules(raster, masking.kinds, _numbers(scene, masking, raster, n == 0)),
             dilate=masking.dilate,
         )
-        for key, raster in found
+        for n, ((key, raster), band) in enumerate(zip(found, bands, strict=True))
     )
     kept = tuple(mask for mask in made if mask.rules)
     if not kept:
@@ -110,6 +113,18 @@ def _described(scene: Scene, part: MaskPart) -> tuple[str, MaskRaster]:
         always=always,
         kinds=kinds,
     )
+
+
+def _band(scene: Scene, part: MaskPart) -> int | str | None:
+    """Which of the file's bands: its number, or its name where no number is known."""
+    if part.band is not None:
+        return number_in_file(scene, part.asset, part.band)
+    if count := len(scene.assets[part.asset].listed):
+        raise CatalogError(
+            f"Item {scene.id!r}: asset {part.asset!r} has {count} bands, and the recipe does not "
+            f"say which is the mask. Write `masks: [{{asset: {part.asset}, band: 1, ...}}]`."
+        )
+    return None
 
 
 def _with(reasons: Mapping[int, str], reason: str) -> Iterator[int]:

@@ -6,7 +6,16 @@ import dataclasses
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from scenefleet.catalog import Radiometry, Scene, check_of, decide, find_band, lost, origin
+from scenefleet.catalog import (
+    BandPlace,
+    Radiometry,
+    Scene,
+    check_of,
+    decide,
+    find_place,
+    lost,
+    origin,
+)
 from scenefleet.catalog.bands import coarser
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut
@@ -30,31 +39,31 @@ class SceneBands:
         self.reach = reach_of((scene,), hosts)
         self._scene = scene
         self._described = described
-        self._keys: dict[str, str] = {}
+        self._places: dict[str, BandPlace] = {}
         self._decided: dict[str, Radiometry] = {}
 
-    def key(self, name: str) -> str:
-        """The key of the band's asset; raises as `find_band` does."""
-        if name not in self._keys:
-            self._keys[name] = find_band(self._scene, name, self._described)
-        return self._keys[name]
+    def place(self, name: str) -> BandPlace:
+        """Where the band is; raises as `find_place` does."""
+        if name not in self._places:
+            self._places[name] = find_place(self._scene, name, self._described)
+        return self._places[name]
 
     def choices(self) -> list[str]:
         """Which files were taken where an item has a band on several grids."""
         return [
-            f"{name} is read from {key}, the finest; there "
+            f"{name} is read from {place.asset}, the finest; there "
             f"{'is' if len(others) == 1 else 'are'} {', '.join(others)} as well"
-            for name, key in self._keys.items()
+            for name, place in self._places.items()
             if not (self._described and name in self._described.bands)
-            and (others := coarser(self._scene, name, key))
+            and (others := coarser(self._scene, name, place.asset))
         ]
 
     def radiometry(self, name: str) -> Radiometry:
         """What the band's numbers mean; raises as `decide` does, too."""
-        key = self.key(name)
-        if key not in self._decided:
-            self._decided[key] = decide(self._scene, key, self._described)
-        return self._decided[key]
+        place = self.place(name)
+        if name not in self._decided:
+            self._decided[name] = decide(self._scene, place.asset, self._described, place)
+        return self._decided[name]
 
 
 def reach_of(items: Sequence[Scene], hosts: tuple[str, ...]) -> Reach:
@@ -122,16 +131,21 @@ def make_part(
 
 
 def _band(scene: Scene, name: str, there: SceneBands) -> tuple[spec.Band, Radiometry]:
-    key = there.key(name)
+    place = there.place(name)
+    key = place.asset
     _check_address(scene, key, there.reach)
     radiometry = there.radiometry(name)
     band = spec.Band(
         name=name,
         asset=key,
         href=scene.assets[key].href,
+        band=place.number,
+        band_name=place.description,
         scale=radiometry.scale,
+        scale_from=radiometry.scale_from,
         offset=radiometry.offset,
         nodata=radiometry.nodata,
+        always=radiometry.always,
         rule=radiometry.rule,
     )
     return band, radiometry

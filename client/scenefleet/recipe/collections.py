@@ -36,17 +36,36 @@ def _band_name(value: str) -> str:
 Finite = Annotated[float, AllowInfNan(allow_inf_nan=False)]
 
 
+def _band_in_file(value: object) -> object:
+    """A number in quotes is a number; a name is told without blanks around it."""
+    if isinstance(value, str):
+        text = value.strip()
+        return int(text) if re.fullmatch(r"[0-9]{1,6}", text) else text
+    return value
+
+
+BandInFile = Annotated[
+    Annotated[int, Field(ge=1, le=65_536)] | Annotated[str, Field(min_length=1, max_length=200)],
+    BeforeValidator(_band_in_file, json_schema_input_type=int | str),
+]
+"""A band of a file: its number, from 1, or its name in the item's list or the file's header."""
+
+
 class BandPart(Part):
     """Where a band is and what its numbers mean: its value = digital number x scale + offset."""
 
     asset: Annotated[str, Field(min_length=1)]
     """The asset's key in the items."""
+    band: BandInFile | None = None
+    """Which of the file's bands; None takes the one that the item lists by this band's name, or the
+    only one that the file has."""
     scale: Finite | None = None
-    """None takes what the item says, or 1."""
+    """None takes what the item says, or the file's header, or 1."""
     offset: Finite | None = None
-    """None takes what the item says, or 0."""
+    """None takes what the item says, or the file's header, or 0."""
     nodata: Finite | None = None
-    """Digital number that means no data; None takes what the item or the file says."""
+    """Digital number that means no data, beside what the file's header says; None takes what the
+    item says where the header says nothing."""
     unit: Literal["reflectance", "kelvin"] = "reflectance"
     """Of the value."""
 
@@ -66,6 +85,8 @@ class MaskPart(Part):
 
     asset: Annotated[str, Field(min_length=1)]
     """The asset's key in the items."""
+    band: BandInFile | None = None
+    """Which of the file's bands; None takes the only one that it has."""
     classes: dict[Annotated[int, Field(ge=0, le=65_535)], MaskReason] = Field(default={})
     """Class of the raster and the reason it stands for."""
     bits: dict[Annotated[int, Field(ge=0, le=15)], MaskReason] = Field(default={})

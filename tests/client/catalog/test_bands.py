@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenefleet.catalog import band_names, find_band, from_json
+from scenefleet.catalog import band_names, find_band, find_place, from_json
 from scenefleet.catalog.bands import coarser
 from scenefleet.catalog.masks import find_masks
 from scenefleet.catalog.sensors import HLS, HLS_L30, HLS_S30, LANDSAT, SENTINEL_2, sensor_of
@@ -222,6 +222,111 @@ def test_a_described_band_goes_first(scene):
 def test_a_described_band_stands_in_too(scene):
     described = CollectionPart.model_validate({"bands": {"nir08": "band_5"}})
     assert find_band(scene({"band_5": {}}, "mine"), "nir", described) == "band_5"
+
+
+# --- several bands in one file
+
+
+def several(*names, key="eo:bands", member="common_name", **more):
+    return named(*names, key=key, member=member) | more
+
+
+RGBN = ("red", "green", "blue", "nir")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        several(*RGBN),
+        several(*RGBN, key="bands", member="eo:common_name"),
+        several(*RGBN, key="bands", member="name"),
+        several(*RGBN, key="raster:bands", member="description"),
+        several("RED", "Green", "Blue", "NIR", key="eo:bands", member="name"),
+        # the names in one list, the numbers in another
+        several(*RGBN) | {"raster:bands": [{"scale": n} for n in (1, 2, 3, 4)]},
+    ],
+)
+def test_a_band_has_a_number_in_a_file_of_several(scene, told):
+    one = scene({"image": told}, "mine")
+    places = [find_place(one, name) for name in RGBN]
+    assert [(place.asset, place.number) for place in places] == [("image", n) for n in (1, 2, 3, 4)]
+    with pytest.raises(CatalogError, match="no band 'swir16'"):
+        find_place(one, "swir16")
+
+
+def test_files_of_several_bands_of_known_products_too(scene):
+    one = scene({"stack": several("B02", "B03", "B04", "B8A", "B08", member="name")})
+    numbers = {name: find_place(one, name).number for name in ("blue", "red", "nir", "nir08")}
+    assert numbers == {"blue": 1, "red": 3, "nir": 5, "nir08": 4}
+    assert {"blue", "red", "nir", "nir08"} <= {*band_names(one)}
+
+
+def test_a_file_of_its_own_goes_before_one_of_several(scene):
+    one = scene({"image": several(*RGBN), "b4": named("red")}, "mine")
+    place = find_place(one, "red")
+    assert (place.asset, place.number) == ("b4", None)
+
+
+@pytest.mark.parametrize("key", ["visual", "Visual_10m", "TCI_10m", "true_color", "rgb", "preview"])
+@pytest.mark.parametrize("collection", ["sentinel-2-l2a", "mine"])
+def test_a_picture_is_never_taken_for_a_band(scene, key, collection):
+    """Planetary Computer gives its own the role `data`."""
+    picture = several("red", "green", "blue") | {"roles": ["data"]}
+    with pytest.raises(CatalogError, match="no band 'red'"):
+        find_place(scene({key: picture}, collection), "red")
+    one = scene({key: picture, "B04": named("red")}, collection)
+    assert find_place(one, "red").asset == "B04"
+
+
+def test_two_bands_of_a_file_of_one_name_are_refused_with_the_key(scene):
+    one = scene({"image": several("red", "nir", "nir")}, "mine")
+    with pytest.raises(CatalogError, match=r"bands 2, 3 of asset 'image'.*band: 2") as caught:
+        find_place(one, "nir")
+    assert "`collections: {mine: {bands: {nir: {asset: image, band: 2}}}}`" in str(caught.value)
+    swapped = several("red", "nir") | {"bands": [{"eo:common_name": n} for n in ("nir", "red")]}
+    with pytest.raises(CatalogError, match="bands 1, 2"):
+        find_place(scene({"image": swapped}, "mine"), "red")
+
+
+@pytest.mark.parametrize(
+    ("written", "number", "description"),
+    [
+        (2, 2, None),
+        ("2", 2, None),
+        ("B04", 3, None),
+        ("b04", 3, None),
+        ("red", 3, None),
+        ("near infrared", None, "near infrared"),  # the file's header may know it
+    ],
+)
+def test_the_recipe_names_a_band_of_a_file(scene, written, number, description):
+    told = {"eo:bands": [{"name": "B02"}, {"name": "B03"}, {"name": "B04", "common_name": "red"}]}
+    part = CollectionPart.model_validate({"bands": {"x": {"asset": "image", "band": written}}})
+    place = find_place(scene({"image": told}, "mine"), "x", part)
+    assert (place.asset, place.number, place.description) == ("image", number, description)
+
+
+def test_what_the_recipe_leaves_out_the_items_list_fills_in(scene):
+    part = CollectionPart.model_validate({"bands": {"red": "image", "nir": "image"}})
+    one = scene({"image": several(*RGBN)}, "mine")
+    assert [find_place(one, name, part).number for name in ("red", "nir")] == [1, 4]
+    bare = scene({"image": {}}, "mine")
+    assert find_place(bare, "red", part).number is None
+    other = scene({"image": several("a", "b", member="name")}, "mine")
+    with pytest.raises(CatalogError, match=r"2 bands \(1 'a', 2 'b'\).*asset: image, band: 1"):
+        find_place(other, "red", part)
+
+
+def test_a_number_beyond_the_list_is_refused(scene):
+    part = CollectionPart.model_validate({"bands": {"red": {"asset": "image", "band": 5}}})
+    with pytest.raises(CatalogError, match="names band 5 of asset 'image', which has 4 bands"):
+        find_place(scene({"image": several(*RGBN)}, "mine"), "red", part)
+
+
+@pytest.mark.parametrize("band", [0, -1, "", "  ", 1.5, True, 70_000])
+def test_a_band_is_a_number_or_a_name(band):
+    with pytest.raises(ValueError, match="band"):
+        CollectionPart.model_validate({"bands": {"red": {"asset": "image", "band": band}}})
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from scenefleet.catalog import check_of, decide, from_json
+from scenefleet.catalog import check_of, decide, find_place, from_json
 from scenefleet.errors import CatalogError
 from scenefleet.recipe import CollectionPart
 from scenefleet_task.spec import OffsetCheck
@@ -233,7 +233,7 @@ def test_classes_are_no_reflectance(scene):
 def test_a_product_of_ones_own_from_sentinel2_has_no_offset_to_look_for(scene):
     one = scene(asset=bands(scale=1, nodata=-1, data_type="float32"))
     found = decide(one, "B04")
-    assert (*core(found), found.said) == (1, 0, -1, GIVEN, None)
+    assert (*core(found), found.said) == (1, None, -1, GIVEN, None)
     assert check_of([found], one, "refuse") is None
 
 
@@ -243,7 +243,7 @@ def test_esas_own_numbers_with_another_scale_are_refused(scene, shift, typed):
     told = {"offset": shift} if shift is not None else {}
     one = scene(asset=bands(scale=1, nodata=0, **typed, **told))
     found = decide(one, "B04")
-    assert (found.scale, found.offset, found.said) == (1, shift or 0, None)
+    assert (found.scale, found.offset, found.said) == (1, shift, None)
     assert found.confidence == "disputed"
     assert check_of([found], one, "trust") is None
     for mode in ("check", "refuse"):
@@ -351,7 +351,7 @@ def test_what_is_no_band_of_a_product(other):
     with pytest.raises(CatalogError, match="raster:bands"):
         decide(other("landsat-c2-l2", qa={}), "qa")
     one = decide(other("landsat-c2-l2", atran=bands(scale=0.0001, nodata=-9999)), "atran")
-    assert core(one) == (0.0001, 0, -9999, GIVEN)
+    assert core(one) == (0.0001, None, -9999, GIVEN)
 
 
 @pytest.mark.parametrize(
@@ -405,7 +405,8 @@ def test_a_described_band_without_a_scale_is_as_the_item_says(scene, other):
     assert core(decide(other("mine", "x", B04=bands(scale=2, offset=3)), "B04", described()))[
         :2
     ] == (2, 3)
-    assert core(decide(other("mine", "x", B04={}), "B04", described())) == (1, 0, None, "recipe")
+    left = decide(other("mine", "x", B04={}), "B04", described())
+    assert (*core(left), left.scale_from) == (None, None, None, "recipe", None)
 
 
 def test_a_described_name_tells_which_band_an_odd_key_holds(item):
@@ -455,3 +456,91 @@ def test_what_two_lists_of_bands_say_is_all_heard(scene):
     assert (found.confidence, found.said) == ("disputed", "disputed")
     agreeing = {"bands": [{"name": "B04", "raster:scale": 0.0001}], **offset(-0.1)}
     assert decide(scene(asset=agreeing), "B04").confidence == "certain"
+
+
+# --- what the recipe says beside the item, and what is left to the header
+
+
+def test_sentinel2s_zero_is_no_data_whatever_else_is(scene):
+    assert decide(scene(), "B04").always == (0,)
+    assert decide(scene(asset=bands(scale=0.0001, nodata=-9999)), "B04").always == (0,)
+    assert decide(scene(), "B04", described(nodata=9)).always == (9, 0)
+    assert decide(scene(), "B04", described(scale=0.001, offset=0)).always == (0,)
+    # values that are reflectance already are no digital numbers
+    assert decide(scene(), "B04", described(scale=1, offset=0)).always == ()
+
+
+def test_a_recipes_nodata_holds_beside_the_headers_and_an_items_in_its_place(other):
+    one = other("mine", "x", B04=bands(scale=2, nodata=-1))
+    assert (decide(one, "B04").nodata, decide(one, "B04").always) == (-1, ())
+    found = decide(one, "B04", described(nodata=7))
+    assert (found.nodata, found.always) == (7, (7,))
+    assert decide(one, "B04", described(scale=2, nodata=7)).always == (7,)
+
+
+@pytest.mark.parametrize(
+    ("told", "recipe", "numbers", "who"),
+    [
+        ({}, {}, (None, None), None),
+        ({}, {"offset": 0}, (None, 0), None),
+        ({}, {"scale": 0.01}, (0.01, None), "recipe"),
+        ({"scale": 2}, {}, (2, None), "item"),
+        ({"scale": 2, "offset": 3}, {}, (2, 3), "item"),
+        # an offset is in the units of its scale
+        ({"scale": 2, "offset": 3}, {"scale": 2}, (2, 3), "recipe"),
+        ({"scale": 2, "offset": 3}, {"scale": 0.5}, (0.5, None), "recipe"),
+        ({"scale": 2, "offset": 3}, {"offset": 0}, (2, 0), "item"),
+    ],
+)
+def test_what_neither_recipe_nor_item_says_is_left_to_the_header(other, told, recipe, numbers, who):
+    one = other("mine", "x", B04=bands(**told) if told else {})
+    found = decide(one, "B04", described(**recipe))
+    assert ((found.scale, found.offset), found.scale_from) == (numbers, who)
+
+
+def test_constants_of_a_product_are_its_own(scene, other):
+    assert decide(scene(), "B04").scale_from == "product"
+    landsat = other("landsat-c2-l2", red=bands(scale=2.75e-05, offset=-0.2))
+    assert decide(landsat, "red").scale_from == "product"
+
+
+# --- several bands in one file
+
+
+LIST = [
+    {"name": "one", "common_name": "red", "scale": 2, "offset": 1, "nodata": 5},
+    {"name": "two", "common_name": "nir", "scale": 3, "unit": "1"},
+    {"name": "three", "common_name": "lwir11", "scale": 0.1},
+    {"name": "four"},
+]
+
+
+def listed(other, **more):
+    return other("mine", "x", image={"raster:bands": LIST, **more})
+
+
+@pytest.mark.parametrize(
+    ("name", "numbers", "unit"),
+    [
+        ("red", (2, 1, 5), "reflectance"),
+        ("nir", (3, None, None), "reflectance"),
+        ("lwir11", (0.1, None, None), "kelvin"),
+    ],
+)
+def test_of_several_bands_each_has_its_own_numbers(other, name, numbers, unit):
+    one = listed(other)
+    place = find_place(one, name)
+    found = decide(one, place.asset, None, place)
+    assert (found.scale, found.offset, found.nodata) == numbers
+    assert found.unit == unit
+
+
+def test_a_described_band_of_several_has_the_numbers_of_its_place(other):
+    one = listed(other)
+    part = CollectionPart.model_validate(
+        {"bands": {"red": {"asset": "image", "band": 2}, "nir": {"asset": "image", "nodata": 8}}}
+    )
+    red, nir = (find_place(one, name, part) for name in ("red", "nir"))
+    assert (red.number, nir.number) == (2, 2)
+    assert decide(one, "image", part, red).scale == 3
+    assert decide(one, "image", part, nir).always == (8,)

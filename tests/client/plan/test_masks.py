@@ -203,3 +203,39 @@ def test_a_described_raster_that_tells_nothing_of_what_is_wanted() -> None:
         masks(scene("mine", "sky"), masking(["snow"]), described(sky))
     with pytest.raises(CatalogError, match="no asset 'sky', which the recipe names under `masks`"):
         masks(scene("mine", "ice"), masking(["snow"]), both)
+
+
+def test_a_mask_in_a_file_of_several_bands() -> None:
+    one = scene("mine", "image")
+    one.to_json()["assets"]["image"]["bands"] = [{"name": "red"}, {"name": "QA"}]
+    one = from_json(one.to_json())
+    for written, band, name in ((2, 2, None), ("qa", 2, None), ("clouds", None, "clouds")):
+        part = CollectionPart.model_validate(
+            {
+                "bands": {"red": "image"},
+                "masks": [{"asset": "image", "band": written, "classes": {1: "cloud"}}],
+            }
+        )
+        (mask,) = masks(one, masking(ALL), part)
+        assert (mask.asset, mask.band, mask.band_name) == ("image", band, name)
+    part = CollectionPart.model_validate(
+        {"bands": {"red": "image"}, "masks": [{"asset": "image", "classes": {1: "cloud"}}]}
+    )
+    with pytest.raises(CatalogError, match=r"has 2 bands.*Write `masks: \[{asset: image, band: 1"):
+        masks(one, masking(ALL), part)
+
+
+def test_numbers_of_the_recipe_are_of_the_first_mask_alone_though_both_are_of_one_file() -> None:
+    part = CollectionPart.model_validate(
+        {
+            "bands": {"red": "image"},
+            "masks": [
+                {"asset": "image", "band": 5, "classes": {1: "cloud"}},
+                {"asset": "image", "band": 6, "bits": {3: "shadow"}},
+            ],
+        }
+    )
+    one, two = masks(scene("mine", "image"), masking((MaskKind.CLOUDS, MaskKind.SHADOWS, 7)), part)
+    assert (one.band, two.band) == (5, 6)
+    assert [reason(one, n) for n in (1, 7)] == ["cloud", "class"]
+    assert [reason(two, n) for n in (8, 7)] == ["shadow", "valid"]
