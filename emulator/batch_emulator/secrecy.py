@@ -1,8 +1,8 @@
 """Closes a process to others of its user: what it knows of a task is not for the next.
 
 The emulator and its node agent hold the environments of all tasks, in which clients put what opens
-their stores. Tasks run as the same user, who on Linux may read any of its processes' memory by `/proc`, unless the process
-forbids it. Standard library only.
+their stores. Tasks run as the same user, who on Linux may read any of its processes' memory by
+`/proc`, unless the process forbids it. Standard library only.
 """
 
 from __future__ import annotations

@@ -6,7 +6,6 @@ processes forbid each other that keeps them apart.
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import json
 import os
@@ -210,9 +209,8 @@ def test_a_script_finds_no_secret_of_its_own_task_or_of_another(
         stdout, stderr = process.communicate(timeout=150)
         assert process.returncode == 0, stderr
         assert from_line(stdout).exit == "done"
-        assert {"a.tif", "scene-1.json"} <= {
-            b.name.rpartition("/")[2] for b in container.list_blobs()
-        }
+        stored = {blob.name.rpartition("/")[2] for blob in container.list_blobs()}
+        assert {"a.tif", "scene-1.json"} <= stored
     spy = told(stderr)
     assert spy["found"] == []
     for who in ("parent", "other"):
@@ -224,7 +222,7 @@ def test_a_script_finds_no_secret_of_its_own_task_or_of_another(
     assert spy["seen"]["self command"] == ["read"]
     if os.geteuid() == 0:
         assert spy["seen"]["self environment"] == spy["seen"]["self memory"] == ["read"]
-    assert set(spy["names"]) <= PASSED_ON | {"LC_CTYPE", *_gdal_names()}
+    assert set(spy["names"]) <= PASSED_ON | _gdal_names()
     for secret in ("c4n4ry", "sig="):
         assert secret not in stdout
     assert "c4n4ry" not in stderr
@@ -233,7 +231,7 @@ def test_a_script_finds_no_secret_of_its_own_task_or_of_another(
 def _gdal_names() -> set[str]:
     from scenefleet_task.gdal_settings import SETTINGS
 
-    return {*SETTINGS, "GDAL_CACHEMAX", "CPL_VSIL_CURL_CACHE_SIZE"}
+    return {*SETTINGS, "GDAL_CACHEMAX", "CPL_VSIL_CURL_CACHE_SIZE", "PROJ_CURL_CA_BUNDLE"}
 
 
 def test_the_spy_finds_what_is_there(node: Node, kit: Any, scene: Any, tmp_path: Path) -> None:
@@ -424,7 +422,7 @@ def process(scene):
         ("os.write(files._line._sink, b'\\0\\0\\0\\2\\0\\0\\0\\0[]')", "no JSON object"),
         ("asks._line.send({'environment': True})", "nobody may have"),
         (
-            "asks._line.send({'sign': 'https://account.blob.core.windows.net/c/x.tif'})",
+            "asks._line.send({'sign': 'https://a.blob.core.windows.net/c/x.tif'})",
             "nobody may",
         ),
     ],
@@ -442,14 +440,18 @@ def test_a_process_that_asks_for_more_is_ended(
 
 
 def test_another_address_than_the_tasks_is_not_signed(
-    kit: Any, scene: Any, range_server: Any, tmp_path: Path
+    kit: Any,
+    scene: Any,
+    range_server: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     for name in ("red", "other"):
         target = range_server.root / f"account/container/{name}.tif"
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(scene.files[0].read_bytes())
     other = range_server.url("account/container/other.tif")
-    os.environ["PC_SDK_SAS_URL"] = range_server.token_service
+    monkeypatch.setenv("PC_SDK_SAS_URL", range_server.token_service)
     result, _ = hostile(
         kit, scene, tmp_path, f"    asks._line.send({{'sign': {other!r}}})",
         red=range_server.url("account/container/red.tif"), access="planetary-computer",
@@ -493,8 +495,3 @@ def test_what_a_process_says_is_bounded_and_has_no_escapes(
     [log] = (tmp_path / "store").rglob("log.txt")
     assert log.stat().st_size < 1 << 25
     assert b"the log is cut here" in log.read_bytes()
-
-
-def test_a_script_gets_no_place_in_the_supervisors_code(kit: Any) -> None:
-    """`ctypes` is what all this rests on: it is there wherever the tests run."""
-    assert ctypes.CDLL(None).prctl
