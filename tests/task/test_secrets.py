@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import secrets
 import subprocess
 import sys
 import time
@@ -26,74 +25,7 @@ from azure.storage.blob import ContainerClient, generate_container_sas
 from scenefleet_task.environment import PASSED_ON, clean
 from scenefleet_task.result import Result, from_line
 from scenefleet_task.spec import Script, seal
-
-SPY = """
-import gc, glob, json, os, re, sys, ctypes
-
-BANDS, OUTPUTS = ("red",), ("a",)
-MARK = re.compile(rb"c4n4ry-[a-z0-9_]+-[0-9a-f]{32}|sig=[A-Za-z0-9%]{20}")
-
-def environment(pid):
-    return open(f"/proc/{pid}/environ", "rb").read()
-
-def memory(pid):
-    found = b""
-    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
-        for line in maps:
-            span, rights = line.split()[:2]
-            start, end = (int(part, 16) for part in span.split("-"))
-            if "r" not in rights or start >= 1 << 63:
-                continue
-            try:
-                mem.seek(start)
-                data = mem.read(end - start)
-            except (OSError, ValueError):
-                continue
-            found += b" ".join(MARK.findall(data))
-    return found
-
-def command(pid):
-    return open(f"/proc/{pid}/cmdline", "rb").read()
-
-def files(pid):
-    held = [f"{one} {os.readlink(one)}" for one in glob.glob(f"/proc/{pid}/fd/*")]
-    os.listdir(f"/proc/{pid}/fd")
-    return "\\n".join(held).encode()
-
-def python():
-    held = [repr(dict(os.environ)), repr(sys.argv), repr(sys.orig_argv)]
-    frame = sys._getframe()
-    while frame:
-        held.append(repr(list(frame.f_locals.values()))[:1_000_000])
-        frame = frame.f_back
-    for one in gc.get_objects():
-        if isinstance(one, dict):
-            held += [value for value in list(one.values()) if isinstance(value, str)]
-    return "\\n".join(held).encode(errors="replace")
-
-def process(scene):
-    seen, found = {}, []
-    mine, parent = os.getpid(), os.getppid()
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        try:
-            if b"scenefleet_task" not in command(pid) and b"batch_emulator" not in command(pid):
-                continue
-        except OSError:
-            continue
-        who = "self" if pid == mine else "parent" if pid == parent else "other"
-        for look in (environment, memory, command, files):
-            try:
-                data = look(pid)
-            except OSError as error:
-                seen.setdefault(f"{who} {look.__name__}", []).append(error.strerror)
-                continue
-            seen.setdefault(f"{who} {look.__name__}", []).append("read")
-            found += [f"{who} {look.__name__}: {one.decode()}" for one in MARK.findall(data)]
-    found += [f"python: {one.decode()}" for one in MARK.findall(python())]
-    names = sorted(os.environ)
-    print("seen:", json.dumps({"seen": seen, "found": sorted(set(found)), "names": names}))
-    return {"a": scene["red"]}
-"""
+from spying import HIDDEN, SPY, canary, told
 
 _TO_NOBODY = """
 import ctypes, os, sys
@@ -105,21 +37,6 @@ libc.prctl(38, 1, 0, 0, 0)
 os.execv(sys.argv[1], sys.argv[1:])
 """
 """Starts a program without any capability: of what root may do there is left what any user may."""
-
-
-def canary(name: str) -> str:
-    return f"c4n4ry-{name.lower()}-{secrets.token_hex(16)}"
-
-
-HIDDEN = (
-    "SCENEFLEET_STORE_IDENTITY", "PC_SDK_SUBSCRIPTION_KEY", "AZ_BATCH_AUTHENTICATION_TOKEN",
-    "AZURE_CLIENT_SECRET", "AZURE_STORAGE_CONNECTION_STRING", "AZURE_STORAGE_SAS_TOKEN",
-    "IDENTITY_HEADER", "IDENTITY_ENDPOINT", "MSI_SECRET", "AWS_SECRET_ACCESS_KEY",
-    "AWS_SESSION_TOKEN", "GDAL_HTTP_HEADERS", "GDAL_HTTP_USERPWD", "GDAL_HTTP_BEARER",
-    "EARTHDATA_TOKEN", "GS_SECRET_ACCESS_KEY", "SSLKEYLOGFILE", "GITHUB_TOKEN", "DATABASE_URL",
-    "SCENEFLEET_AZURE_BATCH_KEY", "SOMETHING_OF_THEIR_OWN",
-)  # fmt: skip
-"""Variables whose values nobody but the supervisor may see."""
 
 
 @dataclass
@@ -170,11 +87,6 @@ def scripted(kit: Any, scene: Any, folder: Path, text: str, **more: Any) -> tupl
     outputs = (replace(kit.NDVI, name="a", formula=None),)
     script = Script(name="spy.py", sha256=sha256, bands=("red",), overlap=0, seconds=120.0)
     return seal(replace(document, outputs=outputs, script=script, dtype="float32")), file
-
-
-def told(stderr: str) -> Any:
-    [line] = [line for line in stderr.splitlines() if "script: seen:" in line]
-    return json.loads(line.partition("seen:")[2])
 
 
 def sas_of(azurite: Any, container: str) -> str:
