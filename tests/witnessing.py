@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -14,7 +15,7 @@ import pytest
 
 from conformity import Book, Exchanged, read_book
 
-_WITNESS = Path(__file__).with_name("witness")
+_WITNESS = Path(__file__).with_name("witness") / "sitecustomize.py"
 
 
 @dataclass
@@ -53,8 +54,9 @@ def witnessing() -> Generator[Witnessed | None]:
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         answers = Path(folder, "answers")
         answers.touch()
-        patch.setenv("BATCH_ANSWERS", str(answers))
-        patch.setenv("PYTHONPATH", str(_WITNESS), prepend=os.pathsep)
+        # beside its file: an emulator gets no variable but those that it is known to need
+        shutil.copy(_WITNESS, folder)
+        patch.setenv("PYTHONPATH", folder, prepend=os.pathsep)
         witnessed = Witnessed(read_book(reference), answers)
         yield witnessed
         witnessed.look()

@@ -17,10 +17,12 @@ from batch_emulator.options import (
     OptionError,
     Options,
 )
+from batch_emulator.secrecy import conceal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns its exit code: 0 done, 1 cannot, 2 wrong usage."""
+    conceal()
     arguments = _parser().parse_args(argv)
     given, storage = take_key(), take_variable(AUTO_STORAGE_VARIABLE)
     try:

@@ -158,9 +158,12 @@ class Receiver:
             raise LineError("it named no order of streams")
         streams = cast("list[int]", order)
 
+        # where one file cannot be put, none is: there will be no item that names it
+        failure = next((one.failure for one in self._files.values() if one.failure), None)
+
         def finish() -> Digest:
-            if file.failure:
-                raise file.failure
+            if failure:
+                raise failure
             return self._upload(file).finish(head, streams)
 
         file.finishing = True

@@ -51,7 +51,8 @@ def _exchanged(scope, told):
     }
 
 
-if sys.orig_argv[1:4] == ["-m", "batch_emulator", "serve"] and "BATCH_ANSWERS" in os.environ:
+_ANSWERS = os.path.join(os.path.dirname(__file__), "answers")  # noqa: PTH118, PTH120 - it starts all
+if sys.orig_argv[1:4] == ["-m", "batch_emulator", "serve"] and os.path.exists(_ANSWERS):  # noqa: PTH110
     from batch_emulator import app
 
-    app.make_app = _watched(app.make_app, os.environ["BATCH_ANSWERS"])
+    app.make_app = _watched(app.make_app, _ANSWERS)

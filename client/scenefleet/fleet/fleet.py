@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shlex
 import sys
@@ -18,6 +19,7 @@ from scenefleet.fleet import lease, local, progress, submit
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
 from scenefleet.fleet.machine import this_machine, vm_machine
 from scenefleet.fleet.pool import check_image, ensure_pool, find_pool
+from scenefleet.fleet.secrecy import signing
 from scenefleet.fleet.slots import Slots, asked_slots, slots_of
 from scenefleet.fleet.template import load_template, task_slots, to_data_plane
 from scenefleet.recipe import RecipeFile
@@ -227,6 +229,7 @@ class Fleet:
             files=files,
             access=access,
             resources=source.recipe.resources.environment,
+            signing=signing(os.environ) if self._here else {},
             image=choice.image,
             retries=compute.retries,
             task_minutes=compute.task_minutes,

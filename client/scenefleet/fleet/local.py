@@ -1,6 +1,7 @@
 """A Batch emulator for a run on this machine: a child process that ends with the client.
 
-The emulator's key is made up for each start and travels by the environment.
+The emulator's key is made up for each start and travels by the environment, of which the emulator
+gets no more than it needs.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import IO, Any
 
 from scenefleet.errors import FleetError
 from scenefleet.fleet.connection import Connection
+from scenefleet.fleet.secrecy import conceal, surroundings
 
 LOCAL_POOL = "local"
 _BOOT = 0.05
@@ -52,6 +54,7 @@ def emulator(*, slots: int) -> Generator[Connection]:
     Raises:
         FleetError: if it does not start.
     """
+    conceal()  # the scripts of its tasks are processes of the same user
     key = b64encode(secrets.token_bytes(48)).decode()
     with tempfile.TemporaryFile() as log:
         process = _start(key, slots, log)
@@ -74,7 +77,7 @@ def _start(key: str, slots: int, log: IO[bytes]) -> subprocess.Popen[bytes]:
         stderr=log,
         # a session of its own, so that Ctrl-C reaches the client alone, which then says goodbye
         start_new_session=True,
-        env={**os.environ, "BATCH_EMULATOR_KEY": key, "PATH": path},
+        env={**surroundings(os.environ), "BATCH_EMULATOR_KEY": key, "PATH": path},
     )
 
 

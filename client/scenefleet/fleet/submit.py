@@ -48,6 +48,8 @@ class JobSpec:
     access: NodeAccess
     resources: Mapping[str, str] = field(default_factory=dict[str, str])
     """What a task may take, as the variables that tell it."""
+    signing: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    """What its supervisor signs the addresses of sources with, as variables."""
     image: str | None = None
     """Container image, if and only if the pool runs containers."""
     retries: int
@@ -77,7 +79,12 @@ def create_job(client: BatchClient, wanted: JobSpec) -> None:
     from azure.batch import models
     from azure.core.exceptions import HttpResponseError
 
-    settings = {**wanted.access.environment, **wanted.resources, spec.ENV_RUN: wanted.run}
+    settings = {
+        **wanted.access.environment,
+        **wanted.resources,
+        **wanted.signing,
+        spec.ENV_RUN: wanted.run,
+    }
     options = models.BatchJobCreateOptions(
         id=wanted.job,
         pool_info=models.BatchPoolInfo(pool_id=wanted.pool),

@@ -1,7 +1,8 @@
 """One window of one task, tried on this machine: the task's own code in a process of its own.
 
 It is started as a node starts it, from the same zipapp and with the document in the environment,
-so that what works here works there; only the store, the supervisor and the emulator are left out.
+so that what works here works there; only the store and the emulator are left out. Of the client's
+environment it gets no secret but what sources are signed with, and that stays with its supervisor.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from scenefleet.errors import ScenefleetError
+from scenefleet.fleet.secrecy import conceal, signing, surroundings, tuning
 from scenefleet.recipe import Resources
 from scenefleet.recipe.script import ScriptPart
 from scenefleet.run.code import build_code
@@ -26,10 +28,6 @@ from scenefleet_task import spec
 
 Window = tuple[int, int, int, int]
 """Row, column, height, width in pixels of the outputs."""
-
-_KEYS = "SCENEFLEET_"
-"""Variables that begin so are the client's settings and keys: a script on a node has none of them,
-and needs none here."""
 
 
 class TrialError(ScenefleetError):
@@ -135,8 +133,11 @@ def _compute(
     command = [sys.executable, str(place / code.name), "try", "--folder", str(place / "out")]
     if window is not None:
         command += ["--window", ",".join(map(str, window))]
-    environment = {k: v for k, v in os.environ.items() if not k.startswith(_KEYS)}
-    environment |= {spec.ENV_TASK: spec.encode(document), **resources.environment}
+    conceal()  # a script is a process of the same user
+    environment = {
+        **surroundings(os.environ), **tuning(os.environ), **signing(os.environ),
+        spec.ENV_TASK: spec.encode(document), **resources.environment,
+    }  # fmt: skip
     if script is not None and document.script is not None:
         file = place / document.script.file_name
         file.write_bytes(script.text.encode())

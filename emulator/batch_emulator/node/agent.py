@@ -51,8 +51,8 @@ _DEATH = 2.0
 """Seconds to wait for killed processes: one that waits for a disk cannot die before."""
 _PAUSE = 0.005
 """Seconds from one look at dying groups to the next; mostly a signal comes first."""
-_SUBREAPER = 36
-"""`PR_SET_CHILD_SUBREAPER` of prctl(2)."""
+_SUBREAPER, _DUMPABLE = 36, 4
+"""`PR_SET_CHILD_SUBREAPER` and `PR_SET_DUMPABLE` of prctl(2)."""
 _IGNORED = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 """The emulator ends it, by closing the socket: not who presses Ctrl-C."""
 _DEFAULT = (*_IGNORED, signal.SIGPIPE, signal.SIGXFSZ)
@@ -340,7 +340,9 @@ def main() -> None:
     for number in _IGNORED:
         signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_SUBREAPER, 1, 0, 0, 0)
+        control = ctypes.CDLL(None).prctl
+        control(_DUMPABLE, *(ctypes.c_ulong(0),) * 4)  # it knows all tasks' environments
+        control(_SUBREAPER, 1, 0, 0, 0)
     for held in map(int, sys.argv[1].split(",") if sys.argv[1] else ()):
         os.set_inheritable(held, False)
     agent = Agent(socket.socket(fileno=sys.stdin.fileno()))

@@ -7,6 +7,8 @@ import sys
 
 import click
 
+from scenefleet.fleet.secrecy import surroundings
+
 
 @click.command(
     context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
@@ -19,4 +21,6 @@ def command(arguments: tuple[str, ...]) -> None:
     # The client never imports the emulator. In the place of this process, so that none is left that
     # has the key in its environment, where tasks could read it.
     command = [sys.executable, "-m", "batch_emulator", *arguments]
-    os.execv(sys.executable, command)  # noqa: S606 - no shell is wanted
+    own = {name: text for name, text in os.environ.items() if name.startswith("BATCH_EMULATOR_")}
+    environment = {**surroundings(os.environ), **own}
+    os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted
