@@ -21,6 +21,7 @@ from pystac_client.warnings import PystacClientWarning
 from scenefleet.catalog import cql2
 from scenefleet.catalog.access import plain
 from scenefleet.catalog.model import Json
+from scenefleet.catalog.outline import search_outline
 from scenefleet.catalog.packed import Packed
 from scenefleet.catalog.web import Reader, understood
 from scenefleet.errors import CatalogError
@@ -28,6 +29,8 @@ from scenefleet.errors import CatalogError
 if TYPE_CHECKING:
     from scenefleet.recipe.model import Search
 
+_FEW = 10
+"""Items that tell whether there are any."""
 Filtering = Literal["cql2-json", "query", "none"]
 
 
@@ -40,6 +43,8 @@ class Answer:
     matched: int | None
     filtering: Filtering
     """How the server was asked to filter."""
+    simplified: bool = False
+    """Whether it was asked for an outline around the area, which has too many vertices itself."""
 
 
 class Api:
@@ -105,18 +110,38 @@ class Api:
             "query": {"query": None if cloud is None else {"eo:cloud_cover": {"lt": cloud}}},
             "none": {},
         }[filtering]
+        outline = search_outline(query.area, posts=self._posts())
         with _quiet(), understood(self.url):
             search = self._client.search(
                 method="POST" if self._posts() else "GET",
                 collections=list(query.collections),
-                intersects=query.area,
+                intersects=outline,
                 datetime=query.dates,
                 limit=self._page,
                 **cast("dict[str, Any]", wanted),
             )
             items, matched = self._collect(search.pages_as_dicts())
         _check_complete(self.url, items, matched)
-        return Answer(items=items, matched=matched, filtering=filtering)
+        simplified = outline is not query.area
+        return Answer(items=items, matched=matched, filtering=filtering, simplified=simplified)
+
+    def first(self, query: Search) -> Answer:
+        """The first few items of area and dates, without any filter.
+
+        Raises:
+            CatalogError: if the server fails.
+        """
+        with _quiet(), understood(self.url):
+            search = self._client.search(
+                method="POST" if self._posts() else "GET",
+                collections=list(query.collections),
+                intersects=search_outline(query.area, posts=self._posts()),
+                datetime=query.dates,
+                limit=_FEW,
+                max_items=_FEW,
+            )
+            items = [*search.items_as_dicts()]
+        return Answer(items=items, matched=None, filtering="none")
 
     def _posts(self) -> bool:
         links = [link for link in self._client.links if link.rel == "search"]

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 
 from scenefleet.catalog import Radiometry, Scene, check_of, decide, find_band
 from scenefleet.catalog.bands import coarser
+from scenefleet.catalog.sign_in import sign_in
 from scenefleet.errors import CatalogError
 from scenefleet.plan.masks import masks
 from scenefleet.recipe import CollectionPart, Recipe
@@ -166,6 +167,8 @@ def _with_look(check: spec.OffsetCheck, scene: Scene, there: SceneBands) -> spec
 
 
 def _check_address(scene: Scene, key: str) -> None:
+    if why := sign_in(scene, key):
+        raise CatalogError(f"Item {scene.id!r}: its asset {key!r} cannot be read: {why}.")
     href = scene.assets[key].href
     if "://" in href and not href.startswith(("http://", "https://")):
         scheme = href.partition("://")[0]
