@@ -76,7 +76,7 @@ def test_plan_counts_and_prices_what_an_earlier_version_finished(computed: Any) 
     told = computed.run("plan").stderr
     assert "3 finished scenes were made by an earlier version of scenefleet" in told
     assert f"(version of the task {spec.VERSION - 1}; this is {spec.VERSION})" in told
-    assert "3 tasks: reads up to" in told
+    assert "3 tasks: reads about" in told
     (one,) = computed.json("plan")["anew"]
     assert (one["cause"], one["estimate"]["tasks"]) == ("earlier version", 3)
     assert state(computed.folder / "results") == before

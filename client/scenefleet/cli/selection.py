@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from scenefleet.catalog import Scene, SearchResult, search
 from scenefleet.catalog.cql2 import both
+from scenefleet.catalog.header import read_header
 from scenefleet.catalog.select import interval
 from scenefleet.catalog.sign_in import sign_in_note
 from scenefleet.catalog.swapped import swap_hint
@@ -17,6 +18,7 @@ from scenefleet.cli.show import count, hours, say, size
 from scenefleet.errors import CatalogError, UsageError
 from scenefleet.fleet import PoolChoice, choose_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan
+from scenefleet.plan.sizes import WORDS
 from scenefleet.recipe import Recipe, RecipeFile
 from scenefleet.settings import Settings
 from scenefleet_task.spec import TaskDocument
@@ -133,7 +135,14 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     if len(planned.left_out) > 5:
         say(f"left out: {count(len(planned.left_out) - 5, 'more scene')}; `plan` lists them all")
     choice = say_slots(source, settings)
-    guess = estimate(planned, found.items, source.recipe, slots=choice.slots, cores=choice.cores)
+    guess = estimate(
+        planned,
+        found.items,
+        source.recipe,
+        slots=choice.slots,
+        cores=choice.cores,
+        headers=read_header,
+    )
     return Prepared(source, found, planned, guess, choice)
 
 
@@ -148,12 +157,17 @@ def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
 def say_estimate(prepared: Prepared) -> None:
     """The estimate in one or two lines."""
     say(estimate_text(prepared.estimate, prepared.source.recipe))
+    told = prepared.estimate.sizes
+    say(
+        f"sizes of {count(sum(told.values()), 'raster')}: "
+        + ", ".join(f"{number:,} {WORDS[origin]}" for origin, number in sorted(told.items()))
+    )
 
 
 def estimate_text(guess: Estimate, recipe: Recipe) -> str:
     """An estimate in a line: tasks, bytes, hours and, with a price, what they cost."""
     text = (
-        f"{count(guess.tasks, 'task')}: reads up to {size(guess.bytes_in)}, writes about "
+        f"{count(guess.tasks, 'task')}: reads about {size(guess.bytes_in)}, writes about "
         f"{size(guess.bytes_out)}, about {hours(guess.core_hours)} of one core"
     )
     if recipe.compute.backend == "local":
