@@ -29,6 +29,8 @@ _EMPTY_BYTES = 0.02
 """Bytes a pixel of an output that is outside or has no data."""
 _OUT_FIXED = 15_000
 """Bytes of a scene's outputs beside their pixels: headers, thumbnail, STAC item."""
+_LOOK = 700
+"""Pixels along a side that a look at the pixels wants at least, whatever is clipped."""
 _CPU_INDEX = 0.034e-6
 """CPU seconds a pixel of output for one index: compute, encode, write."""
 _CPU_BAND = 0.019e-6
@@ -90,6 +92,10 @@ def estimate(
         finest = max(bands, key=lambda one: one.pixels)
         stored = sum(_stored(one, one.pixels * _BAND_BYTES * one.filled) for one in bands)
         stored += sum(_stored(one, finest.pixels * _MASK_BYTES * one.filled) for one in masks)
+        for band in part.check.look if part.check else ():
+            one = size_of(scene, band.asset, ground, headers)
+            whole = one.stored or one.pixels * _BAND_BYTES * one.filled
+            stored += whole / _overview(one.pixels) ** 2
         bytes_in += stored * len(document.parts)
         step = grid_metres(document.grid) if document.grid else finest.metres
         whole = common_pixels(document) if document.grid else finest.pixels
@@ -119,6 +125,11 @@ def estimate(
         cost=None if price is None else node_hours * price,
         sizes=dict(origins),
     )
+
+
+def _overview(pixels: float) -> int:
+    """By how much the overview is smaller that a look at the pixels reads: a power of two."""
+    return 2 ** math.floor(math.log2(max(1.0, math.sqrt(pixels) / _LOOK)))
 
 
 def _stored(size: Size, assumed: float) -> float:
