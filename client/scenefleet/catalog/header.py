@@ -42,6 +42,8 @@ def read_header(path: str) -> Header | None:
                 return _tiff(file, start)
             if start[4:8] == b"jP  ":
                 return _jp2(file, Path(path).stat().st_size)
+            if start[:4] == b"\xff\x4f\xff\x51":
+                return _codestream(file, Path(path).stat().st_size)
     except (OSError, ValueError, KeyError, IndexError, struct.error, OverflowError):
         return None  # the task opens the file and says what is wrong with it
     return None
@@ -90,6 +92,13 @@ def _jp2(file: BinaryIO, size: int) -> Header | None:
         return None
     rows, columns = struct.unpack(">II", head[at + 4 : at + 12])
     return _checked(Header(rows, columns, size, min(columns, 1024)))
+
+
+def _codestream(file: BinaryIO, size: int) -> Header | None:
+    """A bare codestream: its SIZ segment has the image's far corner, then its origin (annex A)."""
+    file.seek(8)
+    right, low, left, high = struct.unpack(">IIII", file.read(16))
+    return _checked(Header(low - high, right - left, size, min(right - left, 1024)))
 
 
 def _unpack(file: BinaryIO, form: str) -> tuple[Any, ...]:

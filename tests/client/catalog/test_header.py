@@ -17,7 +17,8 @@ from scenefleet.catalog.header import read_header
         {"driver": "GTiff", "BIGTIFF": "YES", "tiled": True},
         {"driver": "GTiff", "ENDIANNESS": "BIG"},
         {"driver": "COG"},
-        {"driver": "JP2OpenJPEG"},
+        {"driver": "JP2OpenJPEG", "CODEC": "JP2", "QUALITY": "100", "REVERSIBLE": "YES"},
+        {"driver": "JP2OpenJPEG", "CODEC": "J2K"},
     ],
 )
 def test_a_header_is_what_gdal_says(tmp_path, options):
