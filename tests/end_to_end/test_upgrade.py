@@ -70,13 +70,13 @@ def answer(desk: Any, text: str, *arguments: str) -> tuple[int, str]:
 
 
 def test_plan_counts_and_prices_what_an_earlier_version_finished(computed: Any) -> None:
-    assert "note:" not in computed.run("plan").stderr
+    assert "computed anew" not in computed.run("plan").stderr
     made_by(computed, str(spec.VERSION - 1))
     before = state(computed.folder / "results")
     told = computed.run("plan").stderr
     assert "3 finished scenes were made by an earlier version of scenefleet" in told
     assert f"(version of the task {spec.VERSION - 1}; this is {spec.VERSION})" in told
-    assert "3 tasks: reads up to" in told
+    assert "3 tasks: reads about" in told
     (one,) = computed.json("plan")["anew"]
     assert (one["cause"], one["estimate"]["tasks"]) == ("earlier version", 3)
     assert state(computed.folder / "results") == before
@@ -96,7 +96,7 @@ def test_run_asks_and_a_no_leaves_everything_as_it_is(computed: Any) -> None:
     assert state(computed.folder / "results") == before
     code, said = answer(computed, "y\n", "run")
     assert (code, "4 scenes done" in said) == (0, True), said
-    assert "note:" not in computed.run("plan").stderr
+    assert "computed anew" not in computed.run("plan").stderr
 
 
 def test_yes_goes_on_without_a_terminal(computed: Any) -> None:
@@ -121,7 +121,7 @@ def test_what_is_not_whole_is_no_finished_output(computed: Any) -> None:
     made_by(computed, str(spec.VERSION - 1))
     for folder in sorted((computed.products / "season").glob("*/"))[:3]:
         (folder / "ndvi.tif").write_bytes(b"cut")
-    assert "note:" not in computed.run("plan").stderr
+    assert "computed anew" not in computed.run("plan").stderr
     computed.run("run")
 
 
@@ -136,7 +136,7 @@ def test_a_new_index_is_told_and_not_asked_about(computed: Any, archive: Path) -
     done = computed.run("run").stderr
     assert "of a recipe without ndwi" in done
     assert "4 scenes done" in done
-    assert "note:" not in computed.run("plan").stderr
+    assert "computed anew" not in computed.run("plan").stderr
 
 
 def test_both_causes_are_told_apart(computed: Any, archive: Path) -> None:

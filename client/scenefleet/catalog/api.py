@@ -21,6 +21,7 @@ from scenefleet.catalog.access import plain
 from scenefleet.catalog.complete import gather
 from scenefleet.catalog.haul import Span
 from scenefleet.catalog.model import Json
+from scenefleet.catalog.outline import search_outline
 from scenefleet.catalog.pages import Asking, Meter, Page, follow
 from scenefleet.catalog.select import interval
 from scenefleet.catalog.web import Reader, understood
@@ -29,6 +30,8 @@ from scenefleet.errors import CatalogError
 if TYPE_CHECKING:
     from scenefleet.recipe.model import Search
 
+_FEW = 10
+"""Items that tell whether there are any."""
 Filtering = Literal["cql2-json", "query", "none"]
 
 
@@ -43,6 +46,8 @@ class Answer:
     """How the server was asked to filter."""
     notes: tuple[str, ...] = ()
     """What is to be said of its being complete."""
+    simplified: bool = False
+    """Whether it was asked for an outline around the area, which has too many vertices itself."""
 
 
 class Api:
@@ -130,10 +135,11 @@ class Api:
             "query": {"query": None if cloud is None else {"eo:cloud_cover": {"lt": cloud}}},
             "none": {},
         }[filtering]
+        outline = search_outline(query.area, posts=self._posts())
         given: dict[str, Any] = {
             "method": "POST" if self._posts() else "GET",
             "collections": list(query.collections),
-            "intersects": query.area,
+            "intersects": outline,
             **cast("dict[str, Any]", wanted),
         }
         whole = within or dates_of(query)
@@ -146,7 +152,32 @@ class Api:
 
         with _quiet(), understood(self.url):
             found = gather(ask, whole, limit=self._page, url=self.url)
-        return Answer(found.items, found.matched, filtering, found.notes)
+        return Answer(
+            items=found.items,
+            matched=found.matched,
+            filtering=filtering,
+            notes=found.notes,
+            simplified=outline is not query.area,
+        )
+
+    def first(self, query: Search) -> Answer:
+        """The first few items of area and dates, without any filter.
+
+        Raises:
+            CatalogError: if the server fails.
+        """
+        with _quiet(), understood(self.url):
+            search = self._client.search(
+                method="POST" if self._posts() else "GET",
+                collections=list(query.collections),
+                intersects=search_outline(query.area, posts=self._posts()),
+                datetime=dates_of(query).text,
+                limit=_FEW,
+                max_items=_FEW,
+            )
+            asking = Asking(search.url, str(search.method), search.get_parameters())
+            page = next(iter(follow(self._reader, asking, self._meter)))
+        return Answer(items=page.features[:_FEW], matched=None, filtering="none")
 
     def _posts(self) -> bool:
         links = [link for link in self._client.links if link.rel == "search"]

@@ -90,6 +90,29 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
     return _search_files(source, query, reader)
 
 
+def has_scenes(query: Search, *, base: Path, patience: Patience | None = None) -> bool:
+    """Whether the query has a scene at all; of a server's answer one page of one item is read.
+
+    Args:
+        query: as in `search`.
+        base: as in `search`.
+        patience: as in `search`.
+
+    Raises:
+        CatalogError: if the catalogue cannot be read.
+    """
+    from scenefleet.catalog.api import Api
+    from scenefleet.catalog.web import Reader
+
+    reader = Reader(patience or Patience(), query.allow_private)
+    href = locate(query.catalog, base)
+    source = None if query.catalog in WELL_KNOWN else examine(href, reader)
+    if source is None or source.kind == "api":
+        api = Api(href, reader)
+        return bool(select(_tidy_answer(api.first(query), href, query, reader), query).kept)
+    return bool(_search_files(source, query, reader).items)
+
+
 def _search_files(source: Source, query: Search, reader: Reader) -> SearchResult:
     from scenefleet.catalog.files import Files
 
@@ -191,7 +214,13 @@ def _filter_notes(answer: Answer, selection: Selection, query: Search) -> list[s
         notes.append(f"The server ignored the filter for {late} scenes; filtered here.")
     elif late:
         notes.append(f"The server cannot filter; {late} scenes were filtered here.")
-    strangers = sum(reason in ("area", "dates", "collection") for reason in reasons)
+    beside = reasons.count("area") if answer.simplified else 0
+    if answer.simplified:
+        notes.append(
+            "The area has too many vertices to be sent; the server was asked for a simpler outline "
+            f"around it, and {beside} scenes beside the area were dropped here."
+        )
+    strangers = sum(reason in ("area", "dates", "collection") for reason in reasons) - beside
     if strangers:
         notes.append(
             f"The server gave {strangers} scenes outside the area, dates or collections; "

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from scenefleet.catalog.header import read_header
 from scenefleet.cli.options import desk_of
 from scenefleet.cli.selection import Prepared, estimate_text
 from scenefleet.cli.show import count, say
@@ -95,6 +96,7 @@ def _cost(prepared: Prepared, ids: frozenset[str]) -> Estimate:
         prepared.source.recipe,
         slots=prepared.choice.slots,
         cores=prepared.choice.cores,
+        headers=read_header,
     )
 
 

@@ -7,13 +7,18 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from scenefleet.catalog import WELL_KNOWN, Scene, SearchResult, search
+from scenefleet.catalog import Scene, SearchResult, search
 from scenefleet.catalog.cql2 import both
+from scenefleet.catalog.header import read_header
 from scenefleet.catalog.select import interval
+from scenefleet.catalog.sign_in import sign_in_note
+from scenefleet.catalog.swapped import swap_hint
+from scenefleet.cli.bounds import check_bounds
 from scenefleet.cli.show import count, hours, say, size
 from scenefleet.errors import CatalogError, UsageError
 from scenefleet.fleet import PoolChoice, choose_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan
+from scenefleet.plan.sizes import WORDS
 from scenefleet.recipe import Recipe, RecipeFile
 from scenefleet.settings import Settings
 from scenefleet.store import hosts_of
@@ -51,32 +56,19 @@ def select(source: RecipeFile) -> SearchResult:
         CatalogError: if there is not one, with what filtered them out.
     """
     query = source.recipe.search
-    _check_bounded(source)
+    check_bounds(source)
     found = search(query, base=source.base)
     if not found.items:
+        hint = swap_hint(query, base=source.base)
         raise CatalogError(
             f"{source.path}: no scene of {', '.join(query.collections)} in {query.catalog} matches "
-            "the search.\n" + "\n".join(found.notes)
+            "the search.\n" + "\n".join((*found.notes, *([hint] if hint else [])))
         )
     for note in found.notes:
         say(f"note: {note}")
+    if note := sign_in_note(found.items[0]):
+        say(f"note: {found.items[0].collection or 'the first scene'}: {note}")
     return found
-
-
-def _check_bounded(source: RecipeFile) -> None:
-    """Refuses a search of a whole archive.
-
-    Raises:
-        CatalogError: if it is one.
-    """
-    query = source.recipe.search
-    bounds = (query.area, query.dates, query.filter, query.limit)
-    if query.catalog in WELL_KNOWN and all(bound is None for bound in bounds):
-        raise CatalogError(
-            f"{source.path}: `search` has neither area (or bbox) nor dates, filter or limit, which "
-            f"means all of {', '.join(query.collections)} in {query.catalog}: millions of scenes. "
-            "Write at least one of them."
-        )
 
 
 def plan_one(source: RecipeFile, item: str | None) -> TaskDocument:
@@ -103,7 +95,7 @@ def _scene(source: RecipeFile, item: str) -> Scene:
     Two narrow searches in place of all that the recipe lists: for when the item was taken, and for
     the items of that time, since others may fill or replace it.
     """
-    _check_bounded(source)
+    check_bounds(source)
     query = source.recipe.search.model_copy(update={"limit": None})
     of_id = both(query.filter, {"op": "=", "args": [{"property": "id"}, item]})
     met = search(query.model_copy(update={"filter": of_id}), base=source.base).items
@@ -145,7 +137,14 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     if len(planned.left_out) > 5:
         say(f"left out: {count(len(planned.left_out) - 5, 'more scene')}; `plan` lists them all")
     choice = say_slots(source, settings)
-    guess = estimate(planned, found.items, source.recipe, slots=choice.slots, cores=choice.cores)
+    guess = estimate(
+        planned,
+        found.items,
+        source.recipe,
+        slots=choice.slots,
+        cores=choice.cores,
+        headers=read_header,
+    )
     return Prepared(source, found, planned, guess, choice)
 
 
@@ -160,12 +159,17 @@ def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
 def say_estimate(prepared: Prepared) -> None:
     """The estimate in one or two lines."""
     say(estimate_text(prepared.estimate, prepared.source.recipe))
+    told = prepared.estimate.sizes
+    say(
+        f"sizes of {count(sum(told.values()), 'raster')}: "
+        + ", ".join(f"{number:,} {WORDS[origin]}" for origin, number in sorted(told.items()))
+    )
 
 
 def estimate_text(guess: Estimate, recipe: Recipe) -> str:
     """An estimate in a line: tasks, bytes, hours and, with a price, what they cost."""
     text = (
-        f"{count(guess.tasks, 'task')}: reads up to {size(guess.bytes_in)}, writes about "
+        f"{count(guess.tasks, 'task')}: reads about {size(guess.bytes_in)}, writes about "
         f"{size(guess.bytes_out)}, about {hours(guess.core_hours)} of one core"
     )
     if recipe.compute.backend == "local":

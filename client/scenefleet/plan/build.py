@@ -49,6 +49,8 @@ _CLIP_MARGIN = 0.02
 _ENCODED_LIMIT = 24_000
 """Bytes of a document in the environment: 100 of them are one call of at most 1 MB, halved once or
 twice where documents come near this."""
+_MANY_FIELDS = 20
+"""An area of fewer polygons is an outline, and not a set of fields."""
 _SURELY_SENT = _ENCODED_LIMIT * 3 // 4 - 100
 """A line that is no longer stays within the limit even if it cannot be compressed: base64 makes
 four bytes of three, and zlib adds a few."""
@@ -143,17 +145,42 @@ def _document(
             f"pixels; at most {spec.MOST_PIXELS:.0e} are made. Write a coarser `resolution` "
             "(in units of the CRS), or clip to a smaller area."
         )
-    _check_size(scene, line)
+    _check_size(scene, document, line)
     return document, line
 
 
-def _check_size(scene: Scene, line: bytes) -> None:
+def _check_size(scene: Scene, document: spec.TaskDocument, line: bytes) -> None:
     size = 0 if len(line) <= _SURELY_SENT else len(spec.encode_line(line))
-    if size > _ENCODED_LIMIT:
+    if size <= _ENCODED_LIMIT:
+        return
+    clip = len(spec.dump(document.clip)) if document.clip else 0
+    if clip < len(line) / 2:
         raise CatalogError(
-            f"Item {scene.id!r}: its task takes {size} bytes of at most {_ENCODED_LIMIT}, because "
-            "of the area's or the footprint's many vertices. Simplify the area's outline."
+            f"Item {scene.id!r}: its task takes {size:,} bytes, of at most {_ENCODED_LIMIT:,} that "
+            "a task can be sent, because its footprint or its list of bands is that long."
         )
+    fields = len(polygons(_drawn(document.clip)))
+    if fields < _MANY_FIELDS:
+        raise CatalogError(
+            f"Item {scene.id!r}: its task takes {size:,} bytes, of at most {_ENCODED_LIMIT:,} that "
+            "a task can be sent, because of the many vertices of the area that it is clipped to. "
+            "Simplify the area's outline, or leave `process.clip` out: the search keeps to the "
+            "area all the same, and scenes stay whole."
+        )
+    fit = max(1, fields * _ENCODED_LIMIT // size)
+    raise CatalogError(
+        f"Item {scene.id!r}: a clip of {fields:,} fields in one scene is not supported yet: its "
+        f"task would take {size:,} bytes, and at most {_ENCODED_LIMIT:,} can be sent. What works: "
+        "leave `process.clip` out (the search keeps to the fields all the same, and scenes stay "
+        f"whole); clip to fewer fields, about {fit:,} of these at once, each recipe with a `name` "
+        "of its own; or clip to one simple outline around all of them, such as a `bbox`."
+    )
+
+
+def _drawn(geometry: Any) -> Any:  # noqa: ANN401 - shapely has no types
+    from shapely.geometry import shape
+
+    return shape(geometry)
 
 
 def _outputs(

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
-from scenefleet_task.spec import TaskDocument
+from scenefleet_task.spec import TargetGrid, TaskDocument
 
 _FINEST = 0.1
 """A resolution below this is taken for degrees: no satellite's pixel is so small in metres."""
@@ -23,9 +23,14 @@ def common_pixels(document: TaskDocument) -> float:
     grid = document.grid
     if grid is None:
         return 0.0
-    metres = grid.resolution if grid.resolution >= _FINEST else grid.resolution * _DEGREE
+    metres = grid_metres(grid)
     boxes = [document.source.bbox] if document.clip is None else list(_boxes(document.clip))
     return max(1.0, sum(map(_square_metres, boxes)) / metres**2)
+
+
+def grid_metres(grid: TargetGrid) -> float:
+    """Metres along a pixel of a common grid, told from its resolution alone."""
+    return grid.resolution if grid.resolution >= _FINEST else grid.resolution * _DEGREE
 
 
 def _boxes(geometry: dict[str, Any]) -> Iterator[tuple[float, ...]]:

@@ -9,22 +9,28 @@ factor of two either way.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from scenefleet.catalog import Scene
-from scenefleet.plan.common import common_pixels
+from scenefleet.plan.common import common_pixels, grid_metres
 from scenefleet.plan.model import Plan
 from scenefleet.plan.pairs import pairs
+from scenefleet.plan.sizes import Headers, Origin, Size, ground_of, size_of
 from scenefleet.recipe import Recipe
 
-_TILE = (10980, 10980)
-"""Rows and columns of a 10 m Sentinel-2 band: assumed where an item gives no `proj:shape`."""
 _BAND_BYTES = 2 / 1.48
 """Bytes a pixel of a stored 16-bit band: real bands compress 1.48 times."""
 _MASK_BYTES = 0.06
 _OUT_BYTES = 1.55
 """Bytes a pixel of an int16 index with its overviews, compressed."""
+_EMPTY_BYTES = 0.02
+"""Bytes a pixel of an output that is outside or has no data."""
+_OUT_FIXED = 15_000
+"""Bytes of a scene's outputs beside their pixels: headers, thumbnail, STAC item."""
+_LOOK = 700
+"""Pixels along a side that a look at the pixels wants at least, whatever is clipped."""
 _CPU_INDEX = 0.034e-6
 """CPU seconds a pixel of output for one index: compute, encode, write."""
 _CPU_BAND = 0.019e-6
@@ -41,7 +47,7 @@ class Estimate:
 
     tasks: int
     bytes_in: int
-    """Bytes that tasks download, at most: whole bands, although only the area is read."""
+    """Bytes that tasks download."""
     bytes_out: int
     core_hours: float
     nodes: int
@@ -52,10 +58,18 @@ class Estimate:
     node_hours: float
     cost: float | None
     """In the currency of `budget.node_price`; None where the recipe gives no price."""
+    sizes: dict[Origin, int]
+    """How many rasters' sizes were told by what."""
 
 
 def estimate(
-    plan: Plan, scenes: Iterable[Scene], recipe: Recipe, *, slots: int, cores: int
+    plan: Plan,
+    scenes: Iterable[Scene],
+    recipe: Recipe,
+    *,
+    slots: int,
+    cores: int,
+    headers: Headers = lambda _: None,
 ) -> Estimate:
     """The estimate of a plan.
 
@@ -65,17 +79,33 @@ def estimate(
         recipe: for the number of nodes and the price, and the threads of a task.
         slots: tasks at once on one node; on this machine for a local run.
         cores: cores of the same.
+        headers: gives the headers of local files; without it none is known.
     """
+    origins: Counter[Origin] = Counter()
     bytes_in = bytes_out = cpu = 0.0
     for document, scene in pairs(plan, scenes):
-        sizes = [_pixels(scene, band.asset) for band in document.parts[0].bands]
-        largest = common_pixels(document) if document.grid else max(sizes)
-        masks = len(document.parts[0].masks)
-        band_bytes = sum(sizes) * _BAND_BYTES + max(sizes) * _MASK_BYTES * masks
-        bytes_in += band_bytes * len(document.parts)
-        stored = _OUT_BYTES * (2 if document.dtype == "float32" else 1)
-        bytes_out += largest * stored * len(document.outputs)
-        cpu += _CPU_TASK + sum(sizes) * _CPU_BAND + largest * _CPU_INDEX * len(document.outputs)
+        ground = ground_of(scene, document.clip)
+        part = document.parts[0]
+        bands = [size_of(scene, band.asset, ground, headers) for band in part.bands]
+        masks = [size_of(scene, mask.asset, ground, headers) for mask in part.masks]
+        origins.update(one.origin for one in (*bands, *masks))
+        finest = max(bands, key=lambda one: one.pixels)
+        stored = sum(_stored(one, one.pixels * _BAND_BYTES * one.filled) for one in bands)
+        stored += sum(_stored(one, finest.pixels * _MASK_BYTES * one.filled) for one in masks)
+        for band in part.check.look if part.check else ():
+            one = size_of(scene, band.asset, ground, headers)
+            whole = one.stored or one.pixels * _BAND_BYTES * one.filled
+            stored += whole / _overview(one.pixels) ** 2
+        bytes_in += stored * len(document.parts)
+        step = grid_metres(document.grid) if document.grid else finest.metres
+        whole = common_pixels(document) if document.grid else finest.pixels
+        extent = min(whole, ground.box / step**2) if document.clip else whole
+        inside = min(extent, ground.kept / step**2)
+        value = _OUT_BYTES * (2 if document.dtype == "float32" else 1)
+        written = inside * value + (extent - inside) * _EMPTY_BYTES
+        bytes_out += written * len(document.outputs) + _OUT_FIXED
+        cpu += _CPU_TASK + sum(one.read for one in bands) * _CPU_BAND
+        cpu += extent * _CPU_INDEX * len(document.outputs)
     local = recipe.compute.backend == "local"
     tasks = len(plan.documents)
     nodes = 1 if local else max(1, min(recipe.compute.max_nodes, math.ceil(tasks / slots)))
@@ -93,9 +123,15 @@ def estimate(
         hours=hours,
         node_hours=node_hours,
         cost=None if price is None else node_hours * price,
+        sizes=dict(origins),
     )
 
 
-def _pixels(scene: Scene, asset: str) -> int:
-    rows, columns = scene.assets[asset].shape or _TILE
-    return rows * columns
+def _overview(pixels: float) -> int:
+    """By how much the overview is smaller that a look at the pixels reads: a power of two."""
+    return 2 ** math.floor(math.log2(max(1.0, math.sqrt(pixels) / _LOOK)))
+
+
+def _stored(size: Size, assumed: float) -> float:
+    """Bytes that are read of a raster: all that it stores by its header, or is assumed to store."""
+    return (assumed if size.stored is None else size.stored) * size.read / size.pixels

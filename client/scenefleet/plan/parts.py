@@ -17,6 +17,7 @@ from scenefleet.catalog import (
     origin,
 )
 from scenefleet.catalog.bands import coarser
+from scenefleet.catalog.sign_in import sign_in
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut
 from scenefleet.plan.masks import masks
@@ -201,6 +202,8 @@ def _check_address(scene: Scene, key: str, reach: Reach) -> None:
         CatalogError: says why, and what is allowed.
     """
     href, asset = scene.assets[key].href, f"Item {scene.id!r}: its asset {key!r}"
+    if why := sign_in(scene, key):
+        raise CatalogError(f"{asset} cannot be read: {why}.")
     if missing := lost(scene, key):
         raise CatalogError(f"{asset} ({_shown(href)}) {_advice(missing)}")
     scheme = href.partition("://")[0]

@@ -10,6 +10,7 @@ from scenefleet.recipe.read import (
     parse,
     read_recipe,
     resolved,
+    shown,
     with_compute,
 )
 from scenefleet.recipe.resources import Resources
@@ -35,5 +36,6 @@ __all__ = [
     "read_recipe",
     "resolve",
     "resolved",
+    "shown",
     "with_compute",
 ]

@@ -19,6 +19,7 @@ MOST_BYTES = 20_000_000
 _MOST_NESTED = 100
 _MOST_REPEATED = 10_000
 """Values that aliases (`*name`) may stand for in all: each is read as if it were written out."""
+_SHOWN_VERTICES = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +95,47 @@ def resolved(recipe: Recipe) -> str:
 
     values = recipe.model_dump(mode="json", exclude_none=True)
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None)
+
+
+def shown(recipe: Recipe) -> str:
+    """The recipe as YAML for a person: defaults written out, `none` for all that is not set.
+
+    An area of many vertices is told in a line, as nobody reads its coordinates.
+    """
+    import yaml
+
+    values = recipe.model_dump(mode="json")
+    whole = recipe.model_dump(mode="json", exclude_none=True)
+    del values["search"]["bbox"]  # `area` holds it once read
+    values["search"]["area"] = _area_shown(recipe.search.area)
+    if "filter" in whole["search"]:
+        values["search"]["filter"] = whole["search"]["filter"]
+    if "collections" in whole:
+        values["collections"] = whole["collections"]
+    return yaml.safe_dump(
+        _with_none(values), sort_keys=False, allow_unicode=True, default_flow_style=None
+    )
+
+
+def _area_shown(area: str | dict[str, Any] | None) -> Any:  # noqa: ANN401 - any JSON value
+    if not isinstance(area, dict):
+        return area
+    polygons: list[Any] = area["coordinates"]
+    polygons = polygons if area["type"] == "MultiPolygon" else [polygons]
+    points = [point for rings in polygons for ring in rings for point in ring]
+    if len(points) <= _SHOWN_VERTICES:
+        return area
+    xs, ys = zip(*(point[:2] for point in points), strict=True)
+    return (
+        f"{len(polygons):,} polygon{'s' if len(polygons) > 1 else ''}, {len(points):,} vertices, "
+        f"within {[min(xs), min(ys), max(xs), max(ys)]}"
+    )
+
+
+def _with_none(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        return {key: _with_none(one) for key, one in cast("dict[str, Any]", value).items()}
+    return "none" if value is None else value
 
 
 def json_schema() -> dict[str, Any]:

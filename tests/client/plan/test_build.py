@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import shapely
 
 from scenefleet.catalog import Scene, from_json, search
 from scenefleet.errors import CatalogError
@@ -261,3 +262,30 @@ def test_a_choice_among_resolutions_is_told_once() -> None:
         "red is read from B04_10m, the finest; there are B04_20m, B04_60m as well",
     )
     assert plan(recipe(), [scene()]).notes == ()
+
+
+def clipped(geometry: dict[str, Any]) -> str:
+    search = json.dumps({"area": geometry})
+    with pytest.raises(CatalogError) as caught:
+        plan(recipe("process: {clip: true, mask: none, radiometry: trust}", search), [scene()])
+    return str(caught.value)
+
+
+def test_a_clip_of_too_many_fields_says_so_and_what_works() -> None:
+    """Circles of 16 vertices whose coordinates compress badly."""
+    places = [(5.1 + n % 40 * 0.02, 51.1 + n // 40 * 0.02) for n in range(1000)]
+    circles = [
+        shapely.Point(x + x * y % 0.001, y).buffer(0.004 + y * x % 0.001, quad_segs=4)
+        for x, y in places
+    ]
+    told = clipped(json.loads(shapely.to_geojson(shapely.MultiPolygon(circles))))
+    assert "a clip of 1,000 fields in one scene is not supported yet" in told
+    for way in ("leave `process.clip` out", "fewer fields, about ", "one simple outline"):
+        assert way in told
+
+
+def test_a_clip_of_one_long_outline_says_so() -> None:
+    ring = shapely.Point(5.5, 51.5).buffer(0.3, quad_segs=1500)
+    told = clipped(json.loads(shapely.to_geojson(ring)))
+    assert "many vertices of the area" in told
+    assert "fields" not in told

@@ -19,6 +19,7 @@ name: demo
 search:
   catalog: {url}
   collections: [sentinel-2-l2a]
+  dates: 2021/2022
   cloud_below: 80
 process:
   indices: [ndvi]

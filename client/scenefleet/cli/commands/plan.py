@@ -45,7 +45,7 @@ def command(
     from scenefleet.cli.anew import look_for_superseded, redone, say_redone, to_json
     from scenefleet.cli.selection import prepare, say_estimate, with_radiometry
     from scenefleet.plan import explain as explained
-    from scenefleet.recipe import read_recipe, resolved
+    from scenefleet.recipe import read_recipe, shown
     from scenefleet_task import spec
 
     source = with_radiometry(read_recipe(recipe), radiometry)
@@ -68,7 +68,7 @@ def command(
         )
         return
     say("The recipe, defaults written out:\n")
-    say("\n".join(f"  {line}" for line in resolved(prepared.source.recipe).splitlines()) + "\n")
+    say("\n".join(f"  {line}" for line in shown(prepared.source.recipe).splitlines()) + "\n")
     rows = [
         (d.id, d.source.datetime[:10], " ".join(sorted(_rules(d))), d.source.id)
         for d in plan.documents

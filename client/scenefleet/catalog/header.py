@@ -1,0 +1,110 @@
+"""The size of a local TIFF or JPEG 2000, from its header: a few bytes, without GDAL.
+
+Sources: TIFF Revision 6.0, sections 2 and 15; BigTIFF (libtiff); ISO/IEC 15444-1, annex I.5.3.1.
+"""
+
+from __future__ import annotations
+
+import stat
+import struct
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+_WIDTH, _LENGTH, _STRIP_BYTES, _TILE_WIDTH, _TILE_BYTES = 256, 257, 279, 322, 325
+_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_MOST_ENTRIES = 4096
+_MOST_COUNTS = 4_000_000
+"""Tiles or strips whose bytes are added up; a header that names more is not believed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a file says of its first image."""
+
+    rows: int
+    columns: int
+    stored: int
+    """Bytes of its tiles or strips, as compressed: overviews are not counted."""
+    tile: int
+    """Columns of a tile; of the whole image where it has strips."""
+
+
+def read_header(path: str) -> Header | None:
+    """The header of a local file, or None where it is none that this module reads."""
+    try:
+        # a FIFO would wait for a writer, and a device has no end
+        if not stat.S_ISREG(Path(path).stat().st_mode):
+            return None
+        with Path(path).open("rb") as file:
+            start = file.read(16)
+            if start[:2] in (b"II", b"MM"):
+                return _tiff(file, start)
+            if start[4:8] == b"jP  ":
+                return _jp2(file, Path(path).stat().st_size)
+            if start[:4] == b"\xff\x4f\xff\x51":
+                return _codestream(file, Path(path).stat().st_size)
+    except (OSError, ValueError, KeyError, IndexError, struct.error, OverflowError):
+        return None  # the task opens the file and says what is wrong with it
+    return None
+
+
+def _tiff(file: BinaryIO, start: bytes) -> Header | None:
+    order = "<" if start[:2] == b"II" else ">"
+    (version,) = struct.unpack(f"{order}H", start[2:4])
+    if version == 43:
+        (offset,) = struct.unpack(f"{order}Q", start[8:16])
+        head, entry = "Q", "HHQ8s"
+    elif version == 42:
+        (offset,) = struct.unpack(f"{order}I", start[4:8])
+        head, entry = "H", "HHI4s"
+    else:
+        return None
+    file.seek(offset)
+    (count,) = _unpack(file, order + head)
+    found: dict[int, list[int]] = {}
+    entries = [_unpack(file, order + entry) for _ in range(min(count, _MOST_ENTRIES))]
+    wanted = (_WIDTH, _LENGTH, _STRIP_BYTES, _TILE_WIDTH, _TILE_BYTES)
+    for tag, kind, number, value in entries:
+        if tag in wanted and kind in _CODES and number <= _MOST_COUNTS:
+            found[tag] = _values(file, order, _CODES[kind], number, value)
+    rows, columns = found[_LENGTH][0], found[_WIDTH][0]
+    counts = found.get(_TILE_BYTES) or found.get(_STRIP_BYTES) or []
+    tile = found.get(_TILE_WIDTH) or [columns]
+    return _checked(Header(rows, columns, sum(counts), tile[0]))
+
+
+def _values(file: BinaryIO, order: str, code: str, number: int, value: bytes) -> list[int]:
+    form = f"{order}{number}{code}"
+    size = struct.calcsize(form)
+    if size <= len(value):
+        return list(struct.unpack(form, value[:size]))
+    (offset,) = struct.unpack(order + ("Q" if len(value) == 8 else "I"), value)
+    file.seek(offset)
+    return list(struct.unpack(form, file.read(size)))
+
+
+def _jp2(file: BinaryIO, size: int) -> Header | None:
+    file.seek(0)
+    head = file.read(4096)
+    at = head.find(b"ihdr")
+    if at < 0:
+        return None
+    rows, columns = struct.unpack(">II", head[at + 4 : at + 12])
+    return _checked(Header(rows, columns, size, min(columns, 1024)))
+
+
+def _codestream(file: BinaryIO, size: int) -> Header | None:
+    """A bare codestream: its SIZ segment has the image's far corner, then its origin (annex A)."""
+    file.seek(8)
+    right, low, left, high = struct.unpack(">IIII", file.read(16))
+    return _checked(Header(low - high, right - left, size, min(right - left, 1024)))
+
+
+def _unpack(file: BinaryIO, form: str) -> tuple[Any, ...]:
+    return struct.unpack(form, file.read(struct.calcsize(form)))
+
+
+def _checked(header: Header) -> Header | None:
+    sides = (header.rows, header.columns, header.tile)
+    return header if all(1 <= side <= 1_000_000 for side in sides) else None
