@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scenefleet_task.reach import Reach
 from scenefleet_task.redact import address
 from scenefleet_task.spec import TaskDocument, sources
 
@@ -16,6 +17,8 @@ class Name:
     asset: str
     href: str
     """Unsigned."""
+    reach: Reach = Reach(origin="file")
+    """Where it may lie; by itself, anywhere that a person's own list of files may name."""
 
     def __str__(self) -> str:
         """Item, asset and address."""
@@ -24,7 +27,7 @@ class Name:
     @property
     def far(self) -> bool:
         """Whether it lies behind an address."""
-        return self.href.startswith(("http://", "https://"))
+        return self.href.lower().startswith(("http://", "https://"))
 
 
 def names_of(document: TaskDocument) -> list[Name]:
@@ -32,6 +35,6 @@ def names_of(document: TaskDocument) -> list[Name]:
     names: dict[str, Name] = {}
     for part in document.parts:
         for source in sources(part):
-            name = Name(item=part.item, asset=source.asset, href=source.href)
+            name = Name(item=part.item, asset=source.asset, href=source.href, reach=document.reach)
             names.setdefault(source.href, name)
     return list(names.values())
