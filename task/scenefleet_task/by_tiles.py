@@ -13,7 +13,6 @@ from scenefleet_task.read import Raster
 from scenefleet_task.tile_rows import Need, TiledSource
 
 
-
 @contextmanager
 def tiled(rasters: Sequence[Raster]) -> Generator[list[TiledSource]]:
     """What can be read by tiles, in the rasters' order.

@@ -1,9 +1,9 @@
 """Opens connections to addresses that were checked, and to no others.
 
 A host's name is resolved once for each connection; every address that comes is judged
-(`reach.address_problem`), and the connection is made to an address of that very list. So a name that
-means another address a moment later (DNS rebinding) gains nothing. TLS is checked by the host's
-name all the same.
+(`reach.address_problem`), and the connection is made to an address of that very list. So a name
+that means another address a moment later (DNS rebinding) gains nothing. TLS is checked by the
+host's name all the same.
 
 A proxy (`HTTPS_PROXY`, `HTTP_PROXY`, `NO_PROXY`) is the choice of whoever runs the task, and is not
 judged. It resolves names itself; what a name resolves to here is judged before it is asked.
@@ -20,6 +20,7 @@ import time
 import urllib.request
 from dataclasses import dataclass, field
 from functools import cache
+from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import unquote, urlsplit
 
@@ -128,7 +129,7 @@ class _Raw(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
-    def readinto(self, room: Any, /) -> int:
+    def readinto(self, room: Any, /) -> int:  # noqa: ANN401 - any buffer
         return self._line.receive(room)
 
 
@@ -248,7 +249,8 @@ def _tunnel(sock: socket.socket, place: Place, proxy: Proxy) -> None:
 def _tls() -> ssl.SSLContext:
     """By the system's authorities (`SSL_CERT_FILE` names others), else by certifi's."""
     context = ssl.create_default_context()
-    if not context.cert_store_stats()["x509_ca"] and not ssl.get_default_verify_paths().cafile:
+    places = ssl.get_default_verify_paths()
+    if not places.cafile and not (places.capath and any(Path(places.capath).iterdir())):
         import certifi
 
         context.load_verify_locations(certifi.where())

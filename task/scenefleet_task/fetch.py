@@ -40,6 +40,7 @@ _NO_RANGE = re.compile(r"bytes \*/(\d{1,19})", re.ASCII)
 _PIECE = 1_048_576
 _T = TypeVar("_T")
 
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Patience:
     """How long a server is waited for."""

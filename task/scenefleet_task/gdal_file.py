@@ -50,6 +50,7 @@ class GdalFile:
         self.fs = self  # rasterio opens a file object anew by its `fs` and `path`
         self.path = "source"
         self.size = size
+        self.start = start
         self.failed: FetchError | None = None
         """The first range that did not come since `begin`."""
         self._source = source
@@ -65,8 +66,13 @@ class GdalFile:
         self._path = _FilePath(self, filename=f"{uuid.uuid4()}.tif")
 
     @property
-    def name(self) -> str:
-        """What GDAL calls it."""
+    def names(self) -> dict[str, str | None]:
+        """What GDAL calls it, and how messages do; None is the source's own name."""
+        return {self.path_name: None, self.path_name.rpartition("/")[2]: None}
+
+    @property
+    def path_name(self) -> str:
+        """GDAL's path of it."""
         return self._path.name
 
     def dataset(self, driver: str, **options: Any) -> Any:  # noqa: ANN401 - rasterio's

@@ -27,8 +27,7 @@ def open_plain(path: str) -> int:
     # a FIFO that nobody writes to would hold the task for ever
     number = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     try:
-        if not stat.S_ISREG(os.fstat(number).st_mode):
-            raise NotPlainError(errno.EINVAL, f"it is no plain file but {_kind(number)}")
+        _check_kind(os.fstat(number).st_mode)
         place = Path(f"/proc/self/fd/{number}")
         if place.exists():  # what was opened, whatever the path means by now
             _check_place(str(place.readlink()))
@@ -43,12 +42,15 @@ def _check_place(real: str) -> None:
         raise NotPlainError(errno.EACCES, "it lies in a folder of the operating system")
 
 
-def _kind(number: int) -> str:
-    mode = os.fstat(number).st_mode
+def _check_kind(mode: int) -> None:
+    if stat.S_ISREG(mode):
+        return
+    device = stat.S_ISCHR(mode) or stat.S_ISBLK(mode)
     kinds = {
-        "a directory": stat.S_ISDIR,
-        "a FIFO": stat.S_ISFIFO,
-        "a socket": stat.S_ISSOCK,
-        "a device": lambda m: stat.S_ISCHR(m) or stat.S_ISBLK(m),
+        "a directory": stat.S_ISDIR(mode),
+        "a FIFO": stat.S_ISFIFO(mode),
+        "a socket": stat.S_ISSOCK(mode),
+        "a device": device,
     }
-    return next((name for name, test in kinds.items() if test(mode)), "something else")
+    kind = next((name for name, is_one in kinds.items() if is_one), "something else")
+    raise NotPlainError(errno.EINVAL, f"it is no plain file but {kind}")

@@ -8,6 +8,8 @@ from scenefleet_task.reach import Reach
 from scenefleet_task.redact import address
 from scenefleet_task.spec import TaskDocument, sources
 
+_OWN = Reach(origin="file")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Name:
@@ -17,7 +19,7 @@ class Name:
     asset: str
     href: str
     """Unsigned."""
-    reach: Reach = Reach(origin="file")
+    reach: Reach = _OWN
     """Where it may lie; by itself, anywhere that a person's own list of files may name."""
 
     def __str__(self) -> str:
@@ -28,6 +30,12 @@ class Name:
     def far(self) -> bool:
         """Whether it lies behind an address."""
         return self.href.lower().startswith(("http://", "https://"))
+
+    @property
+    def vrt(self) -> bool:
+        """Whether it is a VRT of the user's own: a local one, named by a list of files."""
+        local = not self.far and self.reach.origin == "file"
+        return local and self.href.lower().endswith(".vrt")
 
 
 def names_of(document: TaskDocument) -> list[Name]:

@@ -12,15 +12,18 @@ from rasterio.errors import RasterioError
 
 from scenefleet_task.complaints import heard, lost_in_header
 from scenefleet_task.gdal_file import GdalFile
-from scenefleet_task.probe import JP2, TIFF, kind_of
+from scenefleet_task.probe import JP2, TIFF, judge
+from scenefleet_task.tile_table import contradiction
 
 _DRIVERS = {"GTiff": TIFF, "JP2OpenJPEG": JP2}
 """The driver of files that begin so."""
 _OPTIONS = {"GTiff": {"NUM_THREADS": "1"}}
+_ELSEWHERE = {"OVERVIEWS": "its overviews", "GEOLOCATION": "its place"}
+"""Domains of a header by which GDAL has other files opened, whatever their kind."""
 
 
 class NoRasterError(RasterioError):
-    """A file that is not read as a raster."""
+    """A file that is not read as a raster; its text goes on after the file's name."""
 
 
 def driver_of(start: bytes) -> str:
@@ -32,30 +35,38 @@ def driver_of(start: bytes) -> str:
     for driver, magics in _DRIVERS.items():
         if start.startswith(magics):
             return driver
-    raise NoRasterError(f"it is {kind_of(start)}" if start else "it is empty")
+    raise NoRasterError(judge(start, None, "", 0).text)
 
 
-def open_raster(file: GdalFile, start: bytes) -> Any:  # noqa: ANN401 - a rasterio dataset
-    """Opens a raster whose whole header could be read.
+class RasterFile(GdalFile):
+    """A source that GDAL opens by the driver of its kind."""
 
-    GDAL passes over a tag that it cannot read, and a nodata value that is missed makes wrong
-    numbers without a word.
+    def opened(self) -> Any:  # noqa: ANN401 - a rasterio dataset
+        """Opens a raster whose whole header could be read.
 
-    Raises:
-        RasterioError: as rasterio does, or with what GDAL passed over.
-    """
-    driver = driver_of(start)
-    with heard() as said:
-        dataset = file.dataset(driver, **_OPTIONS.get(driver, {}))
-    lost = lost_in_header(said)
-    if not lost and _overviews_elsewhere(dataset):
-        lost = ["it names another file for its overviews, which is not read"]
-    if lost:
-        dataset.close()
-        raise NoRasterError("; ".join(dict.fromkeys(lost)))
-    return dataset
+        GDAL passes over a tag that it cannot read, and a nodata value that is missed makes wrong
+        numbers without a word.
 
+        Raises:
+            NoRasterError: of a file that is not read, with what stands against it.
+            RasterioError: as rasterio does, or with what GDAL passed over.
+        """
+        driver = driver_of(self.start)
+        with heard() as said:
+            dataset = self.dataset(driver, **_OPTIONS.get(driver, {}))
+        try:
+            self._check(dataset, lost_in_header(said))
+        except BaseException:
+            dataset.close()
+            raise
+        return dataset
 
-def _overviews_elsewhere(dataset: Any) -> bool:  # noqa: ANN401 - a rasterio dataset
-    """Whether the header has GDAL open another file as soon as overviews are asked for."""
-    return bool(cast("dict[str, str]", dataset.tags(ns="OVERVIEWS")))
+    def _check(self, dataset: Any, lost: list[str]) -> None:  # noqa: ANN401 - a rasterio dataset
+        if lost:
+            raise RasterioError("; ".join(dict.fromkeys(lost)))
+        for domain, what in _ELSEWHERE.items():
+            if cast("dict[str, str]", dataset.tags(ns=domain)):
+                raise NoRasterError(f"its header names other files for {what}; it is not read.")
+        wrong = contradiction(self.read, self.size) if dataset.driver == "GTiff" else None
+        if wrong:
+            raise NoRasterError(f"its directory is corrupt: {wrong}.")

@@ -28,18 +28,18 @@ from scenefleet_task.access import Access
 from scenefleet_task.complaints import heard, lost_in_pixels
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import FetchError
-from scenefleet_task.gdal_file import KEPT, GdalFile
+from scenefleet_task.gdal_file import KEPT
 from scenefleet_task.grid import Grid, Window
 from scenefleet_task.heads import AT_ONCE, Head, Heads, asked
 from scenefleet_task.layout import Way, layout_of
 from scenefleet_task.log import log
 from scenefleet_task.names import Name
-from scenefleet_task.open_raster import open_raster
-from scenefleet_task.probe import TIFF, Finding, judge
+from scenefleet_task.open_raster import NoRasterError, RasterFile
+from scenefleet_task.probe import Finding, judge
 from scenefleet_task.redact import address, redact
 from scenefleet_task.source import Source, open_source
 from scenefleet_task.spec import Exit
-from scenefleet_task.tile_table import contradiction
+from scenefleet_task.vrt_file import VrtFile
 
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 _vrt = cast("Any", rasterio.vrt)
@@ -89,9 +89,13 @@ class Raster:
             self.source: Source = open_source(name, access, clock, head)
         except FetchError as error:
             raise self._error(error.finding, "opening it") from None
-        self._file = GdalFile(self.source.bytes, self.source.size, self.source.start, kept)
         self._views: dict[View, Any] = {}
         self._lock = threading.Lock()
+        try:
+            self._file = self._file_of(kept)
+        except FetchError as error:
+            self.source.close()
+            raise self._error(error.finding, "opening it") from None
         try:
             self._open()
         except BaseException:
@@ -178,6 +182,11 @@ class Raster:
         self._file.close()
         self.source.close()
 
+    def _file_of(self, kept: int) -> RasterFile | VrtFile:
+        if self.name.vrt:
+            return VrtFile(self.name, self.source)
+        return RasterFile(self.source.bytes, self.source.size, self.source.start, kept)
+
     def _close(self) -> None:
         while self._views:  # they read from the dataset, so they go first
             self._views.popitem()[1].close()
@@ -231,18 +240,15 @@ class Raster:
 
     def _open(self) -> None:
         try:
-            self._dataset = open_raster(self._file, self.source.start)
+            self._dataset = self._file.opened()
         except RasterioError as error:
-            failed = self._file.failed
-            finding = failed.finding if failed else self._finding(_complaint(error), 0)
+            if self._file.failed:
+                finding = self._file.failed.finding
+            elif isinstance(error, NoRasterError):
+                finding = Finding(Exit.SOURCE_UNREADABLE, str(error))
+            else:
+                finding = self._finding(_complaint(error), 0)
             raise self._error(finding, "opening it") from None
-        if self.source.start.startswith(TIFF):
-            said = contradiction(self._file.read, self.source.size)
-            if said or self._file.failed:
-                self._dataset.close()
-                corrupt = Finding(Exit.SOURCE_UNREADABLE, f"its directory is corrupt: {said}.")
-                failed = self._file.failed
-                raise self._error(failed.finding if failed else corrupt, "opening it")
 
     def _viewed(self, view: View, dataset: Any) -> Any:  # noqa: ANN401 - rasterio's
         """The view of the dataset that is open now; kept until that is closed."""
@@ -287,8 +293,8 @@ class Raster:
         return [Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col)]
 
     def _finding(self, said: str, needed: int) -> Finding:
-        for own in (self._file.name, self._file.name.rpartition("/")[2]):
-            said = said.replace(own, address(self.name.href))
+        for own, known in self._file.names.items():
+            said = said.replace(own, known or address(self.name.href))
         return judge(self.source.start, self.source.size, said, needed)
 
     def _error(self, finding: Finding, when: str) -> TaskError:

@@ -26,6 +26,7 @@ _SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12
 """Bytes of one value, by TIFF's number of its type."""
 _NUMBERS = {3: "u2", 4: "u4", 13: "u4", 16: "u8", 18: "u8"}
 _STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS, _SUB = 273, 279, 324, 325, 330
+_TABLES = (_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS, _SUB)
 _MOST_DIRECTORIES = 512
 _MOST_ENTRIES = 4096
 _MOST_TILES = 20_000_000
@@ -99,24 +100,24 @@ def _directory(read: Read, form: _Form, place: int, seen: _Seen, size: int) -> l
     for at in range(0, count * entry, entry):
         tag, kind, many = struct.unpack_from(form.entry, data, at)
         length = _SIZES.get(kind, 0) * many
-        inline = at + entry - word
-        where = place + head + inline
-        if length > word:
-            (where,) = struct.unpack_from(form.word, data, inline)
-            if where + length <= size:
-                seen.taken.append((where, where + length))
-        if tag in (_STRIP_OFFSETS, _STRIP_COUNTS, _TILE_OFFSETS, _TILE_COUNTS, _SUB):
+        inline = data[at + entry - word : at + entry]
+        where = _one(inline, form.word) or 0
+        if word < length <= size - where:
+            seen.taken.append((where, where + length))
+        if tag in _TABLES and tag not in values:
             if kind not in _NUMBERS or many > _MOST_TILES:
                 return f"its tag {tag} is of a type that it cannot have, or too long"
-            raw = read(where, length) if length > word else data[inline : inline + length]
+            raw = read(where, length) if length > word else inline[:length]
             if len(raw) < length:
                 return f"its tag {tag} is cut short"
-            numbers = np.frombuffer(raw, f"{form.order}{_NUMBERS[kind]}").astype(np.uint64)
-            values.setdefault(tag, numbers)
+            values[tag] = np.frombuffer(raw, form.order + _NUMBERS[kind]).astype(np.uint64)
+    return _directories_of(values, seen, _one(data[count * entry :], form.word) or 0)
+
+
+def _directories_of(values: dict[int, Numbers], seen: _Seen, onward: int) -> list[int]:
     for offsets, counts in ((_STRIP_OFFSETS, _STRIP_COUNTS), (_TILE_OFFSETS, _TILE_COUNTS)):
         if offsets in values and counts in values:  # without counts libtiff tells them from sizes
             seen.tables.append((values[offsets], values[counts]))
-    onward = _one(data[count * entry :], form.word) or 0
     return [onward, *(int(n) for n in values.get(_SUB, ()))]
 
 
@@ -125,28 +126,27 @@ def _wrong(offsets: Numbers, counts: Numbers, taken: list[tuple[int, int]]) -> s
     if len(offsets) != len(counts):
         return f"it names {len(offsets)} places of tiles or strips, but {len(counts)} sizes"
     placed, full = offsets > 0, counts > 0
-    if (placed & ~full).any():
-        return f"{_named(placed & ~full)} has a place in the file, but no bytes"
-    if (full & ~placed).any():
-        return f"{_named(full & ~placed)} has bytes, but no place in the file"
     ends = offsets + counts
-    if (ends < offsets).any():
-        return f"{_named(ends < offsets)} ends beyond any file"
+    in_header = np.zeros(len(offsets), np.bool_)
     for begin, end in taken:
-        inside = full & (offsets < np.uint64(end)) & (ends > np.uint64(begin))
-        if inside.any():
-            return f"{_named(inside)} lies in the file's own header"
+        in_header |= full & (offsets < np.uint64(end)) & (ends > np.uint64(begin))
+    faults = {
+        "has a place in the file, but no bytes": placed & ~full,
+        "has bytes, but no place in the file": full & ~placed,
+        "ends beyond any file": ends < offsets,
+        "lies in the file's own header": in_header,
+    }
+    for said, at in faults.items():
+        if at.any():
+            return f"its tile or strip number {np.flatnonzero(at)[0]} {said}"
     order = np.lexsort((counts[full], offsets[full]))
     first, last = offsets[full][order], ends[full][order]
     same = (first[1:] == first[:-1]) & (last[1:] == last[:-1])
     meets = (first[1:] < last[:-1]) & ~same
     if meets.any():
-        return f"{_named(full, int(order[1:][meets][0]))} overlaps with another"
+        number = np.flatnonzero(full)[order[1:][meets][0]]
+        return f"its tile or strip number {number} overlaps with another"
     return None
-
-
-def _named(which: NDArray[np.bool_], number: int = 0) -> str:
-    return f"its tile or strip number {np.flatnonzero(which)[number]}"
 
 
 def _one(data: bytes, form: str) -> int | None:

@@ -7,11 +7,13 @@ pictures go into a folder, and what came out is one JSON line.
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet_task.budget import Budget
+from scenefleet_task.drivers import keep_few
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
 from scenefleet_task.spec import Exit, TaskDocument
@@ -60,10 +62,14 @@ def attempt(
     Raises:
         TaskError: as `scene.process`.
     """
+    from scenefleet_task.names import names_of
+
+    names = names_of(document)
+    keep_few(os.environ, vrt=any(name.vrt for name in names))
+
     import rasterio
 
     from scenefleet_task.access import access_for
-    from scenefleet_task.names import names_of
     from scenefleet_task.put_folder import FolderTarget
     from scenefleet_task.read import opened
     from scenefleet_task.scene import process
@@ -72,7 +78,7 @@ def attempt(
     folder.mkdir(parents=True, exist_ok=True)
     target = FolderTarget(folder)
     access = access_for(document.access)
-    with cast("Any", rasterio).Env(), opened(names_of(document), access) as sources:
+    with cast("Any", rasterio).Env(), opened(names, access) as sources:
         rasters = process(
             document,
             sources,

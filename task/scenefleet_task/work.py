@@ -5,6 +5,7 @@ Whatever happens in Python ends in a `Result`; what does not (a kill) is the sup
 
 from __future__ import annotations
 
+import os
 import resource
 import traceback
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet_task import spec
 from scenefleet_task.attempt import Attempt, Findings, conclude, usage_of
+from scenefleet_task.drivers import keep_few
 from scenefleet_task.failure import TaskError
 from scenefleet_task.keep import keep
 from scenefleet_task.log import log, start_log
@@ -67,6 +69,7 @@ def _do(document: TaskDocument, folder: Path, setting: Setting) -> Findings:
 
     access, names = access_for(document.access), names_of(document)
     with asked(names, access) as heads:  # the rest is loaded while they come
+        keep_few(os.environ, vrt=any(name.vrt for name in names))
         import rasterio
 
         from scenefleet_task.read import opened

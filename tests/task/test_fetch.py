@@ -93,9 +93,7 @@ def opened(
 ) -> tuple[HttpBytes, Slept]:
     slept = Slept()
     access = access or Query(f"?sv=1&sig={SECRET}")
-    file = HttpBytes(
-        server.url(ADDRESS), access, reach=ANY, patience=patience, sleep=slept, **more
-    )
+    file = HttpBytes(server.url(ADDRESS), access, reach=ANY, patience=patience, sleep=slept, **more)
     return file, slept
 
 
@@ -273,9 +271,7 @@ def test_patience_is_gdals() -> None:
 
 def test_a_closed_file_waits_no_more(served: Any) -> None:
     served.faults[FILE] = servers.Fault(status=503)
-    file = HttpBytes(
-        served.url(ADDRESS), Unsigned(), reach=ANY, patience=Patience(pause=60)
-    )
+    file = HttpBytes(served.url(ADDRESS), Unsigned(), reach=ANY, patience=Patience(pause=60))
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(file.fetch, START, LENGTH)
         while not served.requests:
