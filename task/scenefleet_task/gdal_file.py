@@ -28,7 +28,7 @@ _MOST_AT_ONCE = 32
 """Chunks of one range: a MB takes less than twice as long as a round trip."""
 AT_ONCE = 8
 """Ranges under way."""
-KEPT = 24_000_000
+KEPT = 36_000_000
 """Bytes of all sources of a task that are kept for GDAL to read (again)."""
 _FilePath = cast("Any", rasterio.io).FilePath
 

@@ -25,6 +25,7 @@ from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from scenefleet_task.access import Access
+from scenefleet_task.checksums import Checksums
 from scenefleet_task.complaints import heard, lost_in_pixels
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import FetchError
@@ -102,6 +103,7 @@ class Raster:
             self._file.close()
             self.source.close()
             raise
+        self._checksums = Checksums(self._dataset)
         crs = self._dataset.crs
         if not crs:
             self.close()
@@ -126,6 +128,11 @@ class Raster:
     def look_at_tiles(self) -> None:
         """Decides whether windows can be read by tiles: `way`."""
         self.way = layout_of(self._dataset)
+
+    @property
+    def dataset(self) -> Any:  # noqa: ANN401 - rasterio's
+        """The dataset that is open now, to be asked of its header only."""
+        return self._dataset
 
     def read(self, window: Window) -> NDArray[Any]:
         """Digital numbers of a window, shape (height, width), of the file's own dtype.
@@ -227,6 +234,9 @@ class Raster:
         if end > self.source.size:
             return self._finding("", end)
         self._file.prefetch(ranges)
+        wrong = self._checksums.wrong(ranges, self._file.read) if ranges else None
+        if self._file.failed or wrong:
+            return self._file.failed.finding if self._file.failed else wrong
         complaint, found = "", None
         with heard() as said:
             try:

@@ -110,6 +110,11 @@ class VrtFile:
     def prefetch(self, ranges: Iterable[tuple[int, int]]) -> None:
         """Nothing: its files are local."""
 
+    def read(self, start: int, size: int) -> bytes:
+        """Nothing: its blocks lie in other files."""
+        del start, size
+        return b""
+
     def forget(self) -> None:
         """Nothing: its files are local."""
 
