@@ -87,7 +87,7 @@ CLAIMS = {
     "a byte order mark": b"\xef\xbb\xbf" + RAW.format("/proc/self/environ").encode(),
     "WMS": b"<GDAL_WMS><Service><ServerUrl>http://127.0.0.1:9/</ServerUrl></Service></GDAL_WMS>",
     "WCS": b"<WCS_GDAL><ServiceURL>http://127.0.0.1:9/</ServiceURL></WCS_GDAL>",
-    "tile index": b"<GDALTileIndexDataset><IndexDataset>/etc/x</IndexDataset></GDALTileIndexDataset>",
+    "tile index": b"<GDALTileIndexDataset><IndexDataset>/x</IndexDataset></GDALTileIndexDataset>",
     "KML": b"<?xml version='1.0'?><kml><GroundOverlay/></kml>",
     "HDF5": b"\x89HDF\r\n\x1a\n" + bytes(2000),
     "HDF4": b"\x0e\x03\x13\x01" + bytes(2000),
