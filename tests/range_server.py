@@ -6,9 +6,11 @@ Load it by path (tests are no packages); `tests/task/conftest.py` shows how, and
 from __future__ import annotations
 
 import json
+import socket
+import struct
 import threading
 import time
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -39,6 +41,10 @@ class Fault:
     """The file ends after so many bytes."""
     corrupt: range | None = None
     """Bytes that are turned over."""
+    reset: bool = False
+    """The connection is reset in the middle of an answer."""
+    tag: str | None = None
+    """Said to be the file's ETag."""
     hang_up: bool = False
     """The connection is closed after half of the promised bytes."""
     hang: float = 0
@@ -87,6 +93,9 @@ class RangeServer:
     """Seconds until a token's stated expiry."""
     faults: dict[str, Fault] = field(default_factory=dict)
     """By path below root."""
+    trouble: Callable[[], Fault | None] | None = None
+    """Gives the fault that a request for a range meets where `faults` names none; by one thread at
+    a time."""
     requests: list[str] = field(default_factory=list)
     """Paths with queries, in order; tokens asked for included."""
     tokens: list[str] = field(default_factory=list)
@@ -196,6 +205,9 @@ class RangeServer:
     def fault_now(self, path: str, size: int) -> Fault | None:
         """The fault that this request for so many bytes of a file meets."""
         fault = self.faults.get(path)
+        if fault is None and self.trouble and size:
+            with self._lock:
+                return self.trouble()
         if fault is None or size < fault.least:
             return None
         with self._lock:
@@ -235,6 +247,8 @@ def _handler(server: RangeServer) -> type[BaseHTTPRequestHandler]:  # noqa: C901
             if not file.is_file():
                 return self._answer(404, b"not found")
             said = _version(file, server.version)
+            if fault.tag:
+                said["ETag"] = fault.tag
             wanted = self.headers.get("If-Match")
             if wanted and server.heeds_if_match and wanted != said.get("ETag"):
                 return self._answer(412, b"")
@@ -281,6 +295,12 @@ def _handler(server: RangeServer) -> type[BaseHTTPRequestHandler]:  # noqa: C901
                 self.send_header(name, value)
             self.end_headers()
             if self.command == "HEAD":
+                return
+            if fault.reset:
+                self.wfile.write(body[: len(body) // 2])
+                gone = struct.pack("ii", 1, 0)  # no time to linger: what is left is reset
+                self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, gone)
+                self.close_connection = True
                 return
             if fault.hang_up or fault.missing:
                 kept = len(body) // 2 if fault.hang_up else len(body) - fault.missing

@@ -3,40 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial
 
 from scenefleet_task.ahead import reading
-from scenefleet_task.fetch import Bytes, FileBytes
 from scenefleet_task.layout import LITTLE_ENDIAN, Way
 from scenefleet_task.log import log
 from scenefleet_task.read import Raster
 from scenefleet_task.tile_rows import Need, TiledSource
 
-_START = 16
-"""Bytes that tell a TIFF's byte order."""
-
 
 @contextmanager
 def tiled(rasters: Sequence[Raster]) -> Generator[list[TiledSource]]:
-    """What can be read by tiles, open for it, in the rasters' order.
+    """What can be read by tiles, in the rasters' order.
 
     A raster whose bytes turn out to be unfit gets another `way`.
     """
-    with ExitStack() as stack:
-        sources: list[TiledSource] = []
-        for raster in rasters:
-            layout = raster.way.layout
-            if layout:
-                opened = _open(raster)
-                if isinstance(opened, str):
-                    raster.way = Way(None, opened)
-                    continue
-                stack.callback(opened.close)
-                sources.append(TiledSource(raster.name, layout, opened))
-        for raster in rasters:
-            log.info("%s: %s, %s", raster.name, raster.way.told, raster.way.why)
-        yield sources
+    sources: list[TiledSource] = []
+    for raster in rasters:
+        layout = raster.way.layout
+        if layout:
+            against = _unfit(raster)
+            if against:
+                raster.way = Way(None, against)
+                continue
+            sources.append(TiledSource(raster.name, layout, raster.source.bytes))
+    for raster in rasters:
+        log.info("%s: %s, %s", raster.name, raster.way.told, raster.way.why)
+    yield sources
 
 
 @contextmanager
@@ -67,21 +61,7 @@ def read_ahead(
                 raster.tiles = None
 
 
-def _open(raster: Raster) -> Bytes | str:
-    """The file, or why it cannot be read by ranges."""
-    if raster.head:
-        return _fit(raster.head.bytes, raster.head.data)
-    if raster.name.far:
-        return "its server gives no ranges"
-    try:
-        file = FileBytes(raster.name.href)
-        return _fit(file, file.start(_START))
-    except OSError as error:  # what GDAL alone understands, such as /vsizip/
-        return f"it cannot be opened as a plain file ({error.strerror or error})"
-
-
-def _fit(file: Bytes, start: bytes) -> Bytes | str:
-    if start.startswith(LITTLE_ENDIAN):
-        return file
-    file.close()
-    return "its numbers have their high byte first"
+def _unfit(raster: Raster) -> str | None:
+    """Why a raster's tiles cannot be read, as its bytes tell."""
+    little = raster.source.start.startswith(LITTLE_ENDIAN)
+    return None if little else "its numbers have their high byte first"

@@ -1,45 +1,44 @@
 """Ranges of a file's bytes, from a folder or over HTTP: whole, or an error that says why.
 
-Over HTTP every range is asked for by itself, so that many can be under way at once. A file that
-changes meanwhile is an error (`If-Match`, and its ETag, date and size); a token that has run out
-is renewed once a range; what passes by itself (429, 5xx, a broken or stalled connection, another
-range than was asked for) is tried again with a growing pause.
+Whatever reads a source, by tiles or through GDAL, reads it here. Over HTTP every range is asked for
+by itself, so that many can be under way at once. An answer is taken only if its status, range,
+length and version are those that were asked for. A file that changes meanwhile is an error
+(`If-Match`, and its ETag, date and size); a token that has run out is renewed once a range; what
+passes by itself (429, 5xx, a broken or stalled connection, another range than was asked for) is
+tried again with a growing pause.
 """
 
 from __future__ import annotations
 
+import http.client
 import os
 import random
 import re
+import ssl
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any, Protocol, cast
+from typing import IO, Any, Protocol, TypeVar
 
-import obstore
-from obstore.exceptions import (
-    BaseError,
-    NotSupportedError,
-    PermissionDeniedError,
-    PreconditionError,
-    UnauthenticatedError,
-)
-from obstore.store import HTTPStore
-
-from scenefleet_task.access import Access
+from scenefleet_task.access import Access, Signed
+from scenefleet_task.connect import RefusedError
 from scenefleet_task.failure import TaskError
+from scenefleet_task.http_get import Answer, Getter
+from scenefleet_task.local_file import open_plain
 from scenefleet_task.log import log
-from scenefleet_task.probe import Finding, probe
+from scenefleet_task.probe import Finding, probe, probe_file, refused, truncated
+from scenefleet_task.reach import Reach
 from scenefleet_task.redact import redact
 from scenefleet_task.spec import Exit
 
-_DENIED = (PermissionDeniedError, UnauthenticatedError)
-_FAILED = (BaseError, OSError)  # obstore has a 404 be Python's own FileNotFoundError
 _TEMPORARY = (429, 500, 502, 503, 504)
-_STATUS = re.compile(r"status code: (\d{3})")
-_obstore = cast("Any", obstore)
+_DENIED = (401, 403)
+_RANGE = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19})", re.ASCII)
+_NO_RANGE = re.compile(r"bytes \*/(\d{1,19})", re.ASCII)
+_PIECE = 1_048_576
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,11 +54,11 @@ class Patience:
     stall: float = 60.0
     """Seconds without a byte."""
     whole: float = 900.0
-    """Seconds for a range; obstore's 30 would fail a row of tiles on a slow link."""
+    """Seconds for a range: a row of tiles on a slow link."""
 
 
 def patience_of(environment: Mapping[str, str]) -> Patience:
-    """What GDAL's settings say, so that both ways of reading wait alike."""
+    """What GDAL's settings of the same meaning say: engineers know those names."""
     say = environment.get
     return Patience(
         tries=int(say("GDAL_HTTP_MAX_RETRY", 4)) + 1,
@@ -99,13 +98,20 @@ class Bytes(Protocol):
 
 
 class FileBytes:
-    """A local file."""
+    """A local file, as it was when it was opened."""
 
     near = True
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, number: int | None = None) -> None:
+        """Opens a path that is a plain file's, or takes over a file that is open.
+
+        Raises:
+            OSError: if it cannot be opened.
+        """
         self._path = path
-        self._file: int | None = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        self._file: int | None = open_plain(path) if number is None else number
+        self._version = self._now()
+        self.size = self._version[0]
 
     def start(self, size: int) -> bytes:
         """The first bytes."""
@@ -121,10 +127,12 @@ class FileBytes:
                 if not got:
                     break
                 done += got
+            if self._now() != self._version:
+                raise FetchError(_CHANGED)
         except OSError as error:
             said = str(error)
         if done < size:
-            raise FetchError(probe(self._path, said, start + size))
+            raise FetchError(probe_file(self._path, said, start + size))
         return data
 
     def close(self) -> None:
@@ -133,10 +141,29 @@ class FileBytes:
             os.close(self._file)
             self._file = None
 
+    def _now(self) -> tuple[int, int]:
+        about = os.fstat(self._open_file())
+        return about.st_size, about.st_mtime_ns
+
     def _open_file(self) -> int:
         if self._file is None:  # its number may be another file's by now
             raise OSError("it was closed")
         return self._file
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """What a server tells of a file's version."""
+
+    tag: str | None
+    modified: str | None
+    size: int
+
+    def differs(self, other: Version) -> bool:
+        """Whether the other is of another version; without a tag the date counts."""
+        if self.size != other.size:
+            return True
+        return self.tag != other.tag if self.tag else self.modified != other.modified
 
 
 class HttpBytes:
@@ -149,6 +176,7 @@ class HttpBytes:
         href: str,
         access: Access,
         *,
+        reach: Reach,
         patience: Patience | None = None,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], object] | None = None,
@@ -158,6 +186,7 @@ class HttpBytes:
         Args:
             href: unsigned.
             access: signs it.
+            reach: where the document's sources may lie.
             patience: None for the usual.
             clock: seconds since the epoch.
             sleep: of seconds; by itself it ends early when the file is closed.
@@ -168,19 +197,20 @@ class HttpBytes:
         self._href = href
         self._access = access
         self._patience = patience or Patience()
+        self._getter = Getter(reach, connect=self._patience.connect, stall=self._patience.stall)
         self._clock = clock
         self._closed = threading.Event()
         self._sleep = sleep or self._closed.wait
         self._lock = threading.Lock()
-        self._first: Any = None
+        self._first: Version | None = None
         """What the server told of the file at first."""
-        self._tag: str | None = None
-        self._connect()
+        self._signed = self._sign(fresh=False)
 
     @property
     def size(self) -> int:
         """Bytes of the file, as the server told with its start."""
-        return int(self._first["size"])
+        assert self._first
+        return self._first.size
 
     def start(self, size: int) -> bytes | None:
         """The first bytes; from then on, another version of the file is an error.
@@ -192,71 +222,113 @@ class HttpBytes:
             FetchError: if they do not come.
         """
 
-        def get(store: Any) -> Any:  # noqa: ANN401 - obstore's
-            try:
-                answer = _obstore.get(store, "", options={"range": (0, size)})
-            except NotSupportedError:
-                return None, b""
-            return answer.meta, bytes(answer.bytes())
+        def get(url: str) -> tuple[Version, bytes] | None:
+            with self._ask(url, {"Range": f"bytes=0-{size - 1}"}) as answer:
+                if answer.status == 200:
+                    return None
+                first, last, version = _partial(answer)
+                if first or last != min(size, version.size) - 1:
+                    raise _BrokenError("another range came than was asked for")
+                return version, bytes(_body(answer, last + 1))
 
-        meta, data = self._try(get, size)
-        if meta is None:
+        found = self._try(get, size)
+        if found is None:
             return None
-        with self._lock:
-            self._first, tag = meta, meta["e_tag"]
-            if tag and not tag.startswith("W/"):  # a weak one never matches (RFC 9110, 13.1.1)
-                self._tag = tag
-                self._connect()
+        self._first, data = found
         return data
 
     def fetch(self, start: int, size: int) -> Any:  # noqa: ANN401 - see `Bytes`
         """See `Bytes.fetch`."""
+        first = self._first
+        if first and start + size > first.size:
+            raise FetchError(truncated(first.size, start + size))
+        headers = {"Range": f"bytes={start}-{start + size - 1}"}
+        if first and first.tag and not first.tag.startswith("W/"):
+            headers["If-Match"] = first.tag  # a weak one never matches (RFC 9110, 13.1.1)
 
-        def get(store: Any) -> Any:  # noqa: ANN401 - obstore's
-            answer = _obstore.get(store, "", options={"range": (start, start + size)})
-            if _changed(self._first, answer.meta):
-                raise PreconditionError  # of a server that does not heed `If-Match`
-            data = answer.bytes()
-            if len(data) != size:
-                raise _ShortError(f"{len(data)} bytes came of {size}")
-            return data
+        def get(url: str) -> memoryview:
+            with self._ask(url, headers) as answer:
+                if answer.status == 200:
+                    raise _BrokenError("the whole file came in place of a range")
+                if answer.status == 416 and first and _size_now(answer) not in (None, first.size):
+                    raise _ChangedError
+                begin, end, version = _partial(answer)
+                if first and first.differs(version):
+                    raise _ChangedError  # of a server that does not heed `If-Match`
+                if (begin, end) != (start, start + size - 1):
+                    raise _BrokenError("another range came than was asked for")
+                return _body(answer, size)
 
-        return memoryview(self._try(get, start + size))
+        return self._try(get, start + size)
+
+    def copy(self, into: IO[bytes], most: int) -> None:
+        """Copies the whole file, of a server that gives no ranges.
+
+        Args:
+            into: a file that is empty.
+            most: bytes that it may have.
+
+        Raises:
+            FetchError: if it does not come, or is larger.
+        """
+
+        def get(url: str) -> None:
+            into.seek(0)
+            into.truncate()
+            with self._ask(url, {}) as answer:
+                if answer.status != 200:
+                    raise _StatusError(answer.status)
+                if not answer.framed:
+                    said = "its server gives no ranges, and does not say how long the file is."
+                    raise FetchError(Finding(Exit.SOURCE_UNREADABLE, said))
+                done = answer.length or 0
+                while done <= most and (piece := answer.read(_PIECE)):
+                    into.write(piece)
+                    done = max(done, into.tell())
+                if done > most:
+                    said = (
+                        f"its server gives no ranges, and the file has more than {most} bytes, "
+                        "which is the most that is copied whole; copy it to a store that gives "
+                        "ranges, such as Azure Blob."
+                    )
+                    raise FetchError(Finding(Exit.SOURCE_UNREADABLE, said))
+                if answer.length is not None and into.tell() != answer.length:
+                    raise _BrokenError(f"{into.tell()} bytes came of {answer.length}")
+
+        self._try(get, 0)
+        into.flush()
 
     def close(self) -> None:
         """Ends all pauses; a range that is under way comes or fails by itself."""
         self._closed.set()
+        self._getter.close()
 
-    def _connect(self, *, fresh: bool = False) -> None:
+    @contextmanager
+    def _ask(
+        self, url: str, headers: dict[str, str], seconds: float | None = None
+    ) -> Generator[Answer]:
+        with self._getter.get(url, headers, seconds or self._patience.whole) as answer:
+            yield answer
+
+    def _sign(self, *, fresh: bool) -> Signed:
         try:
-            self._signed = self._access.sign(self._href, fresh=fresh)
+            return self._access.sign(self._href, fresh=fresh)
         except TaskError as error:
             raise FetchError(Finding(error.exit, error.message)) from None
-        options: dict[str, Any] = {
-            "connect_timeout": timedelta(seconds=self._patience.connect),
-            "read_timeout": timedelta(seconds=self._patience.stall),
-            "timeout": timedelta(seconds=self._patience.whole),
-            "allow_http": True,
-            "http1_only": True,  # one connection a range: a server's cap is often a connection's
-        }
-        if self._tag:
-            options["default_headers"] = {"If-Match": self._tag}
-        self._store = cast("Any", HTTPStore).from_url(
-            self._signed.url, client_options=options, retry_config={"max_retries": 0}
-        )
 
-    def _try(self, get: Callable[[Any], Any], needed: int) -> Any:  # noqa: ANN401 - what `get` gives
+    def _try(self, get: Callable[[str], _T], needed: int) -> _T:
         renewed, tries = False, 0
         while True:
-            store = self._current()
+            signed = self._current()
             try:
-                return get(store)
-            except _DENIED as error:
-                if renewed or not self._access.renewable:
-                    raise FetchError(self._find(error, needed)) from None
-                renewed = True
-                self._renew(store)
-            except (*_FAILED, _ShortError) as error:
+                return get(signed.url)
+            except RefusedError as error:
+                raise FetchError(refused(error)) from None
+            except (OSError, http.client.HTTPException, _AnswerError) as error:
+                if _status(error) in _DENIED and not renewed and self._access.renewable:
+                    renewed = True
+                    self._renew(signed)
+                    continue
                 tries += 1
                 last = tries >= self._patience.tries or self._closed.is_set()
                 if last or not _passes(error):
@@ -269,59 +341,101 @@ class HttpBytes:
         log.info("a range did not come (%s): again in %.1f s", _said(error), pause)
         self._sleep(pause)
 
-    def _current(self) -> Any:  # noqa: ANN401 - obstore's
+    def _current(self) -> Signed:
         with self._lock:
             if self._clock() >= self._signed.renew_at:
-                self._connect()
-            return self._store
+                self._signed = self._sign(fresh=False)
+            return self._signed
 
-    def _renew(self, refused: Any) -> None:  # noqa: ANN401 - obstore's
+    def _renew(self, denied: Signed) -> None:
         """Signs afresh, unless another thread has done so since."""
         with self._lock:
-            if self._store is refused:
-                self._connect(fresh=True)
+            if self._signed is denied:
+                self._signed = self._sign(fresh=True)
 
     def _find(self, error: Exception, needed: int) -> Finding:
-        if isinstance(error, PreconditionError):
-            return Finding(Exit.SOURCE_UNREACHABLE, "it changed while it was read. Retry.")
+        if isinstance(error, _ChangedError) or _status(error) == 412:
+            return _CHANGED
         if self._closed.is_set():  # nobody waits for the reason
             return Finding(Exit.SOURCE_UNREACHABLE, f"reading it was ended ({_said(error)}).")
-        return probe(self._signed.url, _said(error), needed)
+        url = self._signed.url
+
+        def ask(headers: dict[str, str], seconds: float) -> Any:  # noqa: ANN401 - a context manager
+            return self._ask(url, headers, seconds)
+
+        return probe(ask, _said(error), needed)
 
 
-class _ShortError(Exception):
-    """Fewer bytes than were asked for."""
+_CHANGED = Finding(Exit.SOURCE_UNREACHABLE, "it changed while it was read. Retry.")
 
 
-def _changed(first: Any, now: Any) -> bool:  # noqa: ANN401 - obstore's `ObjectMeta`
-    """Whether a server tells of another version of the file; without a tag its date counts."""
-    if first is None:
-        return False
-    tags = "e_tag" if first["e_tag"] else "last_modified"
-    return first[tags] != now[tags] or first["size"] != now["size"]
+class _AnswerError(Exception):
+    """An answer that is not what was asked for."""
+
+
+class _StatusError(_AnswerError):
+    def __init__(self, status: int) -> None:
+        super().__init__(f"HTTP error code: {status}")
+        self.status = status
+
+
+class _BrokenError(_AnswerError):
+    """An answer whose range, length or form is wrong."""
+
+
+class _ChangedError(_AnswerError):
+    """Another version of the file."""
+
+
+def _partial(answer: Answer) -> tuple[int, int, Version]:
+    """First and last byte of a partial answer, and the file's version."""
+    if answer.status != 206:
+        raise _StatusError(answer.status)
+    encoding = answer.header("Content-Encoding")
+    if encoding and encoding.lower() != "identity":
+        raise _BrokenError(f"it came encoded ({encoding[:20]})")
+    said = answer.header("Content-Range") or "none"
+    match = _RANGE.fullmatch(said.strip())
+    first, last, size = (int(text) for text in match.groups()) if match else (0, 0, 0)
+    if not match or not first <= last < size:
+        raise _BrokenError(f"its answer's range is {redact(said)[:60]!r}")
+    return first, last, Version(answer.header("ETag"), answer.header("Last-Modified"), size)
+
+
+def _body(answer: Answer, size: int) -> memoryview:
+    """A body of just so many bytes."""
+    if answer.length not in (None, size):
+        raise _BrokenError(f"{answer.length} bytes came of {size}")
+    room = memoryview(bytearray(size))
+    got = answer.read_into(room)
+    if got != size:
+        raise _BrokenError(f"{got} bytes came of {size}")
+    if answer.read(1):
+        raise _BrokenError(f"more than {size} bytes came")
+    return room
+
+
+def _size_now(answer: Answer) -> int | None:
+    match = _NO_RANGE.fullmatch((answer.header("Content-Range") or "").strip())
+    return int(match[1]) if match else None
 
 
 def _passes(error: Exception) -> bool:
     """Whether a fault is likely to pass by itself."""
-    if isinstance(error, PreconditionError):
+    if isinstance(error, (_ChangedError, ssl.SSLCertVerificationError)):
         return False
     status = _status(error)
-    return status is None or status in _TEMPORARY  # None: no answer, or a broken one
+    return status is None or status in _TEMPORARY
 
 
 def _status(error: Exception) -> int | None:
-    found = _STATUS.search(str(error))
-    return int(found[1]) if found else None
+    return error.status if isinstance(error, _StatusError) else None
 
 
 def _said(error: Exception) -> str:
     """What went wrong, in words that `probe` knows, without secrets."""
-    status = _status(error)
-    if status:
-        return f"HTTP error code: {status}"
-    if isinstance(error, NotSupportedError):
-        return "connection: the whole file came in place of a range"
-    text = str(error)
-    if "TimedOut" in text or "kind: Timeout" in text:
+    if isinstance(error, _StatusError):
+        return str(error)
+    if isinstance(error, TimeoutError):
         return "connection: timed out"
-    return f"connection: {redact(text.split(chr(10), 1)[0].rpartition(' - ')[2])[:300]}"
+    return f"connection: {redact(str(error) or type(error).__name__)[:300]}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import warnings
 from dataclasses import dataclass
 from typing import Any
@@ -19,14 +20,13 @@ from scenefleet_task.spec import Exit
 
 warnings.filterwarnings("ignore", category=NotGeoreferencedWarning)  # such a file is refused
 
-BESIDE = {
-    "GDAL_DISABLE_READDIR_ON_OPEN": "TRUE",  # look for each file by its name, list no folder
-    "GDAL_PAM_ENABLED": "YES",
-    "GDAL_GEOREF_SOURCES": "PAM,INTERNAL",
-}
-"""GDAL's settings to open a local file: with its mask (`.msk`), its overviews (`.ovr`) and what an
-`.aux.xml` says of it, as GDAL's users expect, but without a world file, whose CRS nobody knows."""
-
+_EXTENSION = re.compile(r'EXTENSION\s*\[\s*"PROJ4"\s*,\s*"([^"]*)"', re.IGNORECASE)
+_PARAMETER = re.compile(r"\+?(\w+)=(\S+)")
+_OPENING = frozenset(("init", "file", "grids", "catalog"))
+_GRID = re.compile(
+    r'(?:EXTENSION\s*\[\s*"PROJ4_GRIDS"|PARAMETERFILE\s*\[\s*"[^"]*")\s*,\s*"([^"]*)"',
+    re.IGNORECASE,
+)
 _NONE = (1.0, 0.0, 0.0, 0.0, 1.0, 0.0)
 """The transform that GDAL gives where there is none."""
 _NAMED = 20  # bands that a message lists
@@ -49,7 +49,7 @@ class Header:
     """None where the header has none: neither a scale nor an offset."""
     offset: float | None
     masked: bool
-    """Whether the file has a mask of its own: inside, beside it, or as an alpha band."""
+    """Whether the file has a mask in it, or an alpha band."""
     alpha: int
     """The number of the band that the file calls alpha, by which the others are masked; 0: none."""
     palette: bool
@@ -72,7 +72,6 @@ def header_of(dataset: Any, name: Name) -> Header:  # noqa: ANN401 - a rasterio 
             "numbers have no reflectance. Make a raster of their amplitude or intensity first.",
         )
     grid = _grid(dataset, name)
-    _check_mask(dataset, name, band)
     flags = dataset.mask_flag_enums[band - 1]
     nodata = dataset.nodatavals[band - 1]
     scale, offset = float(dataset.scales[band - 1]), float(dataset.offsets[band - 1])
@@ -158,7 +157,27 @@ def _grid(dataset: Any, name: Name) -> Grid:  # noqa: ANN401
         raise _refusal(name, f"by its geotransform {transform} its pixels have no area.")
     if not crs:
         raise _refusal(name, "the raster has no CRS.")
+    if named := _file_of_crs(str(crs.to_wkt())):
+        raise _refusal(
+            name,
+            f"its CRS names a file ({named[:_CUT]!r}), which is not opened. Write the CRS by its "
+            "code: `gdal_edit.py -a_srs EPSG:... file.tif`.",
+        )
     return Grid(crs=crs, transform=transform, width=int(dataset.width), height=int(dataset.height))
+
+
+def _file_of_crs(wkt: str) -> str | None:
+    """The file that a CRS has PROJ open, such as a grid of shifts; None where it names none.
+
+    `@null` is no file: WKT of Web Mercator has it.
+    """
+    for extension in _EXTENSION.findall(wkt):
+        for key, value in _PARAMETER.findall(extension):
+            opens = key.lower() in _OPENING or key.lower().endswith("grids")
+            if opens and value.lower() != "@null":
+                return value
+    grid = _GRID.search(wkt)
+    return None if grid is None or grid[1].lower() == "@null" else grid[1]
 
 
 def _instead(dataset: Any, name: Name) -> str:  # noqa: ANN401
@@ -196,18 +215,6 @@ def _world_file(name: Name) -> str | None:
         if os.path.isfile(f"{stem}.{ending}"):  # noqa: PTH113
             return f"{stem}.{ending}"
     return None
-
-
-def _check_mask(dataset: Any, name: Name, band: int) -> None:  # noqa: ANN401
-    """A mask beside a local file is used; GDAL passes over one that it cannot open."""
-    if name.far or not os.path.exists(f"{name.href}.msk"):  # noqa: PTH110
-        return
-    if MaskFlags.per_dataset not in dataset.mask_flag_enums[band - 1]:
-        raise TaskError(
-            Exit.SOURCE_UNREADABLE,
-            f"{name}: the mask beside it, {os.path.basename(name.href)}.msk, cannot be read as a "  # noqa: PTH119
-            "mask. Mend it, or take it away.",
-        )
 
 
 def _refusal(name: Name, why: str) -> TaskError:

@@ -70,7 +70,7 @@ def asked(names: Sequence[Name], access: Access) -> Generator[Heads]:
 
 def _ask(name: Name, access: Access, patience: Patience, opened: list[HttpBytes]) -> Head | None:
     try:
-        file = HttpBytes(name.href, access, patience=patience)
+        file = HttpBytes(name.href, access, reach=name.reach, patience=patience)
         opened.append(file)
         data = file.start(SIZE)
     except FetchError as error:

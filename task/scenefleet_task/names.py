@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scenefleet_task.reach import Reach
 from scenefleet_task.redact import address
 from scenefleet_task.spec import Band, Mask, TaskDocument, sources
 
 Key = tuple[str, int | None, str | None]
 """What tells one source from another: a file, and which of its bands."""
+
+_OWN = Reach(origin="file")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,8 @@ class Name:
     """The band that it is read for, such as `red`; empty for a mask."""
     collection: str = ""
     """The source item's, for what to write into a recipe."""
+    reach: Reach = _OWN
+    """Where it may lie; by itself, anywhere that a person's own list of files may name."""
 
     def __str__(self) -> str:
         """Item, asset, address, and the band where the document names one."""
@@ -41,7 +46,13 @@ class Name:
     @property
     def far(self) -> bool:
         """Whether it lies behind an address."""
-        return self.href.startswith(("http://", "https://"))
+        return self.href.lower().startswith(("http://", "https://"))
+
+    @property
+    def vrt(self) -> bool:
+        """Whether it is a VRT of the user's own: a local one, named by a list of files."""
+        local = not self.far and self.reach.origin == "file"
+        return local and self.href.lower().endswith(".vrt")
 
 
 def names_of(document: TaskDocument) -> list[Name]:
@@ -57,6 +68,7 @@ def names_of(document: TaskDocument) -> list[Name]:
                 band_name=source.band_name,
                 use=source.name if isinstance(source, Band) else "",
                 collection=document.source.collection,
+                reach=document.reach,
             )
             names.setdefault(name.key, name)
     return list(names.values())

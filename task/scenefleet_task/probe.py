@@ -1,31 +1,44 @@
 """Finds out why a source could not be opened or read.
 
-GDAL says "not recognized as a supported file format" of a 404, a 403 and a throttled account alike
-(gdal#8922), so one small ranged GET asks the server itself.
+What reads a raster says "not recognized as a supported file format" of a 404, a 403 and a throttled
+account alike (gdal#8922), so one small ranged GET asks the server itself.
 """
 
 from __future__ import annotations
 
+import http.client
 import os
 import re
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from scenefleet_task.connect import RefusedError
+from scenefleet_task.http_get import Answer
+from scenefleet_task.local_file import NotPlainError, open_plain
 from scenefleet_task.redact import redact
 from scenefleet_task.spec import Exit
 
-if TYPE_CHECKING:
-    from urllib.error import HTTPError
-
 TIMEOUT = 30.0
 """Seconds."""
-_TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+"""How a TIFF starts: little-endian and big-endian, each classic and BigTIFF."""
+JP2 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
+"""How JPEG 2000 starts: in its usual box, and a bare code stream."""
 _CODE = re.compile(r"response(?: |_)code:?\s*(\d{3})|HTTP error code\s*:?\s*(\d{3})", re.IGNORECASE)
-_NETWORK = re.compile(r"curl error|timed? ?out|connection|partial file|transfer closed", re.IGNORECASE)  # fmt: skip  # noqa: E501
-
-_SHORT = re.compile(r"got \d+ byte", re.IGNORECASE)
-"""libtiff's words for fewer bytes than it asked for: of a file that has them, a lost connection."""
+_NETWORK = re.compile(r"timed? ?out|connection|partial file|transfer closed", re.IGNORECASE)
+_OTHERS = {
+    b"<": "a page of HTML or XML",
+    b"PK\3\4": "a zip archive; unpack it, and name the raster in it",
+    b"\x89HDF": "HDF5 or netCDF, which is not read; convert it with gdal_translate",
+    b"CDF": "netCDF, which is not read; convert it with gdal_translate",
+    b"\x0e\x03\x13\x01": "HDF4, which is not read; convert it with gdal_translate",
+    b"\x1f\x8b": "a gzip archive; unpack it",
+    b"GRIB": "GRIB, which is not read; convert it with gdal_translate",
+    b"\xff\xd8\xff": "a JPEG picture, which has no place on earth",
+    b"\x89PNG": "a PNG picture, which has no place on earth",
+    b"NITF": "NITF, which is not read; convert it with gdal_translate",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +50,56 @@ class Finding:
     """Goes on after the source's address, e.g. `HTTP 404: not there`."""
 
 
-def probe(place: str, complaint: str, needed: int = 0) -> Finding:
-    """Asks the server or the file system what is wrong with a source that failed.
+Ask = Callable[[dict[str, str], float], AbstractContextManager[Answer]]
+"""Asks for a source's address, with headers, within seconds."""
+
+
+def probe(ask: Ask, complaint: str, needed: int = 0) -> Finding:
+    """Asks a server what is wrong with a source that failed.
 
     Args:
-        place: a signed address, or a local path.
-        complaint: what GDAL said; decides where the source looks sound.
+        ask: asks for the signed address, and for no address that is out of reach.
+        complaint: what went wrong; decides where the source looks sound.
         needed: bytes that the file must have for what was asked of it, as far as known.
     """
-    # Imported late, as only a failure needs them, and every task would pay for the import.
-    import http.client
-    import urllib.error
-    import urllib.request
-
-    if not place.startswith(("http://", "https://")):
-        return _probe_file(Path(place), complaint, needed)
-    request = urllib.request.Request(place, headers={"Range": "bytes=0-15"})  # noqa: S310
     try:
-        with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:  # noqa: S310
+        with ask({"Range": "bytes=0-15"}, TIMEOUT) as answer:
+            if answer.status >= 300:
+                return from_status(answer.status, _words(answer))
             start = answer.read(16)
-            size = _size(answer.headers.get("Content-Range"), answer.headers.get("Content-Length"))
-    except urllib.error.HTTPError as error:
-        with error:
-            return from_status(error.code, _words(error))
+            size = _size(answer.header("Content-Range"), answer.header("Content-Length"))
+    except RefusedError as error:
+        return refused(error)
     except (OSError, http.client.HTTPException) as error:
-        cause = getattr(error, "reason", error)
-        return Finding(Exit.SOURCE_UNREACHABLE, f"no answer ({redact(str(cause))}). Retry later.")
-    return _judge(start, size, complaint, needed)
+        return Finding(Exit.SOURCE_UNREACHABLE, f"no answer ({redact(str(error))}). Retry later.")
+    return judge(start, size, complaint, needed)
+
+
+def probe_file(path: str, complaint: str, needed: int = 0) -> Finding:
+    """Asks the file system what is wrong with a local source that failed; see `probe`."""
+    try:
+        number = open_plain(path)
+    except FileNotFoundError:
+        return Finding(Exit.SOURCE_MISSING, "the file is not there.")
+    except NotPlainError as error:
+        return Finding(Exit.SOURCE_UNREADABLE, f"it is not read: {error.strerror}.")
+    except PermissionError:
+        return Finding(Exit.SOURCE_DENIED, "not allowed to read the file.")
+    except OSError as error:
+        return Finding(Exit.SOURCE_UNREADABLE, f"{error.strerror or error}.")
+    with os.fdopen(number, "rb") as file:
+        return judge(file.read(16), os.fstat(number).st_size, complaint, needed)
+
+
+def refused(error: RefusedError) -> Finding:
+    """What is said of an address that is out of reach."""
+    return Finding(error.exit, f"{error}.")
+
+
+def truncated(size: int, needed: int) -> Finding:
+    """What is said of a file that has fewer bytes than its header tells of."""
+    said = f"truncated: {size} bytes are there, {needed} are needed."
+    return Finding(Exit.SOURCE_UNREADABLE, said)
 
 
 def from_status(status: int, words: str = "") -> Finding:
@@ -80,55 +116,46 @@ def from_status(status: int, words: str = "") -> Finding:
     return Finding(Exit.SOURCE_UNREADABLE, f"{said}: the server does not give the file.")
 
 
-def _judge(start: bytes, size: int | None, complaint: str, needed: int) -> Finding:
-    """Of a source that answers: what its first bytes, its size and GDAL's complaint say."""
+def judge(start: bytes, size: int | None, complaint: str, needed: int) -> Finding:
+    """Of a source that answers: what its first bytes, its size and the complaint say."""
     page = start.lstrip()[:1] == b"<"
-    # before GDAL's complaint: a range beyond the end is its HTTP 416
+    # before the complaint: a range beyond the end is an HTTP 416
     if size and size < needed and not page:
-        said = f"truncated: {size} bytes are there, {needed} are needed."
-        return Finding(Exit.SOURCE_UNREADABLE, said)
+        return truncated(size, needed)
     match = _CODE.search(complaint)
     status = int(match[1] or match[2]) if match else 0
     if status and not (page and status == 416):  # a page has few bytes
         return from_status(status)
-    if start and not page and (_NETWORK.search(complaint) or (needed and _SHORT.search(complaint))):
+    if start and not page and _NETWORK.search(complaint):
         said = f"the connection broke ({complaint[:160]}). Retry later."
         return Finding(Exit.SOURCE_UNREACHABLE, said)
     if not start or size == 0:
         said = "the file is empty."
-    elif page:
-        said = "not a raster but a page of HTML or XML."
-    elif not start.startswith(_TIFF):
-        said = f"not a raster that can be read; it starts with {start[:8]!r}."
+    elif not start.startswith((*TIFF, *JP2)):
+        said = f"not a raster that is read (those are GeoTIFF and JPEG 2000) but {kind_of(start)}."
     else:
         said = f"truncated or corrupt ({complaint[:240]})."
     return Finding(Exit.SOURCE_UNREADABLE, said)
 
 
-def _probe_file(path: Path, complaint: str, needed: int) -> Finding:
-    try:
-        with path.open("rb") as file:
-            return _judge(file.read(16), os.fstat(file.fileno()).st_size, complaint, needed)
-    except FileNotFoundError:
-        return Finding(Exit.SOURCE_MISSING, "the file is not there.")
-    except PermissionError:
-        return Finding(Exit.SOURCE_DENIED, "not allowed to read the file.")
-    except OSError as error:
-        return Finding(Exit.SOURCE_UNREADABLE, f"{error.strerror or error}.")
+def kind_of(start: bytes) -> str:
+    """What a file that is no raster of a kind that is read seems to be."""
+    bare = start.lstrip()
+    named = next((name for magic, name in _OTHERS.items() if bare.startswith(magic)), None)
+    return named or f"one that starts with {start[:8]!r}"
 
 
 def _size(content_range: str | None, length: str | None) -> int | None:
     total = content_range.rpartition("/")[2] if content_range else length
-    return int(total) if total and total.isdecimal() else None
+    return int(total) if total and total.isascii() and total.isdecimal() else None
 
 
-def _words(error: HTTPError) -> str:
+def _words(answer: Answer) -> str:
     """A service's own words: Azure answers XML with a code and a message."""
-    from http.client import HTTPException
-
     try:
-        text = error.read(2000).decode(errors="replace")
-    except (OSError, HTTPException):
-        return str(error.reason)
+        text = answer.read(2000).decode(errors="replace")
+    except (OSError, http.client.HTTPException):
+        return answer.reason
     found = re.search(r"<Code>([^<]+)</Code>(?:\s*<Message>([^<\n]+))?", text)
-    return redact(": ".join(filter(None, found.groups()))) if found else str(error.reason)
+    said = ": ".join(filter(None, found.groups())) if found else answer.reason
+    return redact("".join(c if c.isprintable() else " " for c in said)[:300])

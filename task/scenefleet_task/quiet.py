@@ -16,5 +16,7 @@ def quieten() -> None:
     # rasterio, of rasters in memory that get their place a line later, and of a source without a
     # place or with a header that could not be read: of these the task tells itself, and more
     warnings.filterwarnings("ignore", message="Dataset has no geotransform")
+    # rasterio 1.4, of the one way in which a file object may be closed by any thread
+    warnings.filterwarnings("ignore", message="FilePath is supplanted")
     # planetary-computer 1.0.0 still uses pydantic's old ways when it is imported
     warnings.filterwarnings("ignore", module="planetary_computer")

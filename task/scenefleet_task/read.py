@@ -1,16 +1,15 @@
 """Reads windows of one raster, from a file or over HTTP, through rasterio and GDAL.
 
-A source that cannot be read is an error with its reason, never nodata. A signed address is signed
-again before its token runs out, and once more if the server refuses it in the middle.
+A source that cannot be read is an error with its reason, never nodata. GDAL reads it through
+`fetch`, as whatever reads tiles does, and what GDAL complains of is an error.
 """
 
 from __future__ import annotations
 
-import logging
 import math
 import threading
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -19,30 +18,40 @@ from typing import Any, cast
 import numpy as np
 import rasterio
 import rasterio.vrt
+import rasterio.warp
 from numpy.typing import NDArray
 from rasterio.errors import RasterioError
 from rasterio.windows import Window as RasterioWindow
 
 from scenefleet_task.access import Access
+from scenefleet_task.beside import MaskBeside, check_auxiliary, mask_beside
+from scenefleet_task.checksums import Checksums
+from scenefleet_task.complaints import heard, lost_in_pixels
 from scenefleet_task.failure import TaskError
+from scenefleet_task.fetch import FetchError
+from scenefleet_task.gdal_file import KEPT
 from scenefleet_task.grid import Grid, Window
-from scenefleet_task.header import BESIDE, header_of
+from scenefleet_task.header import header_of
 from scenefleet_task.heads import AT_ONCE, Head, Heads, asked
-from scenefleet_task.joined import Joined
 from scenefleet_task.layout import Way, layout_of
 from scenefleet_task.log import log
 from scenefleet_task.names import Name
-from scenefleet_task.probe import Finding, probe
+from scenefleet_task.open_raster import NoRasterError, RasterFile
+from scenefleet_task.probe import Finding, judge
 from scenefleet_task.redact import address, redact
+from scenefleet_task.source import Source, open_source
 from scenefleet_task.spec import Exit
+from scenefleet_task.vrt_file import VrtFile
 
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 _vrt = cast("Any", rasterio.vrt)
+_warp = cast("Any", rasterio.warp)
 GdalError = cast("type[Exception]", _rasterio._err.CPLE_BaseError)  # noqa: SLF001 - no other name
 """What GDAL raises where rasterio does not wrap it, such as of two CRS without a way between."""
+_SAMPLES = 9
+"""Points along a side of a window that tell which of the file's own pixels lie under it."""
 BY_BLOCKS = {"GDAL_VRT_WARP_USE_DATASET_RASTERIO": "NO"}
 """Makes GDAL warp the same blocks of 512 x 128 pixels of a view for whatever window."""
-_DENIED = Exit.SOURCE_DENIED
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +72,7 @@ class Raster:
         access: Access,
         clock: Callable[[], float] = time.time,
         head: Head | None = None,
+        kept: int = KEPT,
     ) -> None:
         """Opens the source and reads its header.
 
@@ -70,31 +80,46 @@ class Raster:
             name: the source.
             access: signs its address.
             clock: seconds since the epoch.
-            head: the file's beginning, if it is at hand: then GDAL need not ask for it.
+            head: the file's beginning, if it is at hand: then it need not be asked for.
+            kept: bytes of a file behind an address that may be kept for GDAL to read.
 
         Raises:
-            TaskError: if it cannot be opened, or as `header_of`.
+            TaskError: if it may not be read, cannot be opened, or as `header_of`.
         """
         self.name = name
-        self.head = head
-        self._joined: Joined | None = None
-        """What GDAL reads the header from; what reads many blocks opens the file itself."""
-        self._access = access
-        self._clock = clock
+        try:
+            self.source: Source = open_source(name, access, clock, head)
+        except FetchError as error:
+            raise self._error(error.finding, "opening it") from None
         self._views: dict[View, Any] = {}
         self._lock = threading.Lock()
-        self._open()
+        self._beside: MaskBeside | None = None
         try:
+            self._file = self._file_of(kept)
+        except FetchError as error:
+            self.source.close()
+            raise self._error(error.finding, "opening it") from None
+        try:
+            self._open()
+        except BaseException:
+            self._file.close()
+            self.source.close()
+            raise
+        try:
+            check_auxiliary(name)
             self.header = header_of(self._dataset, name)
-        except TaskError:
+            shape = self.header.grid.height, self.header.grid.width
+            self._beside = mask_beside(name, shape, self.header.band)
+            self._checksums = Checksums(self._dataset)
+        except BaseException:
             self.close()
             raise
         self.grid = self.header.grid
         self.dtype: np.dtype[Any] = self.header.dtype
         self.nodata = self.header.nodata
         """Digital number that means no data, as the header says; may be NaN."""
-        self.masked = self.header.masked
-        """Whether the file has a mask of its own (`read_invalid`)."""
+        self.masked = self.header.masked or self._beside is not None
+        """Whether the file has a mask of its own, in it or beside it (`read_invalid`)."""
         self.way = Way(None, "it is resampled to the outputs' grid")
         """How windows are read; `sources.prepare` decides."""
         self.tiles: Callable[[Window], NDArray[Any]] | None = None
@@ -103,6 +128,11 @@ class Raster:
     def look_at_tiles(self) -> None:
         """Decides whether windows can be read by tiles: `way`."""
         self.way = layout_of(self._dataset, self.header.band)
+
+    @property
+    def dataset(self) -> Any:  # noqa: ANN401 - rasterio's
+        """The dataset that is open now, to be asked of its header only."""
+        return self._dataset
 
     def read(self, window: Window) -> NDArray[Any]:
         """Digital numbers of a window, shape (height, width), of the file's own dtype.
@@ -116,9 +146,18 @@ class Raster:
 
     def read_invalid(self, window: Window) -> NDArray[np.bool_]:
         """The file's own mask, shape (height, width): True where a pixel is no data."""
+        if self._beside:
+            part = RasterioWindow(window.col, window.row, window.width, window.height)  # pyright: ignore[reportCallIssue]
+            with self._lock:
+                return self._beside.invalid(part)
         band = self.header.band
         masks = self._read(window, lambda dataset, part: dataset.read_masks(band, window=part))
         return masks == 0
+
+    @property
+    def masked_beside(self) -> bool:
+        """Whether its mask is a file of its own, which GDAL's warper knows nothing of."""
+        return self._beside is not None
 
     def read_small(self, shape: tuple[int, int], window: Window | None = None) -> NDArray[Any]:
         """A window in a few pixels, shape (height, width), from an overview if there is one.
@@ -129,7 +168,7 @@ class Raster:
         return self._read(
             window or self.grid.whole,
             lambda dataset, part: dataset.read(self.header.band, window=part, out_shape=shape),
-            whole=False,
+            [],
         )
 
     def read_warped(self, view: View, window: Window) -> NDArray[Any]:
@@ -139,7 +178,7 @@ class Raster:
             with _rasterio.Env(**BY_BLOCKS):
                 return self._viewed(view, dataset).read(self.header.band, window=part)
 
-        return self._read(window, read, self.grid.whole)
+        return self._read(window, read, self._under(view, window), "of the outputs' grid")
 
     def is_nodata(
         self, values: NDArray[Any], numbers: tuple[float, ...]
@@ -164,76 +203,82 @@ class Raster:
 
     def close(self) -> None:
         """Closes the file."""
+        self._close()
+        if self._beside:
+            self._beside.close()
+        self._file.close()
+        self.source.close()
+
+    def _file_of(self, kept: int) -> RasterFile | VrtFile:
+        if self.name.vrt:
+            return VrtFile(self.name, self.source)
+        return RasterFile(self.source.bytes, self.source.size, self.source.start, kept)
+
+    def _close(self) -> None:
         while self._views:  # they read from the dataset, so they go first
             self._views.popitem()[1].close()
         self._dataset.close()
-        self._part()
-
-    def _part(self) -> None:
-        """Forgets the beginning that a dataset, closed by now, was read from."""
-        if self._joined:
-            self._joined.close()
-            self._joined = None
 
     def _read(
         self,
         window: Window,
         read: Callable[[Any, Any], Any],
-        source: Window | None = None,
-        *,
-        whole: bool = True,
+        under: list[Window] | None = None,
+        of: str = "",
     ) -> NDArray[Any]:
-        """Reads a window; `source` tells the file's own pixels that it may need, if others.
+        """Reads a window; `under` tells the file's own pixels that it needs, if others.
 
-        With `whole`, by a dataset of the file alone: GDAL asks for several ranges at once there.
+        What came corrupt over a network is asked for once more.
         """
-        with self._lock:  # a dataset is one thread's at a time
-            if whole and self._joined:
-                self.close()
-                self._open(alone=True)
-            return self._read_alone(window, read, source)
-
-    def _read_alone(
-        self, window: Window, read: Callable[[Any, Any], Any], source: Window | None
-    ) -> NDArray[Any]:
-        when = f"reading {window}" + (" of the outputs' grid" if source else "")
         part = RasterioWindow(window.col, window.row, window.width, window.height)  # pyright: ignore[reportCallIssue]
-        if self._clock() >= self._signed.renew_at:
-            self._reopen("its token is about to expire")
-        try:
-            return read(self._dataset, part)
-        except RasterioError as error:
-            finding = self._find(error, self._needed(source or window))
-            if finding.exit is not _DENIED or not self._access.renewable:
-                raise self._error(finding, when) from None
-        self._reopen("the server refused its token", fresh=True)
-        try:
-            return read(self._dataset, part)
-        except RasterioError as error:
-            finding = self._find(error, self._needed(source or window))
-            raise self._error(finding, when) from None
+        when = f"reading {window} {of}".rstrip()
+        needed = [window] if under is None else under
+        with self._lock:  # a dataset is one thread's at a time
+            said = self._try(needed, lambda: read(self._dataset, part))
+            if isinstance(said, str) and not self.source.bytes.near:
+                log.info("%s: it came corrupt (%s); reading it again", self.name, said)
+                self._close()
+                self._file.forget()
+                self._open()
+                said = self._try(needed, lambda: read(self._dataset, part))
+            if isinstance(said, str):
+                said = self._finding(said, 0)
+            if isinstance(said, Finding):
+                raise self._error(said, when)
+            return said
 
-    def _open(self, *, fresh: bool = False, alone: bool = False) -> None:
-        self._signed = self._access.sign(self.name.href, fresh=fresh)
-        path = _gdal_path(self._signed.url)
-        if self.head and not alone:
-            self._joined = Joined(self.head.data, self.head.size, path)
-            path = self._joined.path
+    def _try(self, needed: list[Window], read: Callable[[], Any]) -> Any:  # noqa: ANN401
+        """What was read; a `Finding` of bytes that do not come; or why what came is corrupt."""
+        ranges = [place for window in needed for place in self._ranges(window)]
+        end = max((start + size for start, size in ranges), default=0)
+        if end > self.source.size:
+            return self._finding("", end)
+        self._file.prefetch(ranges)
+        wrong = self._checksums.wrong(ranges, self._file.read) if ranges else None
+        if self._file.failed or wrong:
+            return self._file.failed.finding if self._file.failed else wrong
+        complaint, found = "", None
+        with heard() as said:
+            try:
+                found = read()
+            except (RasterioError, GdalError) as error:
+                complaint = _complaint(error)
+        if self._file.failed:  # whatever GDAL made of it
+            return self._file.failed.finding
+        lost = dict.fromkeys(filter(None, [complaint, *lost_in_pixels(said)]))
+        return redact("; ".join(lost)) if lost else found
+
+    def _open(self) -> None:
         try:
-            self._dataset = _open_whole(path, {} if self.name.far else BESIDE)
+            self._dataset = self._file.opened()
         except RasterioError as error:
-            finding = self._find(error, 0)
-            self._part()
-            if finding.exit is _DENIED and self._access.renewable and not fresh:
-                self._open(fresh=True, alone=alone)
-                return
+            if self._file.failed:
+                finding = self._file.failed.finding
+            elif isinstance(error, NoRasterError):
+                finding = Finding(Exit.SOURCE_UNREADABLE, str(error))
+            else:
+                finding = self._finding(_complaint(error), 0)
             raise self._error(finding, "opening it") from None
-
-    def _reopen(self, why: str, *, fresh: bool = False) -> None:
-        log.info("%s: signing again, %s", self.name, why)
-        alone = self._joined is None
-        self.close()
-        self._open(fresh=fresh, alone=alone)
 
     def _viewed(self, view: View, dataset: Any) -> Any:  # noqa: ANN401 - rasterio's
         """The view of the dataset that is open now; kept until that is closed."""
@@ -253,24 +298,46 @@ class Raster:
                 raise TaskError(Exit.INPUT_MISMATCH, said) from None
         return self._views[view]
 
-    def _find(self, error: Exception, needed: int) -> Finding:
-        said = _complaint(error)
-        if self._joined:
-            said = said.replace(self._joined.path, address(self.name.href))
-        return probe(self._signed.url, said, needed)
+    def _under(self, view: View, window: Window) -> list[Window]:
+        """About the file's own pixels under a window of a view: what is worth fetching at once."""
+        rows = np.linspace(window.row, window.bottom + 1, _SAMPLES)
+        cols = np.linspace(window.col, window.right + 1, _SAMPLES)
+        x, y = (n.ravel() for n in np.meshgrid(cols, rows))
+        a, b, c, d, e, f = view.grid.transform
+        try:
+            xs, ys = _warp.transform(
+                view.grid.crs, self.grid.crs, a * x + b * y + c, d * x + e * y + f
+            )
+            px, py = self.grid.locate(np.asarray(xs, np.float64), np.asarray(ys, np.float64))
+        except GdalError:  # reading it tells
+            return []
+        seen = np.isfinite(px) & np.isfinite(py)
+        if not seen.any():
+            return []
+        whole = self.grid.whole
+        left, right = np.clip((px[seen].min() - 2, px[seen].max() + 2), 0, whole.width)
+        top, bottom = np.clip((py[seen].min() - 2, py[seen].max() + 2), 0, whole.height)
+        if right <= left or bottom <= top:
+            return []
+        row, col = int(top), int(left)
+        return [Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col)]
+
+    def _finding(self, said: str, needed: int) -> Finding:
+        for own, known in self._file.names.items():
+            said = said.replace(own, known or address(self.name.href))
+        return judge(self.source.start, self.source.size, said, needed)
 
     def _error(self, finding: Finding, when: str) -> TaskError:
         return TaskError(finding.exit, f"{self.name}: {finding.text} (while {when})")
 
-    def _needed(self, window: Window) -> int:
-        """Bytes up to the end of the window's last block: what a file that is whole must have."""
+    def _ranges(self, window: Window) -> Iterator[tuple[int, int]]:
+        """Where a window's blocks lie in the file, as far as GDAL tells: start and size."""
         block_height, block_width = self._dataset.block_shapes[self.header.band - 1]
-        ends = [0]
         for row in range(window.row // block_height, window.bottom // block_height + 1):
             for col in range(window.col // block_width, window.right // block_width + 1):
-                offset = self._block_tag("OFFSET", col, row)
-                ends.append(offset + self._block_tag("SIZE", col, row))
-        return max(ends)
+                size = self._block_tag("SIZE", col, row)
+                if size:
+                    yield self._block_tag("OFFSET", col, row), size
 
     def _block_tag(self, kind: str, col: int, row: int) -> int:
         value = self._dataset.get_tag_item(
@@ -296,8 +363,10 @@ def opened(
     with ExitStack() as stack:
         coming = heads or stack.enter_context(asked(names, access))
 
+        kept = KEPT // max(1, sum(name.far for name in names))
+
         def open_(name: Name) -> Raster:
-            return Raster(name, access, head=coming.of(name))
+            return Raster(name, access, head=coming.of(name), kept=kept)
 
         far = any(name.far for name in names)
         with ThreadPoolExecutor(AT_ONCE if far else 1, thread_name_prefix="open") as pool:
@@ -307,50 +376,6 @@ def opened(
             if not one.exception():
                 stack.callback(one.result().close)
         yield [one.result() for one in opening]
-
-
-class _Doubts(logging.Handler):
-    """Collects what GDAL could not read of a header and passed over."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.said: list[str] = []
-        self._thread = threading.get_ident()
-
-    def emit(self, record: logging.LogRecord) -> None:
-        if record.thread != self._thread:  # another source's
-            return
-        text = record.getMessage()
-        if "IO error" in text or "Read error" in text:
-            self.said.append(text)
-
-
-def _open_whole(path: str, settings: dict[str, str]) -> Any:  # noqa: ANN401 - a rasterio dataset
-    """Opens a dataset whose whole header could be read.
-
-    GDAL passes over a tag that it cannot read, and a nodata value that is missed makes wrong
-    numbers without a word.
-
-    Raises:
-        RasterioError: as rasterio does, or with what GDAL passed over.
-    """
-    doubts = _Doubts()
-    gdal_log = logging.getLogger("rasterio._env")
-    gdal_log.addHandler(doubts)
-    try:
-        with _rasterio.Env(**settings):
-            dataset = _rasterio.open(path)
-            _ = dataset.mask_flag_enums  # looks for a mask beside the file
-    finally:
-        gdal_log.removeHandler(doubts)
-    if doubts.said:
-        dataset.close()
-        raise RasterioError("; ".join(doubts.said))
-    return dataset
-
-
-def _gdal_path(place: str) -> str:
-    return f"/vsicurl/{place}" if place.startswith(("http://", "https://")) else place
 
 
 def _complaint(error: BaseException) -> str:

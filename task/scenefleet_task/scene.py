@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from scenefleet_task import compute, mask, spec
+from scenefleet_task.block_memory import memory_of_blocks
 from scenefleet_task.blocks import cut, needs_of
 from scenefleet_task.budget import Budget, Shares, shares
 from scenefleet_task.by_tiles import read_ahead, tiled
@@ -230,7 +231,8 @@ class _Scene:
             wanted,
             tiles=tiles,
             block=per_pixel * TILE * TILE,
-            whole=1.5 * stored * TILE * self._window.width,  # rows of overviews that fill up
+            # rows of overviews that fill up
+            whole=1.5 * stored * TILE * self._window.width + memory_of_blocks(rasters, wanted),
             cached=any(raster.way.layout is None for raster in rasters),
             ahead=any(raster.name.far for raster in rasters),
         )

@@ -120,16 +120,21 @@ def ranges_of(row: TileRow) -> list[tuple[int, int]]:
         row.source.layout.offsets[row.row, cols],
         row.source.layout.sizes[row.row, cols],
     )
-    tiles: Iterable[tuple[int, int]] = sorted(
+    tiles = (
         (int(offset), int(size))
         for offset, size, wanted in zip(offsets, sizes, row.wanted, strict=True)
         if wanted and size
     )
-    ranges: list[tuple[int, int]] = []
-    for start, size in tiles:
-        if ranges and start <= sum(ranges[-1]) + _GAP:
-            begin, length = ranges[-1]
-            ranges[-1] = (begin, max(length, start + size - begin))
+    return merged(tiles, _GAP)
+
+
+def merged(ranges: Iterable[tuple[int, int]], gap: int) -> list[tuple[int, int]]:
+    """Start and size of ranges, in order; those that lie no further apart than a gap are one."""
+    found: list[tuple[int, int]] = []
+    for start, size in sorted(ranges):
+        if found and start <= sum(found[-1]) + gap:
+            begin, length = found[-1]
+            found[-1] = (begin, max(length, start + size - begin))
         else:
-            ranges.append((start, size))
-    return ranges
+            found.append((start, size))
+    return found

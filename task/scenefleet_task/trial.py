@@ -6,12 +6,14 @@ pictures go into a folder, and what came out is one JSON line.
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet_task.access import Access
 from scenefleet_task.budget import Budget
+from scenefleet_task.drivers import keep_few
 from scenefleet_task.failure import TaskError
 from scenefleet_task.order import Box, Trial
 from scenefleet_task.spec import Exit, TaskDocument
@@ -61,10 +63,14 @@ def attempt(
     Raises:
         TaskError: as `scene.process`.
     """
+    from scenefleet_task.names import names_of
+
+    names = names_of(document)
+    keep_few(os.environ, vrt=any(name.vrt for name in names))
+
     import rasterio
 
     from scenefleet_task.grid import Window
-    from scenefleet_task.names import names_of
     from scenefleet_task.put_folder import FolderTarget
     from scenefleet_task.read import opened
     from scenefleet_task.scene import process
@@ -73,7 +79,7 @@ def attempt(
     started = time.monotonic()
     folder.mkdir(parents=True, exist_ok=True)
     target = FolderTarget(folder)
-    with cast("Any", rasterio).Env(), opened(names_of(document), access) as sources:
+    with cast("Any", rasterio).Env(), opened(names, access) as sources:
         rasters = process(
             document,
             sources,

@@ -75,7 +75,7 @@ class Warped:
         Raises:
             TaskError: if the source cannot be read.
         """
-        if len(nodata) > 1 or self.raster.header.count > 1:
+        if len(nodata) > 1 or self._needs_pieces:
             values = self._pieces(self._resampling).read(window, nodata, "float32")
         else:
             values = self.raster.read_warped(self._band(*nodata), window)
@@ -98,7 +98,7 @@ class Warped:
         Raises:
             TaskError: if the source cannot be read.
         """
-        if self.raster.header.count > 1:
+        if self._needs_pieces:
             values = self._pieces(Resampling.nearest).read(window, (), self._exact)
         else:
             values = self.raster.read_warped(self._classes, window)
@@ -114,6 +114,10 @@ class Warped:
         if key not in self._bands:
             self._bands[key] = self._view(self._resampling, nodata, "float32")
         return self._bands[key]
+
+    @property
+    def _needs_pieces(self) -> bool:
+        return self.raster.header.count > 1 or self.raster.masked_beside
 
     def _pieces(self, resampling: Resampling) -> Pieces:
         options = self._view(resampling, None, "float32").options

@@ -21,6 +21,7 @@ from scenefleet_task import spec
 from scenefleet_task.access import Access, Brokered, Unsigned
 from scenefleet_task.attempt import usage
 from scenefleet_task.conceal import confine
+from scenefleet_task.drivers import keep_few
 from scenefleet_task.failure import TaskError
 from scenefleet_task.gdal_settings import apply_settings
 from scenefleet_task.hand import Asks, Files, HandedUpload
@@ -129,6 +130,7 @@ def _do(document: TaskDocument, order: Order, asks: Asks, files: Files) -> Json:
 
     access, names = _access(document, asks), names_of(document)
     with asked(names, access) as heads:  # the rest is loaded while they come
+        keep_few(os.environ, vrt=any(name.vrt for name in names))
         import rasterio
 
         from scenefleet_task.read import opened

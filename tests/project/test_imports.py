@@ -48,7 +48,7 @@ def test_the_contract_needs_the_standard_library_only():
 
 def test_the_task_needs_no_more_than_its_image_holds():
     held = {
-        "azure", "imagecodecs", "numpy", "obstore", "planetary_computer", "rasterio",
+        "azure", "certifi", "imagecodecs", "numpy", "planetary_computer", "rasterio",
         "scenefleet_task",
     }  # fmt: skip
     for path in TASK.rglob("*.py"):

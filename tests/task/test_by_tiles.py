@@ -443,18 +443,13 @@ def told(rasters: Any) -> dict[str, tuple[str, str]]:
     return {name.asset: (way.name, way.why) for name, way in rasters.read}
 
 
-def test_a_file_in_an_archive_goes_through_gdal(world: World, kit: Any, tmp_path: Path) -> None:
+def test_a_file_in_an_archive_is_not_read(world: World, kit: Any, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "red.zip", "w") as archive:
         archive.write(world.files["red"], "red.tif")
-    document = document_of(
-        kit,
-        lambda n: f"/vsizip/{tmp_path}/red.zip/red.tif" if n == "red" else world.files[n],
-    )
-    rasters = process(document, Unsigned(), tmp_path / "out")
-    assert told(rasters)["RED"][0] == "gdal"
-    assert "plain file" in told(rasters)["RED"][1]
-    assert told(rasters)["NIR"][0] == "tiles"
-    assert (kit.read(rasters.files["ndvi"]) == world.index).all()
+    for red in (f"/vsizip/{tmp_path}/red.zip/red.tif", f"{tmp_path}/red.zip"):
+        document = document_of(kit, lambda n, red=red: red if n == "red" else world.files[n])
+        with pytest.raises(TaskError, match=r"virtual file systems|zip archive; unpack it"):
+            process(document, Unsigned(), tmp_path / "out")
 
 
 @pytest.mark.parametrize("far", [False, True])
@@ -474,15 +469,25 @@ def test_numbers_with_their_high_byte_first_go_through_gdal(
     assert (kit.read(rasters.files["ndvi"]) == world.index).all()
 
 
-def test_a_server_without_ranges_goes_through_gdal_or_fails(
-    world: World, kit: Any, tmp_path: Path
+@pytest.mark.parametrize("always", [False, True])
+def test_a_server_without_ranges_has_its_file_copied(
+    world: World, kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, always: bool
 ) -> None:
-    """It gave none for a moment: GDAL, which asks again, has ranges."""
+    """It is asked for whole; a moment later it may give ranges."""
+    monkeypatch.chdir(tmp_path)
+    world.server.ranges = not always
     world.server.faults[RED] = servers.Fault(whole=True, times=1)
-    rasters = process(world.document(), Unsigned(), tmp_path / "out")
-    assert told(rasters)["RED"] == ("gdal", "its server gives no ranges")
-    assert (kit.read(rasters.files["ndvi"]) == world.index).all()
-    assert (kit.read(rasters.reason) == world.reason).all()
+    right(world, kit, tmp_path)
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []
+
+
+def test_a_copy_that_breaks_off_is_made_again(
+    world: World, kit: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    world.server.ranges = False
+    world.server.faults[RED] = servers.Fault(hang_up=True, times=2, after=1)
+    right(world, kit, tmp_path)
 
 
 # --- area

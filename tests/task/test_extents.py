@@ -270,8 +270,8 @@ def test_a_look_compares_the_ground_that_both_bands_have(kit: Any, tmp_path: Pat
     """Plants on the common ground; compared corner by corner they would be none."""
     rows, cols = np.indices((200, 200))
     plants = (rows + cols) % 40 < 20
-    red = np.where(plants, 1400, 3000).astype(np.uint16)
-    nir = np.where(plants, 4000, 3200).astype(np.uint16)
+    red = np.where(plants, 1320, 3000).astype(np.uint16)
+    nir = np.where(plants, 5200, 3200).astype(np.uint16)
     files = [
         write(tmp_path / "red.tif", red, 0, 0),
         write(tmp_path / "nir.tif", nir[20:, :], 20, 0),

@@ -17,6 +17,7 @@ import range_server as servers
 from scenefleet_task.access import Access, Signed, Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import FetchError, FileBytes, HttpBytes, Patience, patience_of
+from scenefleet_task.reach import Reach
 from scenefleet_task.spec import Exit
 
 FILE = "account/container/a band.tif"
@@ -24,6 +25,7 @@ ADDRESS = "account/container/a%20band.tif"
 SIZE = 200_000
 START, LENGTH = 70_000, 50_000
 SECRET = "TOPSECRET"
+ANY = Reach(origin="file")
 
 
 @pytest.fixture
@@ -91,7 +93,7 @@ def opened(
 ) -> tuple[HttpBytes, Slept]:
     slept = Slept()
     access = access or Query(f"?sv=1&sig={SECRET}")
-    file = HttpBytes(server.url(ADDRESS), access, patience=patience, sleep=slept, **more)
+    file = HttpBytes(server.url(ADDRESS), access, reach=ANY, patience=patience, sleep=slept, **more)
     return file, slept
 
 
@@ -240,7 +242,9 @@ def test_a_slow_answer_has_its_time_too(served: Any) -> None:
 
 def test_a_server_that_is_not_there() -> None:
     slept = Slept()
-    file = HttpBytes("http://127.0.0.1:9/a/b/c.tif", Query("?sig=TOPSECRET"), sleep=slept)
+    file = HttpBytes(
+        "http://127.0.0.1:9/a/b/c.tif", Query("?sig=TOPSECRET"), reach=ANY, sleep=slept
+    )
     error = refused(file)
     assert error.finding.exit is Exit.SOURCE_UNREACHABLE
     assert "no answer" in str(error)
@@ -267,7 +271,7 @@ def test_patience_is_gdals() -> None:
 
 def test_a_closed_file_waits_no_more(served: Any) -> None:
     served.faults[FILE] = servers.Fault(status=503)
-    file = HttpBytes(served.url(ADDRESS), Unsigned(), patience=Patience(pause=60))
+    file = HttpBytes(served.url(ADDRESS), Unsigned(), reach=ANY, patience=Patience(pause=60))
     with ThreadPoolExecutor(1) as pool:
         coming = pool.submit(file.fetch, START, LENGTH)
         while not served.requests:
@@ -391,7 +395,7 @@ def test_a_token_service_that_fails_is_named(served: Any) -> None:
                 raise TaskError(Exit.SOURCE_UNREACHABLE, "gave no read token")
             return Signed(href, float("inf"))
 
-    file = HttpBytes(served.url(ADDRESS), Refusing())
+    file = HttpBytes(served.url(ADDRESS), Refusing(), reach=ANY)
     served.faults[FILE] = servers.Fault(status=403)
     assert "gave no read token" in str(refused(file))
 
@@ -425,7 +429,7 @@ def test_an_odd_path_is_sent_as_it_is_written(range_server: Any, path: str) -> N
     file = range_server.root / servers.unquote(path)
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_bytes(b"II*\0 odd")
-    odd = HttpBytes(range_server.url(path), Query("?sig=TOPSECRET%2F"))
+    odd = HttpBytes(range_server.url(path), Query("?sig=TOPSECRET%2F"), reach=ANY)
     assert odd.start(8) == b"II*\0 odd"
     assert bytes(odd.fetch(5, 3)) == b"odd"
     assert set(range_server.requests) == {f"/{path}?sig=TOPSECRET%2F"}

@@ -14,6 +14,7 @@ from rasterio.control import GroundControlPoint
 from rasterio.enums import ColorInterp
 from rasterio.transform import Affine
 
+from fuzz_sources.patch import with_numbers, with_text
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.header import Header
@@ -466,28 +467,74 @@ def test_a_mask_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         opened(path)
     assert no.value.exit is Exit.SOURCE_UNREADABLE
     small = write(tmp_path / "small.tif", np.zeros((20, 20), np.uint8))
-    with rasterio.open(small, "r+") as dataset:
-        dataset.update_tags(INTERNAL_MASK_FLAGS_1="2")
     small.rename(f"{path}.msk")
-    raster = opened(path)
-    with pytest.raises(TaskError):
-        raster.read_invalid(raster.grid.whole)
-    raster.close()
+    with pytest.raises(TaskError, match=r"red\.tif\.msk, cannot be read as a mask \(it has"):
+        opened(path)
 
 
-def test_what_gdal_keeps_beside_a_local_file_counts(kit: Any, tmp_path: Path) -> None:
-    path = write(tmp_path / "red.tif", noise(1), transform=Affine(1, 0, 5, 0, -1, 5))
+@pytest.mark.parametrize(
+    ("holds", "named"),
+    [
+        ("<GeoTransform>600000,10,0,5700000,0,-10</GeoTransform>", "a geotransform"),
+        ("<SRS>EPSG:32631</SRS>", "a CRS"),
+        ('<PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand>', "a nodata number"),
+        (
+            '<PAMRasterBand band="1"><Offset>-0.1</Offset><Scale>0.0001</Scale></PAMRasterBand>',
+            "an offset and a scale",
+        ),
+    ],
+)
+@pytest.mark.parametrize("ending", [".tif.aux.xml", ".aux.xml"])
+def test_what_an_auxiliary_file_says_of_pixels_is_not_passed_over(
+    tmp_path: Path, holds: str, named: str, ending: str
+) -> None:
+    path = write(tmp_path / "red.tif", noise(1))
+    (tmp_path / f"red{ending}").write_text(f"<PAMDataset>{holds}</PAMDataset>")
+    with pytest.raises(TaskError, match=f"red{ending} beside it holds {named}") as no:
+        opened(path)
+    assert no.value.exit is Exit.INPUT_MISMATCH
+    assert "gdal_translate" in str(no.value)
+
+
+def test_statistics_beside_a_file_say_nothing_of_its_pixels(tmp_path: Path) -> None:
+    path = write(tmp_path / "red.tif", noise(1))
     Path(f"{path}.aux.xml").write_text(
-        "<PAMDataset><GeoTransform>600000,10,0,5700000,0,-10</GeoTransform><PAMRasterBand "
-        'band="1"><NoDataValue>7</NoDataValue><Offset>-0.1</Offset><Scale>0.0001</Scale>'
-        "</PAMRasterBand></PAMDataset>"
+        "<PAMDataset><PAMRasterBand band='1'><Histograms/><Metadata><MDI key='STATISTICS_MEAN'>"
+        "4</MDI></Metadata></PAMRasterBand></PAMDataset>"
     )
-    raster = opened(path)
-    assert raster.grid.transform == tuple(ORIGIN)[:6]
-    found = raster.header
-    assert (found.nodata, found.scale, found.offset) == (7, 1e-4, -0.1)
-    raster.close()
+    opened(path).close()
     assert sorted(p.name for p in tmp_path.iterdir()) == ["red.tif", "red.tif.aux.xml"]
+
+
+def with_crs_text(path: Path, wkt: str) -> Path:
+    """Puts a CRS into a GeoTIFF as Esri's programs do: as text, of which GDAL takes all."""
+    text = f"ESRI PE String = {wkt}|"
+    user_defined, model, citation = 32767, 1024, 3073
+    keys = (1, 1, 0, 2, model, 0, 1, user_defined, citation, 34737, len(text), 0)
+    path.write_bytes(with_numbers(with_text(path.read_bytes(), 34737, text), 34735, keys))
+    return path
+
+
+UTM_TEXT = (
+    'PROJCS["x",GEOGCS["g",DATUM["D_x",SPHEROID["WGS_1984",6378137.0,298.257223563]],PRIMEM['
+    '"Greenwich",0.0],UNIT["Degree",0.0174532925199433]],PROJECTION["Transverse_Mercator"],'
+    'PARAMETER["False_Easting",500000.0],PARAMETER["False_Northing",0.0],PARAMETER['
+    '"Central_Meridian",3.0],PARAMETER["Scale_Factor",0.9996],PARAMETER["Latitude_Of_Origin",'
+    '0.0],UNIT["Meter",1.0],EXTENSION["PROJ4","+proj=utm +zone=31 +ellps=WGS84 '
+    '+nadgrids=GRIDS +units=m +no_defs"]]'
+)
+
+
+@pytest.mark.parametrize("grids", ["/somewhere/shift.gsb", "@optional.gsb,@null", "@null"])
+def test_a_crs_that_names_a_file_is_refused(tmp_path: Path, grids: str) -> None:
+    path = write(tmp_path / "red.tif", noise(1))
+    with_crs_text(path, UTM_TEXT.replace("GRIDS", grids))
+    if grids == "@null":  # no file: WKT of Web Mercator has it
+        opened(path).close()
+        return
+    with pytest.raises(TaskError, match="its CRS names a file") as no:
+        opened(path)
+    assert no.value.exit is Exit.INPUT_MISMATCH
 
 
 def test_behind_an_address_nothing_beside_a_file_is_asked_for(

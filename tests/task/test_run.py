@@ -285,7 +285,7 @@ def test_a_formula_that_the_node_cannot_take_is_a_document_error(
     assert "Traceback" not in ran.stderr
 
 
-@pytest.mark.parametrize("what", ["float mask", "area elsewhere", "narrow band"])
+@pytest.mark.parametrize("what", ["float mask", "area elsewhere", "band elsewhere"])
 def test_input_that_does_not_fit_leaves_a_result_and_no_item(
     scene: Any, kit: Any, tmp_path: Path, what: str
 ) -> None:
@@ -298,13 +298,14 @@ def test_input_that_does_not_fit_leaves_a_result_and_no_item(
         ring = [[9.0, 51.0], [9.1, 51.0], [9.1, 51.1], [9.0, 51.0]]
         changes["clip"] = {"type": "Polygon", "coordinates": [ring]}
     else:
-        nir = kit.write(tmp_path / "narrow.tif", scene.nir[:, :100], nodata=0)
+        there = Affine(10, 0, 700_000, 0, -10, 5_700_000)
+        nir = kit.write(tmp_path / "elsewhere.tif", scene.nir, there, nodata=0)
     document = kit.document((kit.band("red", red), kit.band("nir", nir)), scl, **changes)
     ran = kit.run(document, tmp_path / "store", tmp_path / "work")
     code, exit_, said = {
         "float mask": (20, "input_mismatch", "asset SCL is float32; a mask has 8 or 16 bits"),
         "area elsewhere": (21, "no_overlap", "does not touch the scene's pixels, which span 4.4"),
-        "narrow band": (20, "input_mismatch", "301 x 100 at"),
+        "band elsewhere": (20, "input_mismatch", "share no ground"),
     }[what]
     assert (ran.code, ran.result.exit) == (code, exit_)
     assert said in ran.result.message

@@ -143,7 +143,7 @@ def test_a_script_finds_no_secret_of_its_own_task_or_of_another(
 def _gdal_names() -> set[str]:
     from scenefleet_task.gdal_settings import SETTINGS
 
-    return {*SETTINGS, "GDAL_CACHEMAX", "CPL_VSIL_CURL_CACHE_SIZE", "PROJ_CURL_CA_BUNDLE"}
+    return {*SETTINGS, "GDAL_CACHEMAX", "GDAL_SKIP", "PROJ_CURL_CA_BUNDLE"}
 
 
 def test_the_spy_finds_what_is_there(node: Node, kit: Any, scene: Any, tmp_path: Path) -> None:

@@ -99,7 +99,7 @@ def test_a_file_that_is_all_beginning(served: Any, kit: Any, values: np.ndarray)
     with opened([name], Unsigned()) as (raster,):
         assert (raster.read_small((64, 64)) == values[:64, :64]).all()
         assert len(served.answers) == 1
-        assert raster.head.size == (served.root / "account/container/small.tif").stat().st_size
+        assert raster.source.size == (served.root / "account/container/small.tif").stat().st_size
 
 
 FAILURES = [

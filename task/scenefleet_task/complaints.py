@@ -1,0 +1,86 @@
+"""Hears what GDAL complains of while a raster is opened or read, and tells what is an error.
+
+GDAL goes on after much that makes pixels wrong: it draws what a broken JPEG or fax still gives, and
+leaves out a tag that it cannot read. rasterio passes such complaints to its log only. Here they are
+gathered by thread, and those that mean that something was lost are errors.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+import threading
+from collections.abc import Generator
+from contextlib import contextmanager
+
+_LOGGERS = ("rasterio._env", "rasterio._err")
+_FAILURE = re.compile(r"GDAL signalled an error: err_no=\d+, msg=(['\"])(.*)\1", re.DOTALL)
+_CLASS = re.compile(r"^CPLE_\w+(?: in |:)")
+_LOST = re.compile(
+    r"ignored|corrupt|cannot|can't|could not|failed|io error|read error|truncated|incorrect|cycle",
+    re.IGNORECASE,
+)
+"""Words of warnings, while a raster is opened, that something of its header was lost."""
+_HARMLESS = re.compile(
+    r"Unknown field with tag|tags are not sorted|does not end in null"
+    r'|"(?:XMLPacket|Photoshop|RichTIFFIPTC|ICC Profile|ICCProfile|ImageDescription|DateTime|'
+    r"Software|Artist|Copyright|HostComputer|Make|Model|DocumentName|PageName|PageNumber|"
+    r'XResolution|YResolution|ResolutionUnit|MinSampleValue|MaxSampleValue|EXIFIFDOffset)"'
+)
+"""Of tags that say nothing of pixels or places."""
+
+
+class _Ear(logging.Handler):
+    """Gathers records of the threads that listen."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.heard = threading.local()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        said: list[tuple[bool, str]] | None = getattr(self.heard, "said", None)
+        if said is None:
+            return
+        text = record.getMessage()
+        failure = _FAILURE.search(text)
+        if failure:
+            said.append((True, failure[2]))
+        elif record.levelno >= logging.WARNING:
+            said.append((record.levelno >= logging.ERROR, _CLASS.sub("", text)))
+
+
+_EAR = _Ear()
+for _name in _LOGGERS:
+    logging.getLogger(_name).addHandler(_EAR)
+    logging.getLogger(_name).setLevel(logging.INFO)  # GDAL's failures come at this level
+
+
+@contextmanager
+def heard() -> Generator[list[tuple[bool, str]]]:
+    """Gathers what GDAL says in this thread: whether it calls it a failure, and its words."""
+    before = getattr(_EAR.heard, "said", None)
+    said: list[tuple[bool, str]] = []
+    _EAR.heard.said = said
+    try:
+        yield said
+    finally:
+        _EAR.heard.said = before
+
+
+def lost_in_header(said: list[tuple[bool, str]]) -> list[str]:
+    """Complaints that mean that a header was not read as it is."""
+    return [
+        text
+        for failure, text in said
+        if not _of_proj(text) and (failure or (_LOST.search(text) and not _HARMLESS.search(text)))
+    ]
+
+
+def lost_in_pixels(said: list[tuple[bool, str]]) -> list[str]:
+    """Complaints that mean that pixels may be wrong: all, as sound files give rise to none."""
+    return [text for _, text in said if not _of_proj(text)]
+
+
+def _of_proj(text: str) -> bool:
+    """Whether it is about a coordinate system: what cannot be transformed is an error elsewhere."""
+    return text.startswith("PROJ:")
