@@ -89,7 +89,7 @@ def supervise(
         )
         broker = Broker(computing.asks, errand, setting.script, log.adopt)
         ended = attend(computing, order, broker, receiver, log)
-        result = _result_of(attempt, ended, receiver)
+        result = result_of(attempt, ended, receiver)
         file.seek(0)
         keep_or_say(attempt, setting, receiver.target, file.read(), result)
     return result
@@ -146,7 +146,8 @@ def keep_or_say(
         _say(f"log and result are not in the store: {error}")
 
 
-def _result_of(attempt: Attempt, ended: Ended, receiver: Receiver) -> Result:
+def result_of(attempt: Attempt, ended: Ended, receiver: Receiver) -> Result:
+    """The task's result: what the process told, as far as that can be so, or how it died."""
     cost = usage()
     if ended.trouble:
         text = f"the computing process was ended: {ended.trouble}"

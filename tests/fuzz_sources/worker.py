@@ -61,7 +61,6 @@ def main() -> None:
 
 def _load() -> None:
     import imagecodecs  # noqa: F401
-    import obstore  # noqa: F401
 
     import scenefleet_task.item
     import scenefleet_task.scene
@@ -106,15 +105,48 @@ def _run(case: Any, folder: Path, order: Order) -> Any:
 
 
 def _attempt(case: Any, href: str, out: Path) -> None:
-    """The task's own code, in this process."""
+    """The task's own code: what computes in this process, and its supervisor's ends in threads."""
+    import threading
+    import time
+
     from fuzz_sources.documents import document
     from scenefleet_task import supervise
+    from scenefleet_task.attend import Ended
+    from scenefleet_task.errand import Text, errand_of
+    from scenefleet_task.hand import Asks, Files
+    from scenefleet_task.keep import keep
+    from scenefleet_task.line import Line
+    from scenefleet_task.order import Order as TaskOrder
+    from scenefleet_task.put import target_for
+    from scenefleet_task.receive import Receiver
     from scenefleet_task.setting import read_setting
+    from scenefleet_task.spec import encode
     from scenefleet_task.work import work
 
-    task = document(case, href)
-    setting = read_setting(_setting(out))
-    work(task, supervise.begin(task, {}), setting)
+    environment = _setting(out)
+    setting = read_setting(environment)
+    text = Text(encode(document(case, href)).encode(), None)
+    errand = errand_of(text)
+    attempt = supervise.begin(errand, {})
+    handed, noted, unasked = os.pipe(), os.pipe(), os.pipe()
+    receiver = Receiver(
+        Line(handed[0], noted[1]), errand, attempt.scratch, lambda: target_for(setting)
+    )
+    taking = threading.Thread(target=receiver.serve, daemon=True)
+    taking.start()
+    order = TaskOrder(
+        text=text, scratch=attempt.scratch, started=time.time(), memory=MEMORY,
+        budget=setting.budget,
+    )  # fmt: skip
+    files = Files(Line(noted[0], handed[1]))
+    asks = Asks(Line(unasked[0], unasked[1]))  # nothing is signed, and no case has a script
+    files.end(work(order, asks, files))
+    os.close(handed[1])
+    taking.join()
+    result = supervise.result_of(attempt, Ended(0, ""), receiver)
+    folder = setting.log_folder(attempt.task, attempt.name)
+    assert folder
+    keep(folder, target_for(setting), b"", result)
 
 
 def _command(case: Any, href: str, out: Path) -> None:

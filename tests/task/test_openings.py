@@ -52,6 +52,7 @@ SYSTEM = (
     "/sys/devices/system/cpu/",
 )
 NAMED = {
+    "/dev/fd",  # listed, so that what was left open is closed
     "/dev/null",
     "/dev/urandom",
     "/etc/localtime",
@@ -67,6 +68,7 @@ NAMED = {
     "/proc/self/cgroup",
     "/proc/self/maps",
     "/proc/self/mountinfo",
+    "/proc/self/oom_score_adj",
     "/proc/self/stat",
     "/proc/self/statm",
     "/proc/self/status",
