@@ -87,6 +87,13 @@ def test_links_lead_somewhere(page: Path) -> None:
         assert not anchor or anchor in headings(file), f"{page.name}: {target} has no such heading"
 
 
+@each_page
+def test_tests_and_modules_that_a_page_names_are_there(page: Path) -> None:
+    named = r"`((?:tests|benchmarks|task|client|emulator)/[\w/]+\.py)(?:::\w+)?`"
+    for path in re.findall(named, page.read_text("utf-8")):
+        assert (REPOSITORY / path).is_file(), f"{page.name}: {path}"
+
+
 def commands(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Verb and words of every `scenefleet ...` in a page's code."""
     text = path.read_text("utf-8")
