@@ -2,8 +2,8 @@
 
 Every ground is judged in both forms: its numbers as reflectance x 10000, and with 1000 more.
 
-- **pieces** of all real scenes of the shared data, at random places. Landsat's reflectance stands
-  beside Sentinel-2's, as ground on which no limit was chosen.
+- **pieces** of all real scenes of the shared data, at random places: Sentinel-2's, and Landsat's
+  reflectance. The limits were chosen with this imagery in view: it is no independent test.
 - **bright**: of those pieces, the tenth that has the least dark ground, and the tenth that is
   covered most by cloud (red above 2500).
 - **haze**: the pieces under an even haze that adds 200 to 800 and dims the rest.

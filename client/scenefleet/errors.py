@@ -8,7 +8,7 @@ ScenefleetError
 ├── FleetError          Azure Batch (or the emulator) refused or failed      exit code 1
 ├── NotAuthorisedError  a credential is missing, wrong or too weak           exit code 4
 ├── BudgetError         the estimate is above the budget                     exit code 6
-└── UsageError          the command's words are off                          exit code 2
+└── UsageError          invalid arguments                                    exit code 2
 """
 
 
@@ -51,6 +51,6 @@ class BudgetError(ScenefleetError):
 
 
 class UsageError(ScenefleetError):
-    """A command whose words are off."""
+    """A command with invalid arguments."""
 
     exit_code = 2

@@ -14,7 +14,7 @@ from scenefleet_task.conceal import conceal
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs one task; the exit code is an `exits.Exit`, or 2 for words that are off."""
+    """Runs one task; the exit code is an `exits.Exit`, or 2 for invalid arguments."""
     conceal()  # first of all: what this process was given is not for others
     from scenefleet_task.command import command
 

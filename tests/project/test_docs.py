@@ -94,6 +94,14 @@ def test_tests_and_modules_that_a_page_names_are_there(page: Path) -> None:
         assert (REPOSITORY / path).is_file(), f"{page.name}: {path}"
 
 
+def test_the_tasks_modules_that_the_page_names_are_there() -> None:
+    modules = {name for row in rows(page("scripts.md"), "How a task is built")
+               for name in names(row[1])}  # fmt: skip
+    assert len(modules) > 20
+    gone = {name for name in modules if not (REPOSITORY / "task/scenefleet_task" / name).is_file()}
+    assert not gone
+
+
 def commands(path: Path) -> Iterator[tuple[str, list[str]]]:
     """Verb and words of every `scenefleet ...` in a page's code."""
     text = path.read_text("utf-8")
