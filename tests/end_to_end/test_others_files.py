@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,12 @@ import rasterio
 from rasterio.transform import Affine
 
 from scenefleet.catalog import from_json
+from scenefleet.catalog.access import ORIGIN as CAME_FROM
 from scenefleet.errors import CatalogError
 from scenefleet.plan import plan
 from scenefleet.recipe import read_recipe
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
-from scenefleet_task.reach import Reach
 from scenefleet_task.spec import Exit
 from to_folder import InFolder, process
 
@@ -68,11 +67,11 @@ class Case:
                 "bbox": [4.8, 51.9, 5.1, 52.1],
                 "geometry": {"type": "Point", "coordinates": [5, 52]},
                 "properties": self.properties, "assets": self.assets, "links": [],
+                CAME_FROM: "file",
             }
         )  # fmt: skip
         recipe = read_recipe(self.folder / "recipe.yaml").recipe
         (document,) = plan(recipe, [scene]).documents
-        document = replace(document, reach=Reach(origin="file"))
         made = process(document, Unsigned(), self.folder / "out")
         with rasterio.open(made.made[0].file) as index_file, rasterio.open(made.reason) as reason:
             return made, float(index_file.read(1)[10, 10]), int(reason.read(1)[10, 10])
