@@ -16,7 +16,7 @@ header says, the recipe's number and Sentinel-2's 0.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from scenefleet_task.failure import TaskError
 from scenefleet_task.header import Header
@@ -26,6 +26,8 @@ from scenefleet_task.spec import Band, Exit
 
 HEADER = "file-header"
 """The rule's name where the header decides."""
+UNTOLD = "no-scale-told"
+"""The rule's name where whole numbers are taken as values, since nothing tells their scale."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,12 @@ def numbers_of(band: Band, header: Header, name: Name) -> Numbers:
         nodata=nodata_of(band, header.nodata),
         rule=_rule(band, by_header),
     )
+    if scale is None and header.dtype.kind in "iu":
+        found = replace(found, rule=UNTOLD)
+        log.warning(
+            "%s: nothing tells the scale of its whole numbers; they are taken as they are. Give "
+            "band %s its `scale` under `collections`.", name, band.name,
+        )  # fmt: skip
     if contradicts(header, found.scale, found.offset):
         log.warning(
             "%s: its header says scale %g and offset %g; by rule %s they are %g and %g",

@@ -157,7 +157,7 @@ def test_one_recipe_for_three_products_and_two_stations(
     west = made["west"]["properties"]
     assert west["scenefleet:source"]["united_with"] == ["east"]
     parts = west["scenefleet:radiometry"]
-    assert [part["check"]["settled_by"] for part in parts] == ["both", "both"]
+    assert [part["check"]["settled_by"] for part in parts] == ["metadata", "both"]
     assert [round(part["bands"]["red"]["offset"], 6) for part in parts] == [-0.1, 0]
     (part,) = made["HLS.S30.T30UVB.2024214T112121.v2.0"]["properties"]["scenefleet:radiometry"]
     assert part["bands"]["nir"]["rule"] == "hls-v2"

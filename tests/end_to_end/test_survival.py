@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-SEARCH = "{{catalog: '{url}', collections: [sentinel-2-l2a], limit: 100}}"
+SEARCH = "{{catalog: '{url}', collections: [sentinel-2-l2a]}}"
 
 
 def running(desk: Any) -> int:

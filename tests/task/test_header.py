@@ -20,7 +20,7 @@ from scenefleet_task.failure import TaskError
 from scenefleet_task.header import Header
 from scenefleet_task.item import Put, make_item
 from scenefleet_task.names import Name
-from scenefleet_task.radiometry import HEADER, numbers_of
+from scenefleet_task.radiometry import HEADER, UNTOLD, numbers_of
 from scenefleet_task.read import Raster
 from scenefleet_task.result import Output as PutFile
 from scenefleet_task.spec import Exit, Mask, MaskRule, Output, Reason, TargetGrid, seal
@@ -180,7 +180,7 @@ NAME = Name(item="s", asset="B04", href="/x.tif", use="red", collection="mine")
 @pytest.mark.parametrize(
     ("told", "said", "right", "rule", "warns"),
     [
-        ((None, None), (None, None), (1, 0), "test", False),
+        ((None, None), (None, None), (1, 0), UNTOLD, False),
         ((None, None), (1e-4, -0.1), (1e-4, -0.1), HEADER, False),
         ((1e-4, 0.0), (None, None), (1e-4, 0), "test", False),
         ((1e-4, -0.1), (1e-4, -0.1), (1e-4, -0.1), "test", False),

@@ -73,6 +73,8 @@ def sign_in(scene: Scene, key: str) -> str | None:
         key: the asset's key.
     """
     href = scene.assets[key].href
+    if "://" not in href:  # a copy on this machine, whatever the item says of where it came from
+        return None
     host, bucket = _where(href)
     if "-public/" in href:  # pictures and metadata that Earthdata gives to everybody
         return None

@@ -22,6 +22,9 @@ MUCH_BEYOND = 1.0
 EMPTY_MARK = "\N{EMPTY SET}"
 """The sign of an output without a valid pixel, beside the words."""
 CUT_REMEDY = "write `dtype: float32`"
+UNTOLD = "no-scale-told"
+"""The task's rule for such numbers (`scenefleet_task.radiometry`)."""
+UNTOLD_REMEDY = "give each band its `scale` (and `offset`) under `collections` in the recipe"
 NEGATIVE_REMEDY = "`negative: mask` makes such pixels invalid, `negative: clip` takes them as 0"
 
 
@@ -126,6 +129,28 @@ def negative_headline(outcomes: Sequence[TaskOutcome]) -> str:
     )
 
 
+def untold_scales(outcomes: Sequence[TaskOutcome]) -> list[tuple[int, list[str]]]:
+    """Scene and bands, of those with whole numbers whose scale nothing tells."""
+    found = [
+        (n, sorted({name for part in outcome.radiometry for name, band in part.bands.items()
+                    if band.rule == UNTOLD}))
+        for n, outcome in enumerate(outcomes)
+    ]  # fmt: skip
+    return [one for one in found if one[1]]
+
+
+def untold_headline(outcomes: Sequence[TaskOutcome]) -> str:
+    """How many scenes have whole numbers whose scale nothing tells; empty where none has."""
+    found = untold_scales(outcomes)
+    if not found:
+        return ""
+    return (
+        f"Nothing tells the scale of the whole numbers of {count(len(found), 'scene')}: they were "
+        "taken as they are, so that indices with constants of their own, such as EVI and SAVI, are wrong "
+        "unless the numbers are reflectance already"
+    )
+
+
 def caveat_lines(outcomes: Sequence[TaskOutcome]) -> list[str]:
     """What a terminal says of them: a line each, and the first scenes by name."""
     lines: list[str] = []
@@ -136,6 +161,8 @@ def caveat_lines(outcomes: Sequence[TaskOutcome]) -> list[str]:
             lines.append(f"  ... and {len(empty) - MOST_NAMED} more; the report marks them all")
     if headline := cut_headline(outcomes):
         lines.append(f"{headline}; to keep them, {CUT_REMEDY} under `output` in the recipe")
+    if headline := untold_headline(outcomes):
+        lines.append(f"{headline}; {UNTOLD_REMEDY}")
     below = [text for text in (negative_headline(outcomes), outside_headline(outcomes)) if text]
     if below:
         below[-1] += f"; {NEGATIVE_REMEDY} (under `process` in the recipe)"
@@ -151,6 +178,7 @@ def draw_caveats(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str
     """
     parts = _empty(outcomes, listed) + _cut(outcomes, listed)
     parts += _negative(outcomes, listed) + _outside(outcomes, listed)
+    parts += _untold(outcomes, listed)
     if not parts:
         return ""
     return f"""<section id="caveats" aria-labelledby="caveats-head">
@@ -183,6 +211,14 @@ def _cut(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str:
         "it, write <code>dtype: float32</code> under <code>output</code> in the recipe."
     )
     return _folded(cut_headline(outcomes), advice, lines)
+
+
+def _untold(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str:
+    lines = [
+        f"{scene_link(n, outcomes[n], listed)}: {escape(', '.join(bands))}"
+        for n, bands in untold_scales(outcomes)
+    ]
+    return _folded(untold_headline(outcomes), f"To mend it, {escape(UNTOLD_REMEDY)}.", lines)
 
 
 def _negative(outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str:

@@ -81,6 +81,20 @@ def test_a_terminal_names_empty_scenes_and_why(done: Made):
     assert (len(many), many[-1]) == (7, "  ... and 35 more; the report marks them all")
 
 
+def test_numbers_whose_scale_nothing_tells_are_told_of(done: Made):
+    outcomes = [
+        done("a", radiometry=(part("a", rule="no-scale-told", scale=1, offset=0),)),
+        done("b", radiometry=(part("b"),)),
+    ]
+    (line,) = caveat_lines(outcomes)
+    assert line.startswith("Nothing tells the scale of the whole numbers of 1 scene: they were")
+    assert "give each band its `scale`" in line
+    drawn = draw_caveats(outcomes, frozenset([0]))
+    assert "Nothing tells the scale" in drawn
+    assert "nir, red" in drawn
+    assert caveat_lines(outcomes[1:]) == []
+
+
 def test_a_terminal_names_outputs_that_int16_cut(done: Made):
     outcomes = [
         done("a", cut_percent={"evi": 2.5, "ndvi": 0.1}),
