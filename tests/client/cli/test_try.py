@@ -16,9 +16,13 @@ from typing import Any
 import pytest
 import rasterio
 
+from scenefleet.cli.selection import plan_one
 from scenefleet.demo.acquisitions import ACQUISITIONS
 from scenefleet.demo.archive import make_archive
 from scenefleet.demo.server import serve_archive
+from scenefleet.errors import CatalogError
+from scenefleet.recipe import read_recipe
+from scenefleet.settings import AzureSettings, Settings
 
 Cli = Callable[..., CompletedProcess[str]]
 RECIPE = """
@@ -290,3 +294,25 @@ def test_run_keeps_the_radiometry_with_the_run(cli: Cli, write: Write, tmp_path:
     run = json.loads(done.stdout)["id"]
     kept = (tmp_path / f"results/runs/{run}/recipe.yaml").read_text()
     assert "radiometry: trust" in kept
+
+
+def test_the_stores_own_host_may_be_private_as_in_a_run(write: Write, tmp_path: Path) -> None:
+    """Its account behind a private endpoint, which another name of the settings leads to."""
+    ring = [[5, 52], [6, 52], [6, 53], [5, 53], [5, 52]]
+    item = {
+        "type": "Feature", "stac_version": "1.0.0", "id": "a", "collection": "sentinel-2-l2a",
+        "scenefleet:origin": "public", "bbox": [5, 52, 6, 53], "links": [],
+        "geometry": {"type": "Polygon", "coordinates": [ring]},
+        "properties": {"datetime": "2021-06-01T10:00:00Z", "s2:processing_baseline": "03.00"},
+        "assets": {key: {"href": f"http://10.1.2.3/{key}.tif"} for key in ("B04", "B08")},
+    }  # fmt: skip
+    (tmp_path / "item.json").write_text(json.dumps(item))
+    write("{indices: [ndvi], mask: none}", catalog=str(tmp_path / "item.json"))
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(recipe.read_text() + "output: {store: 'az://mine/results'}\n")
+    source = read_recipe(recipe)
+    own = AzureSettings(storage_endpoint="http://10.1.2.3")
+    document = plan_one(source, None, Settings(azure=own, path=tmp_path / "none"))
+    assert "10.1.2.3" in document.reach.hosts
+    with pytest.raises(CatalogError, match="is a private address"):
+        plan_one(source, None, Settings(path=tmp_path / "none"))
