@@ -112,7 +112,8 @@ def test_a_named_item_is_the_very_task_of_a_run(
     cli: Cli, write: Write, archive: Path, ids: list[str], tmp_path: Path, *, served: bool
 ) -> None:
     def check(catalog: str) -> None:
-        write(catalog=catalog)
+        # a server's whole archive wants a bound
+        write(catalog=catalog, search=", limit: 100")
         tasks = json.loads(cli("plan", "--json").stdout)["tasks"]
         by_item = {task["source"]["id"]: task["id"] for task in tasks}
         done = cli("try", "--item", ids[-1], "--window", "4,8,16,32", "--out", "o", "--json")
