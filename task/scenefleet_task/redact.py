@@ -54,7 +54,7 @@ _RULES = (
     (re.compile(r"""((?:https?|s3|gs|az|abfss?|ftp|file|wss?)://[^\s?\#;"'<>\\]*)[?\#;](?!<redacted>)"""
                 r"""[^\s"'<>]+""", re.IGNORECASE), r"\1?<redacted>"),
     # A name or password before the host.
-    (re.compile(r"""(://)[^\s/?\#"'<>@]+@""", re.IGNORECASE), r"\1<redacted>@"),
+    (re.compile(r"""((?::|(?<![\w/:]))//)(?!<redacted>)[^\s/?\#"'<>@]+@"""), r"\1<redacted>@"),
     # A name with a query, as GDAL has it once it dropped the host.
     (re.compile(r"""\?(?!<redacted>)[\w.~%+;&-]{0,200}=[^\s"'<>]+"""), "?<redacted>"),
     (re.compile(r"""([?&;\#](?:amp;)?(?:"""
@@ -72,7 +72,7 @@ _RULES = (
     # A JSON web token by its looks: two or three parts in base64 that begin with `{"`.
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"), "<redacted>"),
 )  # fmt: skip
-_ESCAPE = re.compile(r"\\u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|\\/")
+_ESCAPE = re.compile(r"[\\%]u00([0-9a-fA-F]{2})|\\x([0-9a-fA-F]{2})|\\/")
 _ESCAPES = ("%", "&", "\\u00", "\\x", "\\/")
 _WORD = re.compile(r"[^\s\"'<>]*[%&\\][^\s\"'<>]*")
 _BREAKS = re.compile(r"[\t\r\n]")

@@ -25,7 +25,10 @@ FORMS = (
     f"{WEB}?a=1&amp;sig={CANARY}",
     f"{WEB}%3Fsig%3D{CANARY}",
     f"{WEB}%253Fsig%253D{CANARY}",
+    f"{WEB}%u003Fsig={CANARY}",
     f"https://me:{CANARY}@files.example/x",
+    f"//me:{CANARY}@files.example/x",
+    f"file:///x?sig={CANARY}",
     f"s3://bucket/x?X-Amz-Security-Token={CANARY}",
 )
 
@@ -40,6 +43,8 @@ def laden(item: dict[str, Any]) -> dict[str, Any]:
     item["assets"]["preview"] = {"href": f"data:image/png;base64,{CANARY}"}
     item["properties"] |= {
         "auth:schemes": {"a": {"token": CANARY}},
+        "storage:schemes": {"a": {"type": "azure", "key": CANARY, "code": [CANARY]}},
+        "requestHeaders": {"X-Any": CANARY},
         "platform": f"{WEB}?sig={CANARY}",
         "s2:product_uri": f"{WEB}?key={CANARY}",
         "api_key": CANARY,

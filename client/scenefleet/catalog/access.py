@@ -36,14 +36,15 @@ _SAS = re.compile(
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.:-]{0,39}", re.ASCII)
 _DISGUISED = (
     r"[;&](?:amp;)*[\w.~-]+="
-    r"|%(?:25)*(?:3f|23|3b|26)(?:amp(?:;|%(?:25)*3b))*[\w.~-]+(?:=|%(?:25)*3d)"
+    r"|%(?:25)*(?:u00)?(?:3f|23|3b|26)(?:amp(?:;|%(?:25)*3b))*[\w.~-]+(?:=|%(?:25)*(?:u00)?3d)"
 )
 _APART = re.compile(rf"[?#]|{_DISGUISED}", re.IGNORECASE)
 _APART_OF_PATH = re.compile(rf"\?|#[\w.~-]+=|{_DISGUISED}", re.IGNORECASE)
 """Where a query begins, or what reads like one to some server; a file's name may hold a `#`."""
-_DROPPED = frozenset(("storage:headers", "headers", "body"))
-"""Members that tell how to ask for a file: where tokens are written in the open."""
-_ASKED = ("headers", "body", "auth:", "authentication:")
+_DROPPED = frozenset(("body",))
+"""Members that tell how to ask for a file, where tokens are written in the open; so do all that are
+named as headers."""
+_ASKED = ("headers", "body", "auth:", "authentication:", "storage:")
 _LISTED = ("links", "assets")
 
 
@@ -149,18 +150,18 @@ def kept_href(href: str, *, pc: bool, keep: Collection[str]) -> tuple[str, tuple
 
 
 def _without_user(href: str) -> tuple[str, bool]:
-    begin, mark, rest = href.partition("://")
-    if not mark:
+    begin, mark, rest = href.partition("//")
+    if not mark or (begin and not begin.endswith(":")):
         return href, False
     authority, slash, path = rest.partition("/")
-    return f"{begin}://{authority.rpartition('@')[2]}{slash}{path}", "@" in authority
+    return f"{begin}//{authority.rpartition('@')[2]}{slash}{path}", "@" in authority
 
 
 def _names(mark: str, query: str) -> list[str]:
     """What a query holds, by the names of its keys; a value is never told, nor what may be one."""
     if not query:
         return []
-    parts = re.split(r"[&;?#]|%(?:25)*(?:26|3b|3f|23)", query, flags=re.IGNORECASE)
+    parts = re.split(r"[&;?#]|%(?:25)*(?:u00)?(?:26|3b|3f|23)", query, flags=re.IGNORECASE)
     told = [_key(part) or "a part without a name" for part in parts if part]
     return (["#", *told] if mark == "#" else told)[:20]
 
@@ -223,16 +224,23 @@ def _suspicious(value: Any) -> bool:  # noqa: ANN401 - any JSON value
     return may_hide(text) or any(name in text.lower() for name in _ASKED)
 
 
-def _clean(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+def _clean(value: Any, *, storage: bool = False) -> Any:  # noqa: ANN401 - any JSON value
+    """The value without what may be secret; `storage`: what it tells is how to reach a store."""
     kind = cast("type[Any]", type(value))
     if kind is str:
         return _text(value) if len(value) <= _SHORT else cleaned(value)
     if kind is list:
-        return [_clean(part) if type(part) in _NOT_PLAIN else part for part in value]
+        return [
+            _clean(part, storage=storage) if type(part) in _NOT_PLAIN else part for part in value
+        ]
     if kind is not dict:
         return value
     members = cast("Json", value).items()
-    return {_text(key): _member(key, part) for key, part in members if not _drops(key, part)}
+    return {
+        _text(key): _member(key, part, storage=storage or key.startswith("storage:"))
+        for key, part in members
+        if not _drops(key, part, storage=storage)
+    }
 
 
 _SHORT = 200
@@ -241,19 +249,28 @@ _text = lru_cache(maxsize=16_384)(cleaned)
 """Items repeat each other's keys, types and titles; what differs is soon forgotten again."""
 
 
-def _member(key: str, part: Any) -> Any:  # noqa: ANN401 - any JSON value
-    return _bare_href(part) if key == "href" and isinstance(part, str) else _clean(part)
+def _member(key: str, part: Any, *, storage: bool) -> Any:  # noqa: ANN401 - any JSON value
+    if key == "href" and isinstance(part, str):
+        return _bare_href(part)
+    return _clean(part, storage=storage)
 
 
-def _drops(key: str, part: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether a member goes: it says how to ask for a file, or is named as a secret is."""
-    found = _named(key)
+def _drops(key: str, part: Any, *, storage: bool) -> bool:  # noqa: ANN401 - any JSON value
+    """Whether a member goes: it says how to ask for a file, or is named as a secret is.
+
+    Names such as `key`, which elsewhere may mean anything, mean a secret where storage is told of.
+    """
+    found = _named(key, in_address=storage)
     return found == "asks" or (found == "secret" and isinstance(part, _NOT_PLAIN))
 
 
 @lru_cache(maxsize=4096)
-def _named(key: str) -> Literal["asks", "secret", ""]:
+def _named(key: str, *, in_address: bool) -> Literal["asks", "secret", ""]:
     name = key.lower()
-    if name in _DROPPED or name.startswith(("auth:", "authentication:")):
+    if (
+        name in _DROPPED
+        or name.endswith("headers")
+        or name.startswith(("auth:", "authentication:"))
+    ):
         return "asks"
-    return "secret" if names_secret(key, in_address=False) else ""
+    return "secret" if names_secret(key, in_address=in_address) else ""

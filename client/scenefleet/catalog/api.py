@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from pystac import Link
 from pystac_client import Client
 from pystac_client.conformance import ConformanceClasses
 from pystac_client.warnings import PystacClientWarning
@@ -80,13 +81,27 @@ class Api:
         classes = cast("list[Any]", told) if isinstance(told, list) else []
         known = [text for text in classes if isinstance(text, str)]
         self._client.set_conforms_to(known)
-        if known or self._client.get_search_link() is None:
+        if known or self._search_link() is None:
             return ()
         self._client.add_conforms_to(ConformanceClasses.ITEM_SEARCH.name)
         return (
             "The catalogue does not say what it can do (its landing page has no conformsTo); it is "
             "searched by its search link, without a filter and without a look at its collections.",
         )
+
+    def _search_link(self) -> Link | None:
+        """The link to search by; servers leave out its media type, which pystac-client insists on.
+
+        One to a page for people (`text/html`) is none.
+        """
+        links = [link for link in self._client.links if link.rel == "search"]
+        bare = (link for link in links if not link.media_type)
+        return self._client.get_search_link() or next(bare, None)
+
+    def _search_url(self, otherwise: str | None) -> str:
+        """Where to search: by the landing page's link, or else where pystac-client would."""
+        link = self._search_link()
+        return str(link.absolute_href if link else otherwise)
 
     def filtering(self) -> Filtering:
         """The best way to filter that the server says it has."""
@@ -148,7 +163,8 @@ class Api:
             ids = None if name is None else [name]
             search = self._client.search(datetime=span.text, limit=limit, ids=ids, **given)
             method, parameters = str(search.method), search.get_parameters()
-            return follow(self._reader, Asking(search.url, method, parameters), self._meter)
+            url = self._search_url(search.url)
+            return follow(self._reader, Asking(url, method, parameters), self._meter)
 
         with _quiet(), understood(self.url):
             found = gather(ask, whole, limit=self._page, url=self.url)
@@ -175,7 +191,8 @@ class Api:
                 limit=_FEW,
                 max_items=_FEW,
             )
-            asking = Asking(search.url, str(search.method), search.get_parameters())
+            url = self._search_url(search.url)
+            asking = Asking(url, str(search.method), search.get_parameters())
             page = next(iter(follow(self._reader, asking, self._meter)))
         return Answer(items=page.features[:_FEW], matched=None, filtering="none")
 

@@ -76,7 +76,9 @@ class _Gathering:
     def take(self, span: Span, limit: int | None = None) -> Haul:
         pages = self._ask(span, limit or self._limit, None)
         # copies that the server gave are told as such; those of asking again are not
-        found = haul(pages, span, self.items, self._place, copies=not self._begun)
+        found = haul(
+            pages, span, self.items, self._place, copies=not self._begun, fullest=self._largest
+        )
         self._begun = True
         if limit is None:
             self._largest = max(self._largest, found.largest)

@@ -187,7 +187,13 @@ class Haul:
 
 
 def haul(
-    pages: Iterable[Page], span: Span, items: Items, place: str, *, copies: bool = False
+    pages: Iterable[Page],
+    span: Span,
+    items: Items,
+    place: str,
+    *,
+    copies: bool = False,
+    fullest: int = 0,
 ) -> Haul:
     """All that one request brings; its items are added to `items`.
 
@@ -197,6 +203,7 @@ def haul(
         items: what came before.
         place: the server's address, for messages.
         copies: whether items that came before are added again.
+        fullest: items of the fullest page that another request brought.
 
     Raises:
         CatalogError: if paging goes round.
@@ -213,17 +220,20 @@ def haul(
             found.ended = "empty"
             break
         if page.features and not new:
-            _check_round(found, page, previous, place)
+            _check_round(found, page, previous, place, fullest)
             break
         previous = page.features
     return found
 
 
-def _check_round(found: Haul, page: Page, previous: list[Any] | None, place: str) -> None:
+def _check_round(
+    found: Haul, page: Page, previous: list[Any] | None, place: str, fullest: int
+) -> None:
     """A page with nothing new names a next one: the end came again, or paging goes round."""
     if found.matched is not None and not found.is_short:
         return
-    clamped = page.features == previous and found.last < found.largest and found.matched is None
+    short = found.last < max(found.largest, fullest)
+    clamped = page.features == previous and short and found.matched is None
     if not clamped:
         what = "the same page twice" if page.features == previous else "nothing new"
         raise CatalogError(

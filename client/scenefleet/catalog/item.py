@@ -78,7 +78,11 @@ def _path_of(href: str) -> str:
         parts = urlsplit(href)
     except ValueError:
         return href
-    return unquote(parts.path) if parts.netloc.lower() in ("", "localhost") else href
+    if parts.netloc.lower() not in ("", "localhost"):
+        return href
+    # a query names no file here: it stays, so that the address is refused and not another read
+    mark = href.find("?") if parts.query else href.find("#") if parts.fragment else len(href)
+    return unquote(parts.path) + href[mark:]
 
 
 def tidy(item: Any, base: Base | str, *, pc: bool = False, keep: Collection[str] = ()) -> Tidy:  # noqa: ANN401 - any JSON value

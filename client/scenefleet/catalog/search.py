@@ -16,6 +16,7 @@ from scenefleet.catalog.halves import other_halves
 from scenefleet.catalog.item import Base, absolute, is_url, tidy
 from scenefleet.catalog.model import Dropped, Json, Scene, SearchResult, link_list
 from scenefleet.catalog.notes import duplicate_notes, rest_words, summary, unusable_notes
+from scenefleet.catalog.pages import has_next
 from scenefleet.catalog.select import Selection, select
 from scenefleet.catalog.sound import blame, name_of, unusable
 from scenefleet.catalog.source import WELL_KNOWN, Patience, Source, examine, locate
@@ -88,6 +89,29 @@ def search(query: Search, *, base: Path, patience: Patience | None = None) -> Se
     if source.kind == "api":
         return _search_api(href, query, reader)
     return _search_files(source, query, reader)
+
+
+def is_server(query: Search, *, base: Path, patience: Patience | None = None) -> bool:
+    """Whether the catalogue gives an archive page by page: a STAC API, or a list with a next page.
+
+    A file of items and a static catalogue are none, wherever they lie.
+
+    Args:
+        query: as in `search`.
+        base: as in `search`.
+        patience: as in `search`.
+
+    Raises:
+        CatalogError: if the catalogue cannot be read.
+    """
+    from scenefleet.catalog.web import Reader
+
+    href = locate(query.catalog, base)
+    if query.catalog in WELL_KNOWN or not is_url(href):
+        return query.catalog in WELL_KNOWN
+    reader = Reader(patience or Patience(), query.allow_private)
+    source = examine(href, reader)
+    return source.kind == "api" or (source.kind == "items" and has_next(source.document))
 
 
 def has_scenes(query: Search, *, base: Path, patience: Patience | None = None) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from scenefleet.catalog import WELL_KNOWN
+from scenefleet.catalog.search import is_server
 from scenefleet.cli.show import say
 from scenefleet.errors import CatalogError
 
@@ -34,7 +34,7 @@ def check_bounds(source: RecipeFile) -> None:
         means = [word for word, lacks in (("any place", no_area), ("any time", no_dates)) if lacks]
         say(f"note: the search has no {' and no '.join(words)}: {' and '.join(means)} will do")
     bounded = query.filter is not None or query.limit is not None
-    if not (no_area and no_dates) or bounded or not _is_server(query.catalog):
+    if not (no_area and no_dates) or bounded or not is_server(query, base=source.base):
         return
     what = f"all of {', '.join(query.collections)} in {query.catalog}"
     if sys.stdin.isatty():
@@ -45,10 +45,6 @@ def check_bounds(source: RecipeFile) -> None:
         f"means {what}: it may be millions of scenes, and there is no terminal to ask on. Write at "
         "least one of them: `bbox: [west, south, east, north]`, `dates: 2023-06`, or `limit: 100`."
     )
-
-
-def _is_server(catalog: str) -> bool:
-    return catalog in WELL_KNOWN or catalog.startswith(("http://", "https://"))
 
 
 def _has_no_dates(query: Search) -> bool:

@@ -71,22 +71,24 @@ def select(source: RecipeFile) -> SearchResult:
     return found
 
 
-def plan_one(source: RecipeFile, item: str | None) -> TaskDocument:
+def plan_one(source: RecipeFile, item: str | None, settings: Settings) -> TaskDocument:
     """The task of one scene, the same as in a run of the recipe.
 
     Args:
         source: the recipe.
         item: the scene's id; None takes the first scene that can be computed.
+        settings: name the store's own hosts.
 
     Raises:
         UsageError: if the search has no such scene, with the ids nearest to it.
         CatalogError: if there is no scene at all, or it cannot be computed.
     """
     scenes = select(source).items if item is None else (_scene(source, item),)
+    own = hosts_of(source.recipe.output.store, settings)
     for scene in scenes:
         with suppress(CatalogError):
-            return plan(source.recipe, (scene,)).documents[0]
-    return plan(source.recipe, scenes).documents[0]  # raises, with all reasons
+            return plan(source.recipe, (scene,), hosts=own).documents[0]
+    return plan(source.recipe, scenes, hosts=own).documents[0]  # raises, with all reasons
 
 
 def _scene(source: RecipeFile, item: str) -> Scene:

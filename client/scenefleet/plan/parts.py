@@ -235,14 +235,14 @@ def _advice(missing: Sequence[str]) -> str:
     if not all(_KEY.fullmatch(name) for name in missing) or any(map(names_secret, missing)):
         what = ", ".join("a fragment (#)" if name == "#" else name for name in missing)
         return (
-            f"has an address with {what}, which may hold a secret and is not written into a run's "
+            f"has an address with {what}. That may hold a secret, and is not written into a run's "
             "files. Use items with unsigned addresses; only those of Planetary Computer are signed "
             "by the node."
         )
     return (
-        f"has an address with a query, which may hold a secret: {', '.join(missing)}. If it names "
-        f"the file, write `keep_query: [{', '.join(missing)}]` under `search`; if it is a "
-        "signature, use items without it."
+        f"has an address with a query of the keys {', '.join(missing)}, and a query may hold a "
+        f"secret. If it names the file, write `keep_query: [{', '.join(missing)}]` under `search`; "
+        "if it is a signature, use items without it."
     )
 
 

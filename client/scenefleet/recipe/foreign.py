@@ -149,7 +149,11 @@ def _command_for(what: str, path: Path) -> str | None:
         return convert(path)
     if what == "a GeoPackage":
         return f"{convert(path)} (then the layer's name, where it holds several)"
-    return f"gunzip {shlex.quote(str(path))}" if "gzip" in what else None
+    if "gzip" not in what:
+        return None
+    # by redirection: gunzip itself refuses a name that does not end in `.gz`
+    plain = path.with_suffix("") if path.suffix == ".gz" else path.with_stem(f"{path.stem}-plain")
+    return f"gunzip < {shlex.quote(str(path))} > {shlex.quote(str(plain))}"
 
 
 def _told(what: str, path: Path, command: str | None) -> str:

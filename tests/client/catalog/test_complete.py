@@ -223,6 +223,23 @@ def test_a_short_last_page_that_comes_again_uncounted_is_asked_on(stac_api, seas
     assert len(api.searches) == 4
 
 
+@pytest.mark.parametrize("step", [1, 3])
+def test_a_last_page_that_always_comes_again_uncounted_ends_each_search(
+    stac_api, season, look, step
+):
+    items = season(13, step)
+    api = stac_api(items, order="falling", searches_dates=True, counts=None, page=5)
+
+    def answer(given, _):
+        page = api._page("POST", given)
+        if not page["links"]:
+            page["links"].append(api._next("POST", given))
+        return page
+
+    api.answers = answer
+    assert sorted(ids(look(api, page=100))) == named(items)
+
+
 ROUNDS = {
     "A, B, A, B": lambda pages, n: (pages[n % 2], f"token-{n}"),
     "A, B, B": lambda pages, n: (pages[min(n, 1)], f"token-{n}"),
@@ -375,6 +392,21 @@ def test_a_landing_page_without_conformance_is_searched_with_a_note(stac_api, se
     assert ids(result) == named(items)
     (note,) = result.notes
     assert "no conformsTo" in note
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_a_search_link_without_a_media_type_is_followed(stac_api, season, look, told):
+    items = season(15)
+    api = stac_api(items, searches_dates=True)
+    landing = api._landing()
+    page = {"rel": "search", "href": f"{api.url}for-people", "type": "text/html"}
+    links = [page, *landing["links"]]
+    api.landing = landing | {
+        "links": [{k: v for k, v in link.items() if k != "type" or link is page} for link in links]
+    }
+    if not told:
+        del api.landing["conformsTo"]
+    assert ids(look(api)) == named(items)
 
 
 def test_a_saved_landing_page_is_no_static_catalogue(stac_api, season, query, tmp_path):

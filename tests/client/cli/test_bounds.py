@@ -6,7 +6,10 @@ import os
 import pty
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from subprocess import CompletedProcess
 
@@ -102,6 +105,17 @@ def test_a_users_own_file_is_told_of_and_not_asked_about(
     assert "note: the search has no area: any place will do" in cli("search").stderr
     write("bbox: [5, 51, 7, 53]", archive / "items.json")
     assert "note: the search has no dates: any time will do" in cli("search").stderr
+
+
+def test_a_file_of_items_on_the_web_is_no_archive(cli: Cli, write: Write, archive: Path) -> None:
+    handler = partial(SimpleHTTPRequestHandler, directory=archive)
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        write("", f"http://127.0.0.1:{server.server_port}/items.json")
+        done = cli("search")
+        server.shutdown()
+    assert done.returncode == 0
+    assert "note: the search has no area and no dates" in done.stderr
 
 
 def test_plan_writes_none_for_what_is_not_set(cli: Cli, write: Write, archive: Path) -> None:

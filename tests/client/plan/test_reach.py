@@ -246,6 +246,17 @@ def test_an_address_that_is_not_read_loses_its_secret_and_the_scene_is_planned(t
     assert plan(recipe(), [scene]).documents
 
 
+@pytest.mark.parametrize("tail", ["?sig=TOPSECRET", "#sig=TOPSECRET", "?TOPSECRET"])
+def test_a_file_address_with_more_than_a_path_is_not_read_without_it(
+    tmp_path: Path, tail: str
+) -> None:
+    (tmp_path / "x.tif").touch()
+    assert not planned(item(f"file://{tmp_path}/x.tif"), "file").left_out
+    with pytest.raises(CatalogError, match=r"is not read|may hold a secret") as caught:
+        planned(item(f"file://{tmp_path}/x.tif{tail}"), "file")
+    assert "sig=TOPSECRET" not in str(caught.value)
+
+
 def test_a_user_before_the_host_refuses_the_scene() -> None:
     with pytest.raises(CatalogError, match="a user name") as caught:
         planned(item("https://me:CANARY@files.example/B04.tif"))

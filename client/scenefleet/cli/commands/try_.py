@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from scenefleet.cli.options import json_option, radiometry_option, recipe_argument
+from scenefleet.cli.options import (
+    json_option,
+    radiometry_option,
+    read_settings,
+    recipe_argument,
+    settings_option,
+)
 from scenefleet.cli.show import WAYS, put_json, put_table, say
 
 if TYPE_CHECKING:
@@ -17,6 +23,7 @@ if TYPE_CHECKING:
 
 @click.command("try", epilog="Example:  scenefleet try recipe.yaml --window 0,0,256,256")
 @recipe_argument
+@settings_option
 @click.option("--item", metavar="ID", help="The scene [default: the first that is selected].")
 @click.option(
     "--window",
@@ -35,6 +42,7 @@ if TYPE_CHECKING:
 @json_option
 def command(
     recipe: Path,
+    settings_path: Path | None,
     item: str | None,
     window: str | None,
     out: Path,
@@ -53,7 +61,7 @@ def command(
 
     pixels = None if window is None else _window(window)
     source = with_radiometry(read_recipe(recipe), radiometry)
-    document = plan_one(source, item)
+    document = plan_one(source, item, read_settings(settings_path))
     say(f"scene {document.source.id}" + ("" if item else ", the first; --item ID takes another"))
     trial = try_window(
         document,
