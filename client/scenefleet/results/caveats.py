@@ -146,8 +146,8 @@ def untold_headline(outcomes: Sequence[TaskOutcome]) -> str:
         return ""
     return (
         f"Nothing tells the scale of the whole numbers of {count(len(found), 'scene')}: they were "
-        "taken as they are, so that indices with constants of their own, such as EVI and SAVI, are wrong "
-        "unless the numbers are reflectance already"
+        "taken as they are, so that indices with constants of their own, such as EVI and SAVI, are "
+        "wrong unless the numbers are reflectance already"
     )
 
 

@@ -8,6 +8,7 @@ import pytest
 
 from scenefleet.results.caveats import (
     caveat_lines,
+    draw_caveats,
     main_reason,
     much_cut,
     much_negative,
