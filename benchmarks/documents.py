@@ -19,11 +19,11 @@ import scene
 from rasterio.warp import transform
 
 from scenefleet.catalog import from_json
+from scenefleet.catalog.access import ORIGIN
 from scenefleet.plan import plan
 from scenefleet.recipe import parse
 from scenefleet.run.code import build_code
 from scenefleet_task import spec
-from scenefleet_task.reach import Reach
 
 Json = dict[str, Any]
 BANDS = {"B04": "red", "B08": "nir"}
@@ -85,8 +85,8 @@ def document(
         "output": {"compression": compression} if compression != "zstd" else {},
     }
     recipe = parse(json.dumps(asked), Path("recipe.yaml"))
-    planned = plan(recipe, [from_json(item(places, size))]).documents[0]
-    return spec.seal(replace(planned, reach=Reach(origin="file")))
+    kept = {**item(places, size), ORIGIN: "file"}
+    return plan(recipe, [from_json(kept)]).documents[0]
 
 
 def clipped(of: spec.TaskDocument, size: int) -> spec.TaskDocument:

@@ -92,7 +92,7 @@ def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
 
 
 def is_deeper(value: Any, most: int) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether a value holds lists and objects within each other, more than so many levels."""
+    """Tells whether lists and objects in a value are nested deeper than a number of levels."""
     level: list[Any] = [value] if isinstance(value, dict | list) else []
     for _ in range(most):
         if not level:

@@ -34,7 +34,7 @@ _PATIENCE = 1.0
 
 @dataclass(frozen=True, slots=True)
 class Ended:
-    """How the computing process ended."""
+    """The end of a computing process."""
 
     code: int
     """Its exit code, negative for a signal."""
@@ -43,7 +43,7 @@ class Ended:
 
 
 class Log:
-    """What is said, on standard error and in a file."""
+    """The task's log, on standard error and in a file."""
 
     def __init__(self, file: IO[bytes] | None) -> None:
         """Begins; without a file it goes to standard error alone."""

@@ -1,4 +1,4 @@
-"""What GDAL holds of a source while it reads one block, and whether a task has memory for it.
+"""Memory that GDAL takes while it reads one block of a source, and whether a task has as much.
 
 A block is decoded whole, however small the window is: a TIFF of one strip, or of tiles as large as
 images, takes as much as its pixels. JPEG 2000 is decoded by windows, whatever its tiles.

@@ -15,7 +15,7 @@ from scenefleet_task.tile_rows import Need, TiledSource
 
 @contextmanager
 def tiled(rasters: Sequence[Raster]) -> Generator[list[TiledSource]]:
-    """What can be read by tiles, in the rasters' order.
+    """The rasters that can be read by tiles, in their order.
 
     A raster whose bytes turn out to be unfit gets another `way`.
     """

@@ -1,4 +1,4 @@
-"""What `run` and `try` do, from their words to the result on standard output."""
+"""Carries out `run` and `try`, from their arguments to the result on standard output."""
 
 from __future__ import annotations
 

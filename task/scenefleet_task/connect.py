@@ -46,7 +46,7 @@ class AstrayError(RefusedError):
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where a request goes."""
+    """The scheme, host and port of a request."""
 
     scheme: str
     host: str

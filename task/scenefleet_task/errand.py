@@ -1,4 +1,4 @@
-"""What the supervisor knows of a task document: where outputs go, and which sources it names.
+"""The supervisor's view of a task document: where outputs go, and which sources it names.
 
 The supervisor imports no `spec`, which takes as long as all else it starts with; the computing
 process checks the document. What is used of it here is checked here. Standard library only.
@@ -66,7 +66,7 @@ def find_text(file: Path | None, environment: str | None) -> Text:
 
 
 def errand_of(text: Text) -> Errand:
-    """What the supervisor must know.
+    """Reads what the supervisor must know.
 
     Raises:
         TaskError: if that is not there, or nothing that a path may be made of.

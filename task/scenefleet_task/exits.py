@@ -1,4 +1,4 @@
-"""What a task's exit code means. Standard library only.
+"""The exit codes of a task. Standard library only.
 
 `spec` has it as well, for all who read documents; the supervisor needs no more of the contract.
 """
@@ -9,7 +9,7 @@ from enum import IntEnum
 
 
 class Exit(IntEnum):
-    """What a task's exit code means. Everything but DONE leaves no STAC item behind."""
+    """The exit code of a task. Everything but DONE leaves no STAC item behind."""
 
     DONE = 0
     INTERNAL = 1

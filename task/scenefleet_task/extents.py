@@ -45,7 +45,7 @@ def scene_grid(parts: Sequence[Sequence[Raster]]) -> tuple[Grid, Raster]:
 
 
 def names_for(target: Raster, other: Raster) -> tuple[str, str]:
-    """What messages call two sources of a scene."""
+    """The names that messages use for two sources of a scene."""
     return str(target.name), f"item {other.name.item}, asset {other.name.asset}"
 
 

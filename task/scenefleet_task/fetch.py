@@ -58,7 +58,7 @@ class Patience:
 
 
 def patience_of(environment: Mapping[str, str]) -> Patience:
-    """What GDAL's settings of the same meaning say: engineers know those names."""
+    """Takes patience from GDAL's settings of the same meaning: engineers know those names."""
     say = environment.get
     return Patience(
         tries=int(say("GDAL_HTTP_MAX_RETRY", 4)) + 1,
@@ -153,14 +153,14 @@ class FileBytes:
 
 @dataclass(frozen=True, slots=True)
 class Version:
-    """What a server tells of a file's version."""
+    """The version of a file, as a server tells it."""
 
     tag: str | None
     modified: str | None
     size: int
 
     def differs(self, other: Version) -> bool:
-        """Whether the other is of another version; without a tag the date counts."""
+        """Tells whether the other is of another version; without a tag the date counts."""
         if self.size != other.size:
             return True
         return self.tag != other.tag if self.tag else self.modified != other.modified

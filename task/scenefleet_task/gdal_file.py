@@ -67,7 +67,7 @@ class GdalFile:
 
     @property
     def names(self) -> dict[str, str | None]:
-        """What GDAL calls it, and how messages do; None is the source's own name."""
+        """GDAL's names of the file, and those for messages; None is the source's own name."""
         return {self.path_name: None, self.path_name.rpartition("/")[2]: None}
 
     @property
@@ -171,7 +171,7 @@ class GdalHandle:
         self._at = 0
 
     def tell(self) -> int:
-        """Where it is."""
+        """The position of the next byte."""
         return self._at
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:

@@ -115,7 +115,7 @@ class _Axis:
 
 @dataclass(frozen=True, slots=True)
 class Alignment:
-    """Where a raster lies in the target grid; nearest neighbour by pixel centre.
+    """The place of a raster in the target grid; nearest neighbour by pixel centre.
 
     Neither needs to cover the other: windows of the raster's pixels may lie beyond its edges.
     """
@@ -260,7 +260,7 @@ def around(windows: Sequence[Window]) -> Window:
 
 
 def within(inner: Window, outer: Window) -> tuple[slice, slice]:
-    """Where a window lies in an array that was read of a larger one."""
+    """The slices of a window in an array that was read of a larger one."""
     row, col = inner.row - outer.row, inner.col - outer.col
     return slice(row, row + inner.height), slice(col, col + inner.width)
 

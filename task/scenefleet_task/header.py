@@ -1,4 +1,4 @@
-"""What a file's header says of the one band that is read of it, and what it refuses a file for."""
+"""Reads from a file's header what concerns one band, and refuses files that cannot be used."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Answer:
 
     @property
     def framed(self) -> bool:
-        """Whether the body's end is told, so that a body cut short is noticed."""
+        """Tells whether the body's end is known, so that a body cut short is noticed."""
         return self.length is not None or bool(self._response.chunked)
 
     def read_into(self, room: memoryview) -> int:

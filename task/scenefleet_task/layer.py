@@ -177,7 +177,7 @@ class MaskLayer:
 
 
 def all_beside(numbers: NDArray[Any], nodata: Nodata) -> bool:
-    """Whether all are whole numbers, and those that mean no data lie below or above all of them.
+    """Tells whether all values are whole numbers with those of no data below or above all others.
 
     That is the usual case, and quickly told.
     """

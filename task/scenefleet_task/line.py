@@ -22,7 +22,7 @@ _HEAD = 8
 
 
 class LineError(Exception):
-    """What came is no message, or a message that has no place on this line."""
+    """Something came that is no message, or has no place on this line."""
 
 
 class Line:

@@ -12,7 +12,7 @@ _SYSTEM = ("/dev", "/proc", "/sys")
 
 
 class NotPlainError(OSError):
-    """What lies at a path is no plain file."""
+    """The thing at a path is no plain file."""
 
 
 def open_plain(path: str) -> int:

@@ -25,7 +25,7 @@ class _Lines(logging.Formatter):
 
 
 class Stream(Protocol):
-    """Where lines go."""
+    """A place that lines go to."""
 
     def write(self, text: str, /) -> int:
         """Takes a line."""

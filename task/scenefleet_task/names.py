@@ -40,7 +40,7 @@ class Name:
 
     @property
     def key(self) -> Key:
-        """As `key_of`."""
+        """The key, as `key_of` gives it."""
         return self.href, self.band, self.band_name
 
     @property
@@ -50,7 +50,7 @@ class Name:
 
     @property
     def vrt(self) -> bool:
-        """Whether it is a VRT of the user's own: a local one, named by a list of files."""
+        """Tells whether it is a VRT of the user's own: a local one, named by a list of files."""
         local = not self.far and self.reach.origin == "file"
         return local and self.href.lower().endswith(".vrt")
 
@@ -75,5 +75,5 @@ def names_of(document: TaskDocument) -> list[Name]:
 
 
 def key_of(source: Band | Mask) -> Key:
-    """What tells a band or mask of a document from its others."""
+    """The key that tells a band or mask of a document from its others."""
     return source.href, source.band, source.band_name

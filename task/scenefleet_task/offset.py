@@ -80,7 +80,7 @@ class Shares:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sight:
-    """What was seen of the pixels."""
+    """The shares of pixels that a look found."""
 
     shares: Shares
     pixels: int
@@ -124,7 +124,7 @@ def judge(red: NDArray[Any], nir: NDArray[Any], shift: int) -> tuple[Verdict, Si
 
 
 def sure(verdict: Verdict, sight: Sight, shift: int) -> bool:
-    """Whether a verdict leaves no doubt: then it overrules metadata that speak with one voice."""
+    """Tells whether a verdict is beyond doubt, so that it overrules undisputed metadata."""
     if verdict == "removed":
         return sight.shares.below > SURELY_MANY
     return verdict == "carried" and _shifted(sight, shift, _SURE)

@@ -1,4 +1,4 @@
-"""What the supervisor tells the computing process to do. Standard library only.
+"""The supervisor's order to the computing process. Standard library only.
 
 It says nothing of the store, and holds no secret.
 """

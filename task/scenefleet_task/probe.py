@@ -92,12 +92,12 @@ def probe_file(path: str, complaint: str, needed: int = 0) -> Finding:
 
 
 def refused(error: RefusedError) -> Finding:
-    """What is said of an address that is out of reach."""
+    """The finding for an address that is out of reach."""
     return Finding(error.exit, f"{error}.")
 
 
 def truncated(size: int, needed: int) -> Finding:
-    """What is said of a file that has fewer bytes than its header tells of."""
+    """The finding for a file that has fewer bytes than its header tells of."""
     said = f"truncated: {size} bytes are there, {needed} are needed."
     return Finding(Exit.SOURCE_UNREADABLE, said)
 
@@ -117,7 +117,7 @@ def from_status(status: int, words: str = "") -> Finding:
 
 
 def judge(start: bytes, size: int | None, complaint: str, needed: int) -> Finding:
-    """Of a source that answers: what its first bytes, its size and the complaint say."""
+    """Judges a source that answers, by its first bytes, its size and the complaint."""
     page = start.lstrip()[:1] == b"<"
     # before the complaint: a range beyond the end is an HTTP 416
     if size and size < needed and not page:
@@ -139,7 +139,7 @@ def judge(start: bytes, size: int | None, complaint: str, needed: int) -> Findin
 
 
 def kind_of(start: bytes) -> str:
-    """What a file that is no raster of a kind that is read seems to be."""
+    """Names the likely kind of a file that is not read as a raster."""
     bare = start.lstrip()
     named = next((name for magic, name in _OTHERS.items() if bare.startswith(magic)), None)
     return named or f"one that starts with {start[:8]!r}"

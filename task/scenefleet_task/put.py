@@ -90,7 +90,7 @@ def memory_of(setting: Setting) -> int:
 
 
 def is_far(store: str) -> bool:
-    """Whether a store lies behind an address."""
+    """Tells whether a store lies behind an address."""
     return store.startswith(("http://", "https://"))
 
 

@@ -1,4 +1,4 @@
-"""What a band's numbers mean: the document's word, and the header's where the document has none.
+"""The meaning of a band's numbers: by the document, and by the header where the document is silent.
 
 The rule, for scale and offset each: the recipe goes before the item, the item before the product's
 constants, these before the header. The planner has decided among the first three; a header counts
@@ -32,7 +32,7 @@ UNTOLD = "no-scale-told"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Numbers:
-    """How a band's digital numbers become values."""
+    """The rule by which a band's digital numbers become values."""
 
     scale: float
     offset: float
@@ -85,14 +85,14 @@ def nodata_of(band: Band, header: float | None) -> tuple[float, ...]:
 
 
 def contradicts(header: Header, scale: float, offset: float) -> bool:
-    """Whether a header says something of scale and offset, and something else than these."""
+    """Tells whether a header's scale and offset differ from these."""
     return header.scale is not None and not (
         alike(header.scale, scale) and alike(header.offset, offset)
     )
 
 
 def alike(one: float | None, other: float | None) -> bool:
-    """Whether two numbers are one, but for what 32-bit floats and short decimals leave off."""
+    """Tells whether two numbers are equal, as far as 32-bit floats and short decimals tell."""
     if one is None or other is None:
         return one is other
     return math.isclose(one, other, rel_tol=1e-6, abs_tol=1e-9)

@@ -80,7 +80,7 @@ _LONGEST = 8192
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reach:
-    """Where a document's sources may lie."""
+    """The places where a document's sources may lie."""
 
     origin: Origin
     """Where its items came from: a catalogue on a public, private or loopback address, or files."""
@@ -170,7 +170,7 @@ def file_problem(path: str) -> str | None:
 
 
 def origin_of(address: str) -> Origin:
-    """Where a catalogue lies whose host has this IP address."""
+    """The origin that a catalogue has whose host has this IP address."""
     given = ip_address(address.partition("%")[0])
     one = (given.ipv4_mapped if isinstance(given, IPv6Address) else None) or given
     if one.is_loopback:
@@ -180,7 +180,7 @@ def origin_of(address: str) -> Origin:
 
 @lru_cache(maxsize=4096)
 def is_private(address: Address) -> bool:
-    """Whether an address belongs to a network that the public one does not reach."""
+    """Tells whether an address belongs to a network that the public one does not reach."""
     if isinstance(address, IPv4Address) and _SHARED[0] <= address <= _SHARED[1]:
         return True
     return not address.is_global and not address.is_loopback
@@ -192,7 +192,7 @@ def bare_host(host: str) -> str:
 
 
 def is_local_name(host: str) -> bool:
-    """Whether a host's name or literal address means the machine that reads it."""
+    """Tells whether a host's name or literal address means the machine that reads it."""
     name = bare_host(host)
     if name in _LOCAL_NAMES or name.endswith((".localhost", ".localhost.localdomain")):
         return True

@@ -156,7 +156,7 @@ class Raster:
 
     @property
     def masked_beside(self) -> bool:
-        """Whether its mask is a file of its own, which GDAL's warper knows nothing of."""
+        """Tells whether its mask is a file of its own, which GDAL's warper knows nothing of."""
         return self._beside is not None
 
     def read_small(self, shape: tuple[int, int], window: Window | None = None) -> NDArray[Any]:

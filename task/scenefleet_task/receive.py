@@ -84,7 +84,7 @@ class Receiver:
 
     @property
     def complete(self) -> bool:
-        """Whether all files are there."""
+        """Tells whether all files are there."""
         return self.errand.last in self.digests
 
     def _load(self) -> None:

@@ -113,7 +113,7 @@ def cleaned(text: str) -> str:
 
 
 def may_hide(text: str) -> bool:
-    """Whether a text could hold a secret at all, told fast: most texts of an item could not."""
+    """Tells fast whether a text could hold a secret at all: most texts of an item cannot."""
     if any(mark in text for mark in _MARKS):
         return True
     low = text.lower()
@@ -134,7 +134,7 @@ def _hides(text: str) -> bool:
 
 
 def names_secret(name: str, *, in_address: bool = True) -> bool:
-    """Whether a key's value is a secret by the key's name.
+    """Tells whether a key's value is a secret, by the key's name.
 
     Args:
         name: of a query's key, a header or a JSON member.

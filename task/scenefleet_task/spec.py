@@ -177,7 +177,7 @@ class Output:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Negative:
-    """What becomes of reflectance at or below zero, as dark ground has it under an offset."""
+    """The treatment of reflectance at or below zero, as dark ground has it under an offset."""
 
     how: Literal["keep", "clip", "mask"] = "keep"
     """`keep` computes with it as it is, `clip` takes it as 0, `mask` makes the pixel invalid."""
@@ -323,7 +323,7 @@ def _hostless(readers: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def hostless(href: str) -> str:
-    """What names a file wherever it is served: an address's path and query; a path as it is."""
+    """The name of a file wherever it is served: an address's path and query; a path as it is."""
     if not href.lower().startswith(("http://", "https://")):
         return href
     parts = urlsplit(href)

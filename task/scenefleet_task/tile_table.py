@@ -35,7 +35,7 @@ Numbers = NDArray[np.uint64]
 
 @dataclass(slots=True)
 class _Seen:
-    """What was found so far."""
+    """The directories and tables found so far."""
 
     directories: set[int] = field(default_factory=set[int])
     taken: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])
@@ -59,7 +59,7 @@ class _Form:
 
 
 def contradiction(read: Read, size: int) -> str | None:
-    """What is wrong with a TIFF's tables of tiles; None if nothing is."""
+    """Describes what is wrong with a TIFF's tables of tiles; None if nothing is."""
     start = read(0, 16)
     form = _Form("<" if start[:2] == b"II" else ">", start[2:4] in (b"+\0", b"\0+"))
     if len(start) < (16 if form.big else 8):

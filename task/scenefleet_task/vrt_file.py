@@ -82,7 +82,7 @@ class VrtFile:
 
     @property
     def names(self) -> dict[str, str | None]:
-        """What GDAL calls its files, and how messages do."""
+        """GDAL's names of its files, and those for messages."""
         found: dict[str, str | None] = {}
         for path, file in self._files.items():
             found |= dict.fromkeys(file.names, path)

@@ -89,12 +89,12 @@ def access(scene: Scene) -> Literal["none", "planetary-computer"]:
 
 
 def origin(scene: Scene) -> Origin:
-    """Where the scene's own item came from."""
+    """The origin of the scene's own item."""
     return known_origin(scene.document.get(ORIGIN))
 
 
 def lost(scene: Scene, key: str) -> tuple[str, ...]:
-    """What the address of an asset lost when it was kept: names of keys, `#` and the like."""
+    """Names what an asset's address lost when it was kept: keys of its query, `#` and the like."""
     assets = cast("dict[str, Json]", scene.document.get("assets") or {})
     told = assets.get(key, {}).get(LOST)
     return tuple(map(str, cast("list[Any]", told))) if isinstance(told, list) else ()

@@ -46,7 +46,7 @@ def common_name(scene: Scene, key: str) -> str | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BandPlace:
-    """Where a band is."""
+    """The place of a band: an asset, and a band in its file."""
 
     name: str
     """The name that it was found by: its own, or that of the band that stands in for it."""
@@ -64,7 +64,7 @@ def find_band(scene: Scene, name: str, described: CollectionPart | None = None) 
 
 
 def find_place(scene: Scene, name: str, described: CollectionPart | None = None) -> BandPlace:
-    """Where a band is.
+    """Finds the place of a band.
 
     A TIFF is preferred over a JPEG 2000, and a finer grid over a coarser. Where a collection has no
     such band, another may stand in for it (`sensors.STANDS_IN`): `nir08` for `nir` in Landsat. In

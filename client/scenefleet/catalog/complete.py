@@ -1,4 +1,4 @@
-"""Whether all of a search came; where that is open, the rest is asked for by narrower dates.
+"""Judges whether all of a search came; where that is open, asks for the rest by narrower dates.
 
 A server may say how many items match (`numberMatched`), and names a next page while there is one.
 Each of the two is wrong at times, so they are held against each other.

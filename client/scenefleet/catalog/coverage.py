@@ -54,7 +54,7 @@ def uncovered(area: Json, scenes: Iterable[Scene]) -> tuple[float, Any]:
 
 
 def lies_in(rest: Any, scene: Scene) -> bool:  # noqa: ANN401 - shapely has no types
-    """Whether a scene holds ground of a geometry; edges that only touch hold none.
+    """Tells whether a scene holds ground of a geometry; edges that only touch hold none.
 
     Raises:
         CatalogError: if a footprint is malformed.

@@ -109,7 +109,7 @@ def united(scenes: Iterable[Scene]) -> tuple[United, ...]:
 
 
 def acquisition_of(scene: Scene) -> bytes | None:
-    """What all items of its acquisition share; None where there cannot be others by other ids."""
+    """A key that all items of one acquisition share; None where no other item can belong to it."""
     key = _acquisition(scene)
     return None if key == (scene.collection, scene.id) else _digest(key)
 

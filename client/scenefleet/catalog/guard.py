@@ -38,7 +38,7 @@ class Guard:
 
     @property
     def reach(self) -> Reach:
-        """What may be connected to now."""
+        """The reach that applies to the next connection."""
         return Reach(origin=self.origin, hosts=self._hosts)
 
     def check(self, host: str, address: str) -> None:

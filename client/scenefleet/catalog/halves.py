@@ -34,7 +34,7 @@ _ACQUISITION = timedelta(minutes=20)
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What there is of other parts."""
+    """The other parts of acquisitions that were found."""
 
     items: list[Any]
     """STAC item JSON, as served."""

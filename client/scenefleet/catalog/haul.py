@@ -30,7 +30,7 @@ class Span:
 
     @property
     def text(self) -> str | None:
-        """As `datetime` of a STAC search; None where both ends are open."""
+        """The interval as `datetime` of a STAC search; None where both ends are open."""
         if self.start is None and self.end is None:
             return None
         # an end has its fraction, since one without would stand for its whole second
@@ -38,7 +38,7 @@ class Span:
 
     @property
     def is_instant(self) -> bool:
-        """Whether it cannot be divided."""
+        """Tells whether the span cannot be divided."""
         return self.start is not None and self.start == self.end
 
     def before(self, moment: datetime) -> Span:
@@ -60,7 +60,7 @@ class Span:
         return min(late, self.end) if self.end else late
 
     def touches(self, first: datetime, last: datetime) -> bool:
-        """Whether an item of that time may have been looked for within the span."""
+        """Tells whether an item of that time may have been looked for within the span."""
         late = self.end is not None and first > self.end + _LENIENCE
         early = self.start is not None and last < self.start - _LENIENCE
         return not (late or early)
@@ -91,7 +91,7 @@ class Items:
 
     @property
     def different(self) -> int:
-        """How many there are, copies not counted."""
+        """The number of items, copies not counted."""
         return len(self._contents)
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class Items:
 
 @dataclass(slots=True)
 class Haul:
-    """What one request brought, through all of its pages."""
+    """The items that one request brought, through all of its pages."""
 
     span: Span
     pages: int = 0
@@ -143,11 +143,11 @@ class Haul:
 
     @property
     def is_short(self) -> bool:
-        """Whether fewer came than the server says match."""
+        """Tells whether fewer items came than the server says match."""
         return self.matched is not None and self.came < self.matched
 
     def order(self) -> Literal["falling", "rising", "none"]:
-        """Whether the items came sorted by time."""
+        """The order in which the items came, by time; `none` where they were not sorted."""
         if self.moments == sorted(self.moments, reverse=True):
             return "falling"
         return "rising" if self.moments == sorted(self.moments) else "none"

@@ -20,7 +20,7 @@ _MOST_COUNTS = 4_000_000
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What a file says of its first image."""
+    """The header of a file's first image."""
 
     rows: int
     columns: int

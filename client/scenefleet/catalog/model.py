@@ -31,7 +31,7 @@ class ListedBand:
 
     @property
     def title(self) -> str:
-        """What messages call it."""
+        """The name that messages use."""
         return next((text for text in (*self.names, *self.common_names)), "without a name")
 
 
@@ -186,7 +186,7 @@ def from_checked(item: Json) -> Scene:
 
 
 def link_list(links: Any) -> list[Json]:  # noqa: ANN401 - any JSON value
-    """Those links of a document's that are objects."""
+    """The links of a document that are objects."""
     found = cast("list[Any]", links) if isinstance(links, list) else []
     return [cast("Json", link) for link in found if isinstance(link, dict)]
 
@@ -377,7 +377,7 @@ def _first(place: Json, other: Json, names: tuple[str, ...]) -> Any:  # noqa: AN
 
 
 def is_number(value: Any) -> TypeGuard[float]:  # noqa: ANN401 - any JSON value
-    """Whether a JSON value is a number that is finite, and no integer beyond what a float holds."""
+    """Tells whether a JSON value is a finite number, and no integer too large for a float."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
     return -sys.float_info.max <= value <= sys.float_info.max

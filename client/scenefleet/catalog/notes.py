@@ -1,4 +1,4 @@
-"""What a search has to say of what it dropped, in sentences for its user."""
+"""Notes for the user on what a search dropped, in sentences."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def summary(dropped: Iterable[Dropped], query: Search) -> str:
 
 
 def unusable_notes(dropped: Iterable[Dropped]) -> list[str]:
-    """How many items cannot be used, and why."""
+    """Notes how many items cannot be used, and why."""
     prefix = "bad item: "
     bad = [entry.reason.removeprefix(prefix) for entry in dropped if _is(entry, "bad item")]
     if not bad:
@@ -37,7 +37,7 @@ def unusable_notes(dropped: Iterable[Dropped]) -> list[str]:
 
 
 def duplicate_notes(dropped: Iterable[Dropped]) -> list[str]:
-    """How many items are duplicates of others."""
+    """Notes how many items are duplicates of others."""
     reasons = [entry.reason for entry in dropped if _is(entry, "duplicate")]
     differing = sum("came twice with different" in reason for reason in reasons)
     notes: list[str] = []
@@ -53,7 +53,7 @@ def duplicate_notes(dropped: Iterable[Dropped]) -> list[str]:
 def rest_words(
     over: Mapping[str, Sequence[str]], query: Search, *, unusable: int, hidden: Sequence[str]
 ) -> str:
-    """What is known of the part of the area that no scene covers; empty if nothing was found there.
+    """Describes the part of the area that no scene covers; empty if nothing was found there.
 
     Args:
         over: ids of scenes that were dropped although they lie there, by what dropped them.

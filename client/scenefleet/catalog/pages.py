@@ -139,7 +139,7 @@ def matched_of(answer: Json) -> int | None:
 
 
 def has_next(answer: Json) -> bool:
-    """Whether a document links to a next page."""
+    """Tells whether a document links to a next page."""
     links = answer.get("links")
     return isinstance(links, list) and any(map(_is_next, cast("list[Any]", links)))
 

@@ -115,7 +115,7 @@ def is_server(query: Search, *, base: Path, patience: Patience | None = None) ->
 
 
 def has_scenes(query: Search, *, base: Path, patience: Patience | None = None) -> bool:
-    """Whether the query has a scene at all; of a server's answer one page of one item is read.
+    """Tells whether a query has any scene; of a server, one page of one item is read.
 
     Args:
         query: as in `search`.

@@ -1,4 +1,4 @@
-"""Whether an item can be used: one that cannot is dropped with its reason, and ends nothing.
+"""Checks whether an item can be used: one that cannot is dropped with its reason, and ends nothing.
 
 Catalogues hold items without a place or a time, and with texts where numbers should be. What is
 needed of an item is looked at once, when it comes; what of it only some recipes need is looked at
@@ -59,7 +59,7 @@ def unusable(name: str, error: CatalogError) -> Dropped:
 
 
 def name_of(item: Any, place: int) -> str:  # noqa: ANN401 - any JSON value
-    """What an item is called in messages: its id, or its place in the answer where it has none."""
+    """The name of an item in messages: its id, or its place in the answer where it has none."""
     name = cast("Json", item).get("id") if isinstance(item, dict) else None
     if isinstance(name, str) and name:
         return name if len(name) <= LONGEST_ID else f"{name[:_LONGEST_NAME]}..."

@@ -36,7 +36,7 @@ _MOST_LINE = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class Paging:
-    """How much of one catalogue is read before it is taken for one without an end."""
+    """Limits on pages, beyond which a catalogue counts as one without an end."""
 
     pages: int = 2_000
     """At a hundred items a page, twice what a plan of 100,000 scenes needs."""

@@ -1,4 +1,4 @@
-"""What `plan` and `run` say and ask of finished scenes that would be computed anew."""
+"""Tells and asks, for `plan` and `run`, about finished scenes that would be computed anew."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Redone:
 
 
 def redone(prepared: Prepared, superseded: Superseded) -> tuple[Redone, ...]:
-    """What is computed anew, cause by cause: first another version, then another recipe."""
+    """Groups what is computed anew by cause: first another version, then another recipe."""
     found: list[Redone] = []
     if superseded.other_version:
         word = _word(superseded.versions)
@@ -64,7 +64,7 @@ def say_redone(prepared: Prepared, found: tuple[Redone, ...]) -> None:
 
 
 def look_for_superseded(prepared: Prepared, settings: Settings) -> Superseded:
-    """What `plan` finds in the recipe's store; says so where the store cannot be asked.
+    """Looks into the recipe's store for `plan`; says so where the store cannot be asked.
 
     `plan` itself needs no store and no credential for one, so that is no error.
     """

@@ -1,4 +1,4 @@
-"""What a search leaves open: told, and asked about where it means a server's whole archive."""
+"""Tells what a search leaves open, and asks where that means a server's whole archive."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What processes on this machine may learn of the client: little by its environment, nothing else.
+"""Keeps the client's secrets from other processes: few variables are passed on, memory is closed.
 
 A user's environment holds keys for all kinds of services. The emulator and the tasks of a local run
 need none of them, and a task's script must not find them: neither in what it was started with, nor
@@ -31,7 +31,7 @@ _DUMPABLE = 4
 
 
 def surroundings(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment a process that the client starts gets: no key, token or setting."""
+    """The variables that the client's child processes get: no key, token or setting."""
     return {
         name: value
         for name, value in environment.items()
@@ -40,7 +40,7 @@ def surroundings(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def tuning(environment: Mapping[str, str]) -> dict[str, str]:
-    """What of an environment only makes reading and computing faster or slower."""
+    """The variables that only make reading and computing faster or slower."""
     return {
         name: value
         for name, value in environment.items()
@@ -49,7 +49,7 @@ def tuning(environment: Mapping[str, str]) -> dict[str, str]:
 
 
 def signing(environment: Mapping[str, str]) -> dict[str, str]:
-    """What a task's supervisor signs the addresses of sources with; it keeps it from the rest."""
+    """The variables that a task's supervisor signs addresses with; it passes them to nobody."""
     return {name: environment[name] for name in _SIGNING if environment.get(name)}
 
 

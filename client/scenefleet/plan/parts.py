@@ -44,7 +44,7 @@ class SceneBands:
         self._decided: dict[str, Radiometry] = {}
 
     def place(self, name: str) -> BandPlace:
-        """Where the band is; raises as `find_place` does."""
+        """Finds the band's place; raises as `find_place` does."""
         if name not in self._places:
             self._places[name] = find_place(self._scene, name, self._described)
         return self._places[name]
@@ -68,12 +68,12 @@ class SceneBands:
 
 
 def reach_of(items: Sequence[Scene], hosts: tuple[str, ...]) -> Reach:
-    """Where what is read of some items may lie: the least trusted of them decides."""
+    """The reach of a document's sources: the least trusted of its items decides."""
     return Reach(origin=least_trusted(*map(origin, items)), hosts=hosts)
 
 
 class Choices:
-    """What was chosen among files of one band on several grids, told once for items alike."""
+    """Choices among files of one band on several grids; equal ones are told once."""
 
     def __init__(self) -> None:
         self._seen: set[tuple[str, ...]] = set()

@@ -1,4 +1,4 @@
-"""How large a scene's rasters are, and how much of them a task reads. Pure.
+"""Sizes of a scene's rasters, and how much of them a task reads. Pure.
 
 Told by the header of a local file, which the caller reads; by `proj:shape`; by footprint and ground
 sample distance; else guessed.

@@ -28,7 +28,7 @@ class ProjectedError(ValueError):
 
 @dataclass(slots=True)
 class Polygons:
-    """What was found in GeoJSON."""
+    """The polygons of a GeoJSON document, and notes on them."""
 
     shapes: list[Any] = field(default_factory=list[Any])
     """Valid shapely polygons and multipolygons without heights; longitudes may go beyond 180."""

@@ -1,4 +1,4 @@
-"""What a file given as an area is, where it is no GeoJSON, and the command that converts it."""
+"""Names the kind of a file that is given as an area and is no GeoJSON, and what converts it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _BYTES = 4096
 
 
 def foreign(data: bytes, path: Path) -> str | None:
-    """What a file is and how it becomes GeoJSON, or None where it may be GeoJSON itself.
+    """Describes a file's kind and how it becomes GeoJSON; None where it may be GeoJSON.
 
     Args:
         data: the file's bytes.
@@ -57,14 +57,14 @@ def foreign(data: bytes, path: Path) -> str | None:
 
 
 def foreign_folder(path: Path) -> str:
-    """What a folder given as an area is."""
+    """Describes a folder that is given as an area."""
     if path.suffix.lower() == ".gdb":
         return _told("a File Geodatabase", path, f"{convert(path)} LAYER")
     return f"{str(path)!r} is a folder; an area is a GeoJSON file"
 
 
 def foreign_json(value: Any, path: Path) -> str | None:  # noqa: ANN401 - any JSON value
-    """What JSON is that is no GeoJSON, as far as that is known; else None."""
+    """Describes JSON that is no GeoJSON, as far as its kind is known; else None."""
     if not isinstance(value, dict):
         return None
     members = cast("dict[str, Any]", value)
@@ -76,7 +76,7 @@ def foreign_json(value: Any, path: Path) -> str | None:  # noqa: ANN401 - any JS
 
 
 def lines_of_json(text: str, path: Path) -> str | None:
-    """Whether a text that is no JSON is GeoJSON a line (a GeoJSON text sequence)."""
+    """Tells whether a text that is no JSON is GeoJSON a line (a GeoJSON text sequence)."""
     lines = [line.lstrip("\x1e") for line in text.splitlines() if line.strip()][:2]
     try:
         values = [parse_json(line) for line in lines]
@@ -88,12 +88,12 @@ def lines_of_json(text: str, path: Path) -> str | None:
 
 
 def not_utf8(path: Path) -> str:
-    """What to do with a text in another encoding."""
+    """Tells what to do with a text in another encoding."""
     return _told("text in another encoding than UTF-8", path, _recode("ISO-8859-1", path))
 
 
 def is_wkt(text: str) -> bool:
-    """Whether a text is a geometry as Well-Known Text."""
+    """Tells whether a text is a geometry as Well-Known Text."""
     return _WKT.match(text) is not None
 
 

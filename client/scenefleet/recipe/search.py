@@ -113,7 +113,7 @@ class Search(Part):
 
     @property
     def area_notes(self) -> tuple[str, ...]:
-        """What was mended or passed over in the area when it was read."""
+        """Notes on what was mended or passed over in the area when it was read."""
         return self._area_notes
 
     def _with(self, area: areas.Area) -> Self:

@@ -1,4 +1,4 @@
-"""What is done and yet may be of no use: no valid pixel, values cut, reflectance below zero."""
+"""Outputs that are done but may be useless: no valid pixel, values cut, reflectance below zero."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def outside_headline(outcomes: Sequence[TaskOutcome]) -> str:
 
 
 def negative_headline(outcomes: Sequence[TaskOutcome]) -> str:
-    """How many scenes have dark ground that the offset puts below zero; empty where none has."""
+    """Counts scenes whose dark ground the offset puts below zero; empty where none has any."""
     found = much_negative(outcomes)
     if not found:
         return ""

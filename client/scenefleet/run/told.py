@@ -36,7 +36,7 @@ def outside_percent(item: Json) -> dict[str, float]:
 
 
 def negative(item: Json) -> tuple[str | None, float | None]:
-    """What was decided of reflectance at or below zero, and its per cent of the valid pixels."""
+    """The decision on reflectance at or below zero, and its per cent of the valid pixels."""
     try:
         told = item["properties"]["scenefleet:negative"]
         pixels, valid = told["pixels"], item["properties"]["scenefleet:reasons"]["valid"]
