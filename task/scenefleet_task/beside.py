@@ -14,6 +14,7 @@ from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
+from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
 from scenefleet_task.complaints import heard, lost_in_pixels
@@ -26,6 +27,7 @@ from scenefleet_task.spec import Exit
 _MOST_BYTES = 20_000_000
 """Of an `.aux.xml`: one of a large table of colours has a few."""
 _START = 65_536
+_FLAGS = "INTERNAL_MASK_FLAGS_"
 _TELLING = {
     "GeoTransform": "a geotransform",
     "SRS": "a CRS",
@@ -70,10 +72,27 @@ class MaskBeside:
         if there != shape:
             self.close()
             raise self._error(f"it has {there} rows and columns, and the raster {shape}")
-        self._band = band if 1 < self._dataset.count >= band else 1
+        try:
+            self._band = self._mask_of(band)
+        except BaseException:
+            self.close()
+            raise
 
-    def invalid(self, window: Any) -> NDArray[np.bool_]:  # noqa: ANN401 - a rasterio window
+    @property
+    def masks(self) -> bool:
+        """Whether it has a mask for the raster's band at all."""
+        return self._band > 0
+
+    def invalid(
+        self,
+        window: Any,  # noqa: ANN401 - a rasterio window
+        shape: tuple[int, int] | None = None,
+    ) -> NDArray[np.bool_]:
         """True where a pixel is no data; shape (height, width). One thread at a time.
+
+        Args:
+            window: of the raster.
+            shape: of what is given, in place of the window's own: every pixel is one of those.
 
         Raises:
             TaskError: `SOURCE_UNREADABLE`, if it cannot be read.
@@ -81,7 +100,7 @@ class MaskBeside:
         complaint, mask = "", None
         with heard() as said:
             try:
-                mask = self._dataset.read(self._band, window=window)
+                mask = self._dataset.read(self._band, window=window, out_shape=shape)
             except RasterioError as error:
                 complaint = str(error)
         lost = [*filter(None, [complaint, *lost_in_pixels(said)])]
@@ -94,6 +113,26 @@ class MaskBeside:
         """Closes the file."""
         self._dataset.close()
         self._release()
+
+    def _mask_of(self, band: int) -> int:
+        """The number of the mask's band that holds for one of the raster's; 0 where none does.
+
+        As GDAL writes it: a mask file says for each band of the raster whether its first band is
+        the mask of all, or each band has one of its own.
+        """
+        tags = cast("dict[str, str]", self._dataset.tags())
+        flags = {tag: text for tag, text in tags.items() if tag.startswith(_FLAGS)}
+        if not flags:
+            raise self._error(f"it has no {_FLAGS}1, without which GDAL takes it for no mask")
+        told = flags.get(f"{_FLAGS}{band}")
+        if told is None:
+            return 0
+        if not told.strip().isdecimal():
+            raise self._error(f"its {_FLAGS}{band} is no number")
+        number = 1 if int(told) & MaskFlags.per_dataset.value else band
+        if number > self._dataset.count:
+            raise self._error(f"it has no band {number}")
+        return number
 
     def _release(self) -> None:
         self._file.close()
@@ -109,11 +148,17 @@ class MaskBeside:
 
 
 def mask_beside(name: Name, shape: tuple[int, int], band: int) -> MaskBeside | None:
-    """The mask file of a local raster, opened; None where there is none. As `MaskBeside`."""
+    """The mask file of a local raster, opened; None where none is of the band. As `MaskBeside`."""
     if name.far or name.vrt:
         return None
     path = _there([f"{name.href}.msk", f"{name.href}.MSK"])
-    return MaskBeside(name, path, shape, band) if path else None
+    if path is None:
+        return None
+    mask = MaskBeside(name, path, shape, band)
+    if mask.masks:
+        return mask
+    mask.close()
+    return None
 
 
 def check_auxiliary(name: Name) -> None:

@@ -49,9 +49,12 @@ class Header:
     """None where the header has none: neither a scale nor an offset."""
     offset: float | None
     masked: bool
-    """Whether the file has a mask in it, or an alpha band."""
+    """Whether the file has a mask in it, which is no alpha band."""
     alpha: int
-    """The number of the band that the file calls alpha, by which the others are masked; 0: none."""
+    """The number of the band that the file calls alpha, by which the others are masked; 0: none.
+
+    GDAL masks by it in files of two or four bands only, but warps by it in all.
+    """
     palette: bool
     """Whether its numbers stand for colours of a table."""
 
@@ -86,7 +89,7 @@ def header_of(dataset: Any, name: Name) -> Header:  # noqa: ANN401 - a rasterio 
         nodata=None if nodata is None else float(nodata),
         scale=scale if told else None,
         offset=offset if told else None,
-        masked=MaskFlags.per_dataset in flags,
+        masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags,
         alpha=alpha,
         palette=colours[band - 1] == ColorInterp.palette,
     )
@@ -99,6 +102,8 @@ def _band(dataset: Any, name: Name) -> int:  # noqa: ANN401
             raise _refusal(
                 name, f"it has no band {name.band}: the file has {_bands(dataset)}.{_key(name)}"
             )
+        if name.listed is not None:
+            _check_list(dataset, name, name.band, name.listed)
         return name.band
     if name.band_name is not None:
         wanted = name.band_name.strip().casefold()
@@ -117,6 +122,25 @@ def _band(dataset: Any, name: Name) -> int:  # noqa: ANN401
             f"the file has {_bands(dataset)}, and nothing tells which is meant.{_key(name)}",
         )
     return 1
+
+
+def _check_list(dataset: Any, name: Name, band: int, listed: int) -> None:  # noqa: ANN401
+    """Refuses a file of which the item's list of bands, by which one was found, cannot be true."""
+    count = int(dataset.count)
+    alphas = sum(one == ColorInterp.alpha for one in dataset.colorinterp)
+    if listed not in (count, count - alphas):
+        raise _refusal(
+            name,
+            f"the item lists {listed} bands of this file, but it has {_bands(dataset)}, so the "
+            f"list does not tell which is meant.{_key(name)}",
+        )
+    called = [n for n, text in enumerate(_texts(dataset), 1) if text.casefold() == name.use]
+    if name.use and called and band not in called:
+        raise _refusal(
+            name,
+            f"the item lists {name.use} as band {band} of this file, but the file calls another so:"
+            f" it has {_bands(dataset)}.{_key(name)}",
+        )
 
 
 def _texts(dataset: Any) -> list[str]:  # noqa: ANN401

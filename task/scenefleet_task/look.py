@@ -60,10 +60,12 @@ def _look(check: OffsetCheck, item: str, rasters: Mapping[Key, Raster]) -> offse
     with ThreadPoolExecutor(len(both)) as pool:
         small = list(pool.map(partial(_small, shape), both, windows))
     seen = np.ones(shape, np.bool_)
-    for raster, values, band in zip(both, small, check.look, strict=True):
+    for raster, window, values, band in zip(both, windows, small, check.look, strict=True):
         missing = raster.is_nodata(values, nodata_of(band, raster.nodata))
-        if missing is not None:
-            seen &= ~missing
+        masked = raster.small_invalid(shape, window)
+        for invalid in (missing, masked):
+            if invalid is not None:
+                seen &= ~invalid
     finding = offset.settle(check, small[0][seen], small[1][seen], item)
     log.info(
         "offset of %d: metadata says %s, pixels say %s", check.shift, check.said, finding.verdict

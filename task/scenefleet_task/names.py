@@ -23,8 +23,9 @@ class Name:
     href: str
     """Unsigned."""
     band: int | None = None
-    """As a `spec.Band`'s; so is the next."""
+    """As a `spec.Band`'s; so are the next two."""
     band_name: str | None = None
+    listed: int | None = None
     use: str = ""
     """The band that it is read for, such as `red`; empty for a mask."""
     collection: str = ""
@@ -66,6 +67,7 @@ def names_of(document: TaskDocument) -> list[Name]:
                 href=source.href,
                 band=source.band,
                 band_name=source.band_name,
+                listed=source.listed,
                 use=source.name if isinstance(source, Band) else "",
                 collection=document.source.collection,
                 reach=document.reach,

@@ -50,11 +50,13 @@ def _check(source: BandLayer, rasters: Mapping[Key, Raster]) -> None:
     raster = rasters[key_of(band)]
     grid = raster.grid
     shrink = max(1, grid.height / SIDE, grid.width / SIDE)
-    values = raster.read_small(
-        (max(1, int(grid.height / shrink)), max(1, int(grid.width / shrink)))
-    )
-    missing = raster.is_nodata(values, source.nodata)
-    seen = np.abs(values if missing is None else values[~missing])
+    shape = max(1, int(grid.height / shrink)), max(1, int(grid.width / shrink))
+    values = raster.read_small(shape)
+    seen = np.ones(values.shape, np.bool_)
+    for invalid in (raster.is_nodata(values, source.nodata), raster.small_invalid(shape)):
+        if invalid is not None:
+            seen &= ~invalid
+    seen = np.abs(values[seen])
     if seen.size == 0 or np.quantile(seen, _MOST) > HIGHEST:
         return
     name = raster.name

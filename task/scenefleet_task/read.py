@@ -118,12 +118,20 @@ class Raster:
         self.dtype: np.dtype[Any] = self.header.dtype
         self.nodata = self.header.nodata
         """Digital number that means no data, as the header says; may be NaN."""
-        self.masked = self.header.masked or self._beside is not None
-        """Whether the file has a mask of its own, in it or beside it (`read_invalid`)."""
+        self._alpha = self.header.alpha
         self.way = Way(None, "it is resampled to the outputs' grid")
         """How windows are read; `sources.prepare` decides."""
         self.tiles: Callable[[Window], NDArray[Any]] | None = None
         """Reads a window by the file's tiles, while someone has them fetched."""
+
+    @property
+    def masked(self) -> bool:
+        """Whether the file has a mask: in it, beside it, or as alpha (`read_invalid`)."""
+        return self._beside is not None or self.header.masked or self._alpha > 0
+
+    def free_alpha(self) -> None:
+        """Takes the band that the file calls alpha for no mask from now on."""
+        self._alpha = 0
 
     def look_at_tiles(self) -> None:
         """Decides whether windows can be read by tiles: `way`."""
@@ -146,18 +154,18 @@ class Raster:
 
     def read_invalid(self, window: Window) -> NDArray[np.bool_]:
         """The file's own mask, shape (height, width): True where a pixel is no data."""
-        if self._beside:
-            part = RasterioWindow(window.col, window.row, window.width, window.height)  # pyright: ignore[reportCallIssue]
-            with self._lock:
-                return self._beside.invalid(part)
-        band = self.header.band
-        masks = self._read(window, lambda dataset, part: dataset.read_masks(band, window=part))
-        return masks == 0
+        return self._invalid(window, None)
 
     @property
     def masked_beside(self) -> bool:
         """Tells whether its mask is a file of its own, which GDAL's warper knows nothing of."""
         return self._beside is not None
+
+    def small_invalid(
+        self, shape: tuple[int, int], window: Window | None = None
+    ) -> NDArray[np.bool_] | None:
+        """The file's own mask of what `read_small` gives; None where it has none."""
+        return self._invalid(window or self.grid.whole, shape) if self.masked else None
 
     def read_small(self, shape: tuple[int, int], window: Window | None = None) -> NDArray[Any]:
         """A window in a few pixels, shape (height, width), from an overview if there is one.
@@ -208,6 +216,20 @@ class Raster:
             self._beside.close()
         self._file.close()
         self.source.close()
+
+    def _invalid(self, window: Window, shape: tuple[int, int] | None) -> NDArray[np.bool_]:
+        if self._beside:
+            part = RasterioWindow(window.col, window.row, window.width, window.height)  # pyright: ignore[reportCallIssue]
+            with self._lock:
+                return self._beside.invalid(part, shape)
+        band, alpha = self.header.band, self._alpha
+
+        def read(dataset: Any, part: Any) -> Any:  # noqa: ANN401 - rasterio's
+            if self.header.masked:
+                return dataset.read_masks(band, window=part, out_shape=shape)
+            return dataset.read(alpha, window=part, out_shape=shape)
+
+        return self._read(window, read, None if shape is None else []) == 0
 
     def _file_of(self, kept: int) -> RasterFile | VrtFile:
         if self.name.vrt:

@@ -157,7 +157,7 @@ def _free_alpha(document: TaskDocument, rasters: dict[Key, Raster]) -> None:
     }
     for raster in rasters.values():
         if (raster.name.href, raster.header.alpha) in read:
-            raster.masked = False
+            raster.free_alpha()
 
 
 def _radius(metres: float, grid: Grid) -> tuple[float, float]:

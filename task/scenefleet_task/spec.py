@@ -92,6 +92,9 @@ class Band:
     only."""
     band_name: str | None = None
     """Its description in the file's header, of any case, where no number is known."""
+    listed: int | None = None
+    """How many bands the item lists of the file, where `band` is by that list: the file must have
+    as many, but for alpha."""
     scale: float | None
     """None: the header's, or 1."""
     scale_from: Literal["recipe", "item", "product"] | None = None
@@ -124,8 +127,9 @@ class Mask:
     asset: str
     href: str
     band: int | None = None
-    """As a `Band`'s; so is the next."""
+    """As a `Band`'s; so are the next two."""
     band_name: str | None = None
+    listed: int | None = None
     rules: tuple[MaskRule, ...]
     dilate: float
     """Metres by which what is masked grows; nodata and saturated pixels do not."""

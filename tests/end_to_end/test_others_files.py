@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+from rasterio.enums import ColorInterp
 from rasterio.transform import Affine
 
 from scenefleet.catalog import from_json
@@ -17,7 +18,7 @@ from scenefleet.plan import plan
 from scenefleet.recipe import read_recipe
 from scenefleet_task.access import Unsigned
 from scenefleet_task.failure import TaskError
-from scenefleet_task.spec import Exit
+from scenefleet_task.spec import Exit, Reason
 from to_folder import InFolder, process
 
 SHAPE = (60, 80)
@@ -169,3 +170,49 @@ def test_floats_of_sentinel2_are_refused_until_the_recipe_tells(case: Case) -> N
     parts = ", ".join(f"{n}: {{asset: {k}, scale: 1, offset: 0}}" for n, k in keys.items())
     right = 2.5 * (0.5 - 0.05) / (0.5 + 6 * 0.05 - 7.5 * 0.02 + 1)
     assert case.run(f"{{{parts}}}", index="EVI")[1] == pytest.approx(right)
+
+
+@pytest.mark.parametrize(
+    ("names", "bands", "said"),
+    [
+        (("red", "nir"), 4, "lists 2 bands of this file, but it has 4"),
+        (("blue", "green", "red", "nir", "swir16"), 4, "lists 5 bands"),
+    ],
+)
+def test_a_list_of_another_length_than_the_file_is_no_list(
+    case: Case, names: tuple[str, ...], bands: int, said: str
+) -> None:
+    told = {"eo:bands": [{"name": n, "common_name": n} for n in names]}
+    case.asset("image", *RGBN[:bands], told=told)
+    one = "asset: image, scale: 0.004"
+    with pytest.raises(TaskError, match=rf"{said}.*asset: image, band: 1") as caught:
+        case.run(f"{{red: {{{one}}}, nir: {{{one}}}}}")
+    assert caught.value.exit is Exit.INPUT_MISMATCH
+    by_number = f"{{red: {{{one}, band: 1}}, nir: {{{one}, band: 4}}}}"
+    assert case.run(by_number)[1] == pytest.approx(0.5)
+
+
+def test_an_alpha_band_need_not_be_listed(case: Case) -> None:
+    told = {"bands": [{"name": "red"}, {"name": "nir"}]}
+    seen = flat(255, "uint8")
+    seen[10, 10] = 0
+    path = case.asset("image", flat(50, "uint8"), flat(150, "uint8"), seen, told=told)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.colorinterp = (ColorInterp.gray, ColorInterp.undefined, ColorInterp.alpha)
+    one = "asset: image, scale: 0.01"
+    made, _, reason = case.run(f"{{red: {{{one}}}, nir: {{{one}}}}}")
+    with rasterio.open(made.made[0].file) as ndvi:
+        assert (ndvi.read(1)[0, 0], reason) == (pytest.approx(0.5), Reason.NODATA.value)
+
+
+def test_a_list_that_the_files_own_names_contradict_is_refused(case: Case) -> None:
+    path = case.asset("image", *RGBN, told=LIST)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("nir", "red", "green", "blue")
+    one = "asset: image, scale: 0.004"
+    recipe = f"{{red: {{{one}}}, nir: {{{one}}}}}"
+    with pytest.raises(TaskError, match="calls another so: it has 4 bands"):
+        case.run(recipe)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("Red", "Green", "Blue", "NIR")
+    assert case.run(recipe)[1] == pytest.approx(0.5)

@@ -472,6 +472,27 @@ def test_a_mask_that_cannot_be_read_is_an_error(tmp_path: Path) -> None:
         opened(path)
 
 
+def test_a_raster_beside_a_file_that_is_no_mask_is_an_error(tmp_path: Path) -> None:
+    """As GDAL has it, a mask says so in its own tags."""
+    path = write(tmp_path / "red.tif", noise(1))
+    write(tmp_path / "plain.tif", np.zeros(SHAPE, np.uint8)).rename(f"{path}.msk")
+    with pytest.raises(TaskError, match="without which GDAL takes it for no mask"):
+        opened(path)
+
+
+def test_a_look_leaves_out_what_the_files_own_mask_takes_out(tmp_path: Path) -> None:
+    path = write(tmp_path / "red.tif", noise(1))
+    mask = np.full(SHAPE, 255, np.uint8)
+    mask[: SHAPE[0] // 2] = 0
+    masked_beside(path, mask)
+    raster = opened(path)
+    invalid = raster.small_invalid((10, 10))
+    raster.close()
+    assert invalid is not None
+    assert invalid[:4].all()
+    assert not invalid[6:].any()
+
+
 @pytest.mark.parametrize(
     ("holds", "named"),
     [

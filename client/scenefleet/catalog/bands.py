@@ -56,6 +56,8 @@ class BandPlace:
     """Its number in the file, from 1; None where the file has one band, or `description` tells."""
     description: str | None
     """What the file's header calls it, where no number is known."""
+    listed: int | None = None
+    """How many bands the item lists of the file, where the number is by its list."""
 
 
 def find_band(scene: Scene, name: str, described: CollectionPart | None = None) -> str:
@@ -95,16 +97,11 @@ def number_in_file(scene: Scene, key: str, band: int | str) -> int | str:
     """The number of a band that the recipe gives by number or name; the name if no list has it.
 
     Raises:
-        CatalogError: if the item lists fewer bands, or several of that name.
+        CatalogError: if the item lists several of that name.
     """
-    listed = scene.assets[key].listed
-    if isinstance(band, int):
-        if listed and band > len(listed):
-            raise CatalogError(
-                f"Item {scene.id!r}: the recipe names band {band} of asset {key!r}, which has "
-                f"{_titles(listed)}."
-            )
+    if isinstance(band, int):  # whatever the item lists: lists are wrong, too
         return band
+    listed = scene.assets[key].listed
     wanted = band.casefold()
     found = [
         n
@@ -203,7 +200,14 @@ def _described(scene: Scene, name: str, part: BandPart) -> BandPlace:
     if part.band is not None:
         band = number_in_file(scene, key, part.band)
         number, description = (band, None) if isinstance(band, int) else (None, band)
-        return BandPlace(name=name, asset=key, number=number, description=description)
+        by_list = isinstance(part.band, str) and number is not None
+        return BandPlace(
+            name=name,
+            asset=key,
+            number=number,
+            description=description,
+            listed=len(scene.assets[key].listed) if by_list else None,
+        )
     listed = scene.assets[key].listed
     if not listed:
         return BandPlace(name=name, asset=key, number=None, description=None)
@@ -215,7 +219,7 @@ def _described(scene: Scene, name: str, part: BandPart) -> BandPlace:
         )
     if len(found) > 1:
         raise _several(scene, key, name, found)
-    return BandPlace(name=name, asset=key, number=found[0], description=None)
+    return BandPlace(name=name, asset=key, number=found[0], description=None, listed=len(listed))
 
 
 def _among_several(scene: Scene, name: str) -> BandPlace | None:
@@ -233,7 +237,13 @@ def _among_several(scene: Scene, name: str) -> BandPlace | None:
     key = ranked[0]
     if len(numbers[key]) > 1:
         raise _several(scene, key, name, numbers[key])
-    return BandPlace(name=name, asset=key, number=numbers[key][0], description=None)
+    return BandPlace(
+        name=name,
+        asset=key,
+        number=numbers[key][0],
+        description=None,
+        listed=len(scene.assets[key].listed),
+    )
 
 
 def _numbers(asset: Asset, name: str, sensor: Sensor | None) -> list[int]:

@@ -36,9 +36,15 @@ def masks(
     if described and described.masks:
         found = [_described(scene, part) for part in described.masks]
         bands = [_band(scene, part) for part in described.masks]
+        counts = [
+            len(scene.assets[part.asset].listed)
+            if isinstance(part.band, str) and isinstance(band, int)
+            else None
+            for part, band in zip(described.masks, bands, strict=True)
+        ]
     else:
         found = find_masks(scene)
-        bands = [None for _ in found]
+        bands, counts = [None for _ in found], [None for _ in found]
     if not found:
         raise _no_raster(scene, masking)
     made = (
@@ -47,10 +53,11 @@ def masks(
             href=scene.assets[key].href,
             band=band if isinstance(band, int) else None,
             band_name=band if isinstance(band, str) else None,
+            listed=count,
             rules=rules(raster, masking.kinds, _numbers(scene, masking, raster, n == 0)),
             dilate=masking.dilate,
         )
-        for n, ((key, raster), band) in enumerate(zip(found, bands, strict=True))
+        for n, ((key, raster), band, count) in enumerate(zip(found, bands, counts, strict=True))
     )
     kept = tuple(mask for mask in made if mask.rules)
     if not kept:

@@ -142,6 +142,7 @@ def _band(scene: Scene, name: str, there: SceneBands) -> tuple[spec.Band, Radiom
         href=scene.assets[key].href,
         band=place.number,
         band_name=place.description,
+        listed=place.listed,
         scale=radiometry.scale,
         scale_from=radiometry.scale_from,
         offset=radiometry.offset,
