@@ -17,7 +17,8 @@ _LOGGERS = ("rasterio._env", "rasterio._err")
 _FAILURE = re.compile(r"GDAL signalled an error: err_no=\d+, msg=(['\"])(.*)\1", re.DOTALL)
 _CLASS = re.compile(r"^CPLE_\w+(?: in |:)")
 _LOST = re.compile(
-    r"ignored|corrupt|cannot|can't|could not|failed|io error|read error|truncated|incorrect|cycle",
+    r"ignored|corrupt|cannot|can't|could not|failed|io error|read error|truncated|incorrect|cycle|"
+    r"nonstandard",
     re.IGNORECASE,
 )
 """Words of warnings, while a raster is opened, that something of its header was lost."""

@@ -91,8 +91,13 @@ def header_of(dataset: Any, name: Name) -> Header:  # noqa: ANN401 - a rasterio 
         offset=offset if told else None,
         masked=MaskFlags.per_dataset in flags and MaskFlags.alpha not in flags,
         alpha=alpha,
-        palette=colours[band - 1] == ColorInterp.palette,
+        palette=colours[band - 1] == ColorInterp.palette and not _is_black_and_white(dataset, band),
     )
+
+
+def _is_black_and_white(dataset: Any, band: int) -> bool:  # noqa: ANN401
+    """Whether numbers have one bit, of which GDAL makes a table of two colours by itself."""
+    return dataset.tags(band, ns="IMAGE_STRUCTURE").get("NBITS") == "1"
 
 
 def _band(dataset: Any, name: Name) -> int:  # noqa: ANN401

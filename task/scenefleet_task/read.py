@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
 import rasterio
@@ -26,7 +26,7 @@ from rasterio.windows import Window as RasterioWindow
 from scenefleet_task.access import Access
 from scenefleet_task.beside import MaskBeside, check_auxiliary, mask_beside
 from scenefleet_task.checksums import Checksums
-from scenefleet_task.complaints import heard, lost_in_pixels
+from scenefleet_task.complaints import heard, lost_in_header, lost_in_pixels
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import FetchError
 from scenefleet_task.gdal_file import KEPT
@@ -43,6 +43,7 @@ from scenefleet_task.source import Source, open_source
 from scenefleet_task.spec import Exit
 from scenefleet_task.vrt_file import VrtFile
 
+T = TypeVar("T")
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 _vrt = cast("Any", rasterio.vrt)
 _warp = cast("Any", rasterio.warp)
@@ -107,10 +108,10 @@ class Raster:
             raise
         try:
             check_auxiliary(name)
-            self.header = header_of(self._dataset, name)
+            self.header = self._ask(lambda: header_of(self._dataset, name))
             shape = self.header.grid.height, self.header.grid.width
             self._beside = mask_beside(name, shape, self.header.band)
-            self._checksums = Checksums(self._dataset)
+            self._checksums = self._ask(lambda: Checksums(self._dataset))
         except BaseException:
             self.close()
             raise
@@ -135,7 +136,26 @@ class Raster:
 
     def look_at_tiles(self) -> None:
         """Decides whether windows can be read by tiles: `way`."""
-        self.way = layout_of(self._dataset, self.header.band)
+        self.way = self._ask(lambda: layout_of(self._dataset, self.header.band))
+
+    def _ask(self, ask: Callable[[], T]) -> T:
+        """What the dataset's header tells; GDAL reads parts of it only when it is asked for them.
+
+        Raises:
+            TaskError: if GDAL cannot read what is asked for, or passes over it.
+        """
+        complaint, found = "", None
+        with heard() as said:
+            try:
+                found = ask()
+            except (RasterioError, GdalError) as error:
+                complaint = _complaint(error)
+        lost = dict.fromkeys(filter(None, [complaint, *lost_in_header(said)]))
+        if self._file.failed:
+            raise self._error(self._file.failed.finding, "opening it")
+        if lost:
+            raise self._error(self._finding(redact("; ".join(lost)), 0), "opening it")
+        return cast("T", found)
 
     @property
     def dataset(self) -> Any:  # noqa: ANN401 - rasterio's
@@ -271,7 +291,10 @@ class Raster:
 
     def _try(self, needed: list[Window], read: Callable[[], Any]) -> Any:  # noqa: ANN401
         """What was read; a `Finding` of bytes that do not come; or why what came is corrupt."""
-        ranges = [place for window in needed for place in self._ranges(window)]
+        with heard() as said:
+            ranges = [place for window in needed for place in self._ranges(window)]
+        if lost := lost_in_header(said):
+            return redact("; ".join(dict.fromkeys(lost)))
         end = max((start + size for start, size in ranges), default=0)
         if end > self.source.size:
             return self._finding("", end)
