@@ -97,8 +97,10 @@ def test_no_process_of_a_task_goes_on_beside_its_next_try(emulator, tmp_path, al
     pids = [int(pid) for pid in told.split()]
     emulator_pid = own.running.process.pid
     children = Path(f"/proc/{emulator_pid}/task/{emulator_pid}/children").read_text().split()
-    for pid in (emulator_pid, *map(int, children)):  # as `pkill -9` would
-        os.kill(pid, signal.SIGKILL)
+    # as `pkill -9` would; stopped first, so that neither sees the other's end and acts on it
+    for sent in (signal.SIGSTOP, signal.SIGKILL):
+        for pid in (emulator_pid, *map(int, children)):
+            os.kill(pid, sent)
     own.running.process.wait(10)
     assert all(map(alive, pids))
     again = emulator(*options)
