@@ -12,6 +12,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 _WIDTH, _LENGTH, _STRIP_BYTES, _TILE_WIDTH, _TILE_BYTES = 256, 257, 279, 322, 325
+_SAMPLES, _PLANAR = 277, 284
+_APART = 2
+"""Of `_PLANAR`: each band has tiles of its own."""
 _CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
 _MOST_ENTRIES = 4096
 _MOST_COUNTS = 4_000_000
@@ -25,7 +28,10 @@ class Header:
     rows: int
     columns: int
     stored: int
-    """Bytes of its tiles or strips, as compressed: overviews are not counted."""
+    """Bytes of its tiles or strips that hold one band, as compressed: overviews are not counted.
+
+    Where bands are interleaved by pixels, whoever reads one reads them all.
+    """
     tile: int
     """Columns of a tile; of the whole image where it has strips."""
 
@@ -64,14 +70,15 @@ def _tiff(file: BinaryIO, start: bytes) -> Header | None:
     (count,) = _unpack(file, order + head)
     found: dict[int, list[int]] = {}
     entries = [_unpack(file, order + entry) for _ in range(min(count, _MOST_ENTRIES))]
-    wanted = (_WIDTH, _LENGTH, _STRIP_BYTES, _TILE_WIDTH, _TILE_BYTES)
+    wanted = (_WIDTH, _LENGTH, _STRIP_BYTES, _TILE_WIDTH, _TILE_BYTES, _SAMPLES, _PLANAR)
     for tag, kind, number, value in entries:
         if tag in wanted and kind in _CODES and number <= _MOST_COUNTS:
             found[tag] = _values(file, order, _CODES[kind], number, value)
     rows, columns = found[_LENGTH][0], found[_WIDTH][0]
     counts = found.get(_TILE_BYTES) or found.get(_STRIP_BYTES) or []
     tile = found.get(_TILE_WIDTH) or [columns]
-    return _checked(Header(rows, columns, sum(counts), tile[0]))
+    bands = found.get(_SAMPLES, [1])[0] if found.get(_PLANAR) == [_APART] else 1
+    return _checked(Header(rows, columns, sum(counts) // max(1, bands), tile[0]))
 
 
 def _values(file: BinaryIO, order: str, code: str, number: int, value: bytes) -> list[int]:

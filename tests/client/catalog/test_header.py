@@ -48,3 +48,14 @@ def test_no_file_and_a_fifo_are_none(tmp_path):
     assert read_header(str(tmp_path)) is None
     os.mkfifo(tmp_path / "fifo")
     assert read_header(str(tmp_path / "fifo")) is None
+
+
+@pytest.mark.parametrize(("interleave", "share"), [("pixel", 1), ("band", 4)])
+@pytest.mark.parametrize("more", [{}, {"tiled": True, "blockxsize": 256, "blockysize": 256}])
+def test_bytes_of_bands_apart_are_one_bands(tmp_path, interleave, share, more):
+    path = tmp_path / "a.tif"
+    numbers = np.random.default_rng(1).integers(0, 9000, (4, 512, 512)).astype("uint16")
+    profile = {"driver": "GTiff", "height": 512, "width": 512, "count": 4, "dtype": "uint16"}
+    with rasterio.open(path, "w", **profile, interleave=interleave, **more) as file:
+        file.write(numbers)
+    assert read_header(str(path)).stored == numbers.nbytes // share
