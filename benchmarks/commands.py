@@ -56,7 +56,7 @@ rm "$2/draft.tif"
 
 
 GDAL_PROGRAMS = ("gdal_calc.py", "gdal_translate")
-"""Of the distribution; one peer is theirs, and is measured where both are there."""
+"""Programs of the distribution's GDAL: one peer uses both, and is measured where both exist."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -88,7 +88,7 @@ def shares(stats: dict[Key, tuple[Any, ...]]) -> dict[str, float]:
 
 
 def profiled(folder: Path, size: int) -> dict[str, float]:
-    """CPU seconds by part of one scene of so many pixels a side."""
+    """Profiles one scene of the given side in pixels; gives CPU seconds by part."""
     started = subprocess.run(
         [sys.executable, "-c", "import time, numpy, rasterio; print(time.process_time())"],
         stdout=subprocess.PIPE,

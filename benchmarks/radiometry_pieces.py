@@ -1,4 +1,4 @@
-"""How often the look at the pixels is right, unclear or wrong: its false rates.
+"""Measures the false rates of the look at the pixels: how often it is right, unclear or wrong.
 
 Every ground is judged in both forms: its numbers as reflectance x 10000, and with 1000 more.
 

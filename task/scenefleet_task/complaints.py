@@ -12,7 +12,14 @@ import re
 import threading
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Any, cast
 
+import rasterio
+
+from scenefleet_task.redact import redact
+
+GdalError = cast("type[Exception]", cast("Any", rasterio)._err.CPLE_BaseError)  # noqa: SLF001 - no other name
+"""What GDAL raises where rasterio does not wrap it, such as of two CRS without a way between."""
 _LOGGERS = ("rasterio._env", "rasterio._err")
 _FAILURE = re.compile(r"GDAL signalled an error: err_no=\d+, msg=(['\"])(.*)\1", re.DOTALL)
 _CLASS = re.compile(r"^CPLE_\w+(?: in |:)")
@@ -80,6 +87,18 @@ def lost_in_header(said: list[tuple[bool, str]]) -> list[str]:
 def lost_in_pixels(said: list[tuple[bool, str]]) -> list[str]:
     """Complaints that mean that pixels may be wrong: all, as sound files give rise to none."""
     return [text for _, text in said if not _of_proj(text)]
+
+
+def complaint_of(error: BaseException) -> str:
+    """Gives what GDAL said in an error, the causes included, on one line and redacted."""
+    said: list[str] = []
+    cause: BaseException | None = error
+    while cause is not None:
+        said.append(str(cause))
+        cause = cause.__cause__ or cause.__context__
+    return redact(
+        "; ".join(dict.fromkeys(" ".join(said_).strip() for said_ in map(str.split, said)))
+    )
 
 
 def _of_proj(text: str) -> bool:

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 
 from scenefleet_task.access import Access
 from scenefleet_task.failure import TaskError
-from scenefleet_task.fetch import FetchError, HttpBytes, Patience, patience_of
+from scenefleet_task.fetch import FetchError, Patience, patience_of
+from scenefleet_task.http_bytes import HttpBytes
 from scenefleet_task.names import Name
 
 SIZE = 32_768

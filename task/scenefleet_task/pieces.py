@@ -17,9 +17,9 @@ import rasterio.vrt
 import rasterio.warp
 from numpy.typing import NDArray
 
-from scenefleet_task.clip import unwrap
 from scenefleet_task.grid import Grid, Window, shared, within
-from scenefleet_task.read import GdalError, Raster
+from scenefleet_task.read import Raster
+from scenefleet_task.under import window_under
 
 _MemoryFile = cast("Any", rasterio.io).MemoryFile
 _rasterio, _vrt, _warp = (cast("Any", one) for one in (rasterio, rasterio.vrt, rasterio.warp))
@@ -27,7 +27,6 @@ _MOST = (128, 512)
 """Rows and columns of a piece: one block of GDAL's, so that it is warped at once."""
 _SOURCE = 4_000_000
 """Source pixels under a piece, about: 16 MB as 32-bit floats."""
-_SAMPLES = 17  # points along each side of a piece that tell where it lies in the source
 _REACH = 3  # source pixels, or target pixels where these are larger, that a kernel reaches
 
 
@@ -80,7 +79,7 @@ class Pieces:
     def _piece(self, piece: Window, nodata: tuple[float, ...], dtype: str) -> NDArray[Any] | None:
         """A whole piece of the lattice, also what of it lies beyond the grid's edge."""
         grid = self._grid.crop(piece)
-        source = self._under(grid)
+        source = window_under(grid, self._raster.grid, self._reach)
         if source is None:
             return None
         numbers = self._raster.read(source)
@@ -102,44 +101,3 @@ class Pieces:
                 width=grid.width, height=grid.height, **{**self._options, "dtype": dtype},
             ) as warped:  # fmt: skip
                 return warped.read(1)
-
-    def _under(self, grid: Grid) -> Window | None:
-        """The source's pixels that a piece needs, or None where it has none."""
-        cols, rows = np.meshgrid(
-            np.linspace(0, grid.width, _SAMPLES), np.linspace(0, grid.height, _SAMPLES)
-        )
-        a, b, c, d, e, f = grid.transform
-        xs, ys = a * cols + b * rows + c, d * cols + e * rows + f
-        own = self._raster.grid
-        try:
-            px, py = _warp.transform(grid.crs, own.crs, xs.ravel(), ys.ravel())
-        except GdalError:
-            return None
-        px, py = np.asarray(px, np.float64), np.asarray(py, np.float64)
-        if own.crs.is_geographic:
-            px = _near(unwrap(px), own)
-        x, y = (n.reshape(xs.shape) for n in own.locate(px, py))
-        seen = np.isfinite(x) & np.isfinite(y)
-        if not seen.any():
-            return None
-        left, right = _span(x, seen, self._reach)
-        top, bottom = _span(y, seen, self._reach)
-        return shared(Window(top, left, bottom - top, right - left), own.whole)
-
-
-def _near(longitudes: NDArray[np.float64], grid: Grid) -> NDArray[np.float64]:
-    """Longitudes by whole turns where the grid is: 359 is -1 to a grid around Greenwich."""
-    a, b, c, *_ = grid.transform
-    middle = c + a * grid.width / 2 + b * grid.height / 2
-    centre = np.nanmean(np.where(np.isfinite(longitudes), longitudes, np.nan))
-    return longitudes - 360 * np.round((centre - middle) / 360)
-
-
-def _span(values: NDArray[np.float64], seen: NDArray[np.bool_], reach: int) -> tuple[int, int]:
-    """The first pixel and the one after the last, with what a kernel and a bend may reach."""
-    low, high = float(values[seen].min()), float(values[seen].max())
-    bend = 0 if seen.all() else (high - low) / 2
-    most = 2**31  # what lies so far away is no pixel of any raster
-    first, last = max(-most, low - bend), min(most, high + bend)
-    more = reach + (last - first) / _SAMPLES / _SAMPLES  # edges bend between the points
-    return math.floor(first - more), math.ceil(last + more)

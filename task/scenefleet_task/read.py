@@ -26,7 +26,13 @@ from rasterio.windows import Window as RasterioWindow
 from scenefleet_task.access import Access
 from scenefleet_task.beside import MaskBeside, check_auxiliary, mask_beside
 from scenefleet_task.checksums import Checksums
-from scenefleet_task.complaints import heard, lost_in_header, lost_in_pixels
+from scenefleet_task.complaints import (
+    GdalError,
+    complaint_of,
+    heard,
+    lost_in_header,
+    lost_in_pixels,
+)
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import FetchError
 from scenefleet_task.gdal_file import KEPT
@@ -41,16 +47,15 @@ from scenefleet_task.probe import Finding, judge
 from scenefleet_task.redact import address, redact
 from scenefleet_task.source import Source, open_source
 from scenefleet_task.spec import Exit
+from scenefleet_task.under import window_under
 from scenefleet_task.vrt_file import VrtFile
 
 T = TypeVar("T")
 _rasterio = cast("Any", rasterio)  # rasterio has no types
 _vrt = cast("Any", rasterio.vrt)
 _warp = cast("Any", rasterio.warp)
-GdalError = cast("type[Exception]", _rasterio._err.CPLE_BaseError)  # noqa: SLF001 - no other name
-"""What GDAL raises where rasterio does not wrap it, such as of two CRS without a way between."""
-_SAMPLES = 9
-"""Points along a side of a window that tell which of the file's own pixels lie under it."""
+_REACH = 2
+"""Pixels around those under a window that a kernel may want."""
 BY_BLOCKS = {"GDAL_VRT_WARP_USE_DATASET_RASTERIO": "NO"}
 """Makes GDAL warp the same blocks of 512 x 128 pixels of a view for whatever window."""
 
@@ -149,7 +154,7 @@ class Raster:
             try:
                 found = ask()
             except (RasterioError, GdalError) as error:
-                complaint = _complaint(error)
+                complaint = complaint_of(error)
         lost = dict.fromkeys(filter(None, [complaint, *lost_in_header(said)]))
         if self._file.failed:
             raise self._error(self._file.failed.finding, "opening it")
@@ -307,7 +312,7 @@ class Raster:
             try:
                 found = read()
             except (RasterioError, GdalError) as error:
-                complaint = _complaint(error)
+                complaint = complaint_of(error)
         if self._file.failed:  # whatever GDAL made of it
             return self._file.failed.finding
         lost = dict.fromkeys(filter(None, [complaint, *lost_in_pixels(said)]))
@@ -322,7 +327,7 @@ class Raster:
             elif isinstance(error, NoRasterError):
                 finding = Finding(Exit.SOURCE_UNREADABLE, str(error))
             else:
-                finding = self._finding(_complaint(error), 0)
+                finding = self._finding(complaint_of(error), 0)
             raise self._error(finding, "opening it") from None
 
     def _viewed(self, view: View, dataset: Any) -> Any:  # noqa: ANN401 - rasterio's
@@ -344,28 +349,9 @@ class Raster:
         return self._views[view]
 
     def _under(self, view: View, window: Window) -> list[Window]:
-        """About the file's own pixels under a window of a view: what is worth fetching at once."""
-        rows = np.linspace(window.row, window.bottom + 1, _SAMPLES)
-        cols = np.linspace(window.col, window.right + 1, _SAMPLES)
-        x, y = (n.ravel() for n in np.meshgrid(cols, rows))
-        a, b, c, d, e, f = view.grid.transform
-        try:
-            xs, ys = _warp.transform(
-                view.grid.crs, self.grid.crs, a * x + b * y + c, d * x + e * y + f
-            )
-            px, py = self.grid.locate(np.asarray(xs, np.float64), np.asarray(ys, np.float64))
-        except GdalError:  # reading it tells
-            return []
-        seen = np.isfinite(px) & np.isfinite(py)
-        if not seen.any():
-            return []
-        whole = self.grid.whole
-        left, right = np.clip((px[seen].min() - 2, px[seen].max() + 2), 0, whole.width)
-        top, bottom = np.clip((py[seen].min() - 2, py[seen].max() + 2), 0, whole.height)
-        if right <= left or bottom <= top:
-            return []
-        row, col = int(top), int(left)
-        return [Window(row, col, math.ceil(bottom) - row, math.ceil(right) - col)]
+        """The file's own pixels under a window of a view: what is worth fetching at once."""
+        found = window_under(view.grid.crop(window), self.grid, _REACH)
+        return [found] if found else []
 
     def _finding(self, said: str, needed: int) -> Finding:
         for own, known in self._file.names.items():
@@ -421,15 +407,3 @@ def opened(
             if not one.exception():
                 stack.callback(one.result().close)
         yield [one.result() for one in opening]
-
-
-def _complaint(error: BaseException) -> str:
-    """What GDAL said, the causes included, on one line and redacted."""
-    said: list[str] = []
-    cause: BaseException | None = error
-    while cause is not None:
-        said.append(str(cause))
-        cause = cause.__cause__ or cause.__context__
-    return redact(
-        "; ".join(dict.fromkeys(" ".join(said_).strip() for said_ in map(str.split, said)))
-    )

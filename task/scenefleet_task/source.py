@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from scenefleet_task.access import Access
-from scenefleet_task.fetch import Bytes, FetchError, FileBytes, HttpBytes, patience_of
+from scenefleet_task.fetch import Bytes, FetchError, FileBytes, patience_of
 from scenefleet_task.heads import SIZE, Head
+from scenefleet_task.http_bytes import HttpBytes
 from scenefleet_task.log import log
 from scenefleet_task.names import Name
 from scenefleet_task.probe import Finding, probe_file

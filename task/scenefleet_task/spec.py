@@ -93,8 +93,8 @@ class Band:
     band_name: str | None = None
     """Its description in the file's header, of any case, where no number is known."""
     listed: int | None = None
-    """How many bands the item lists of the file, where `band` is by that list: the file must have
-    as many, but for alpha."""
+    """Number of bands the item lists for the file, if `band` comes from that list; the file must
+    have as many, not counting alpha."""
     scale: float | None
     """None: the header's, or 1."""
     scale_from: Literal["recipe", "item", "product"] | None = None

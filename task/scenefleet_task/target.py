@@ -16,9 +16,9 @@ import rasterio.warp
 from rasterio.errors import CRSError
 
 from scenefleet_task.clip import densify, outline, polygons, project, unwrap
+from scenefleet_task.complaints import GdalError
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Floats, Grid
-from scenefleet_task.read import GdalError
 from scenefleet_task.spec import MOST_PIXELS, Exit, TargetGrid
 
 _warp = cast("Any", rasterio.warp)  # rasterio has no types

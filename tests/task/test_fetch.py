@@ -16,7 +16,8 @@ import pytest
 import range_server as servers
 from scenefleet_task.access import Access, Signed, Unsigned
 from scenefleet_task.failure import TaskError
-from scenefleet_task.fetch import FetchError, FileBytes, HttpBytes, Patience, patience_of
+from scenefleet_task.fetch import FetchError, FileBytes, Patience, patience_of
+from scenefleet_task.http_bytes import HttpBytes
 from scenefleet_task.reach import Reach
 from scenefleet_task.spec import Exit
 

@@ -21,7 +21,8 @@ import rasterio
 from scenefleet_task.access import Unsigned
 from scenefleet_task.connect import RefusedError, place_of, proxy_of
 from scenefleet_task.failure import TaskError
-from scenefleet_task.fetch import FetchError, HttpBytes, Patience
+from scenefleet_task.fetch import FetchError, Patience
+from scenefleet_task.http_bytes import HttpBytes
 from scenefleet_task.names import Name
 from scenefleet_task.reach import Reach
 from scenefleet_task.read import Raster

@@ -5,8 +5,9 @@ Importing this room loads neither pystac nor shapely; functions do, when they ar
 
 from scenefleet.catalog.access import access, lost, origin
 from scenefleet.catalog.bands import BandPlace, band_names, find_band, find_place, number_in_file
-from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult, from_json
+from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult
 from scenefleet.catalog.radiometry import Radiometry, check_of, decide
+from scenefleet.catalog.read_item import from_json
 from scenefleet.catalog.search import search
 from scenefleet.catalog.source import WELL_KNOWN, Paging, Patience
 

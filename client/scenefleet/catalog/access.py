@@ -23,9 +23,9 @@ from scenefleet_task.reach import Origin, known_origin
 from scenefleet_task.redact import cleaned, may_hide, names_secret, redact
 
 LOST = "scenefleet:query"
-"""Of a kept asset: names of the query's keys that its address lost, and what else it did."""
+"""Member of a kept asset that names the query keys and other parts its address lost."""
 ORIGIN = "scenefleet:origin"
-"""Of a kept item: where it came from; one that does not say so counts as the public web's."""
+"""Member of a kept item that says where it came from; without it the public web is assumed."""
 
 _PC_HOST = "planetarycomputer.microsoft.com"
 _BLOB = ".blob.core.windows.net"
@@ -40,7 +40,7 @@ _DISGUISED = (
 )
 _APART = re.compile(rf"[?#]|{_DISGUISED}", re.IGNORECASE)
 _APART_OF_PATH = re.compile(rf"\?|#[\w.~-]+=|{_DISGUISED}", re.IGNORECASE)
-"""Where a query begins, or what reads like one to some server; a file's name may hold a `#`."""
+"""Matches the start of a query, or of what some server reads as one; file names may hold `#`."""
 _DROPPED = frozenset(("body",))
 """Members that tell how to ask for a file, where tokens are written in the open; so do all that are
 named as headers."""
@@ -158,7 +158,7 @@ def _without_user(href: str) -> tuple[str, bool]:
 
 
 def _names(mark: str, query: str) -> list[str]:
-    """What a query holds, by the names of its keys; a value is never told, nor what may be one."""
+    """Describes a query by the names of its keys; never by a value, or by what may be one."""
     if not query:
         return []
     parts = re.split(r"[&;?#]|%(?:25)*(?:u00)?(?:26|3b|3f|23)", query, flags=re.IGNORECASE)
@@ -207,7 +207,7 @@ def _bare_href(href: str) -> str:
 
 
 def _suspicious(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether some text in the value could hold a secret, told fast: most items have none."""
+    """Tells quickly whether some text in the value could hold a secret: most items have none."""
     texts: list[str] = []
     waiting: list[Any] = [value]
     while waiting:
@@ -256,7 +256,7 @@ def _member(key: str, part: Any, *, storage: bool) -> Any:  # noqa: ANN401 - any
 
 
 def _drops(key: str, part: Any, *, storage: bool) -> bool:  # noqa: ANN401 - any JSON value
-    """Whether a member goes: it says how to ask for a file, or is named as a secret is.
+    """Tells whether a member is dropped: it says how to ask for a file, or is named as a secret is.
 
     Names such as `key`, which elsewhere may mean anything, mean a secret where storage is told of.
     """

@@ -46,9 +46,9 @@ class Answer:
     filtering: Filtering
     """How the server was asked to filter."""
     notes: tuple[str, ...] = ()
-    """What is to be said of its being complete."""
+    """Notes for the user on whether the answer is complete."""
     simplified: bool = False
-    """Whether it was asked for an outline around the area, which has too many vertices itself."""
+    """True if the search used a simpler outline, because the area has too many vertices."""
 
 
 class Api:
@@ -99,7 +99,7 @@ class Api:
         return self._client.get_search_link() or next(bare, None)
 
     def _search_url(self, otherwise: str | None) -> str:
-        """Where to search: by the landing page's link, or else where pystac-client would."""
+        """Returns the search address: the landing page's link, or else pystac-client's choice."""
         link = self._search_link()
         return str(link.absolute_href if link else otherwise)
 

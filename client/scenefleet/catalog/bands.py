@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 _NOT_DATA = frozenset(("thumbnail", "overview", "metadata", "visual", "tiles"))
 _RESOLUTION = re.compile(r"[_-](\d+)m(-jp2)?$", re.IGNORECASE)
-"""How a key tells metres of a pixel: `B04_10m`."""
+"""Matches the pixel size in metres at a key's end: `B04_10m`."""
 _PICTURE = re.compile(
     r"visual|(^|[^a-z])(tci|rgb)([^a-z]|$)|true.?colou?r|preview|thumbnail|overview|browse|quick.?look",
     re.IGNORECASE,
@@ -55,9 +55,9 @@ class BandPlace:
     number: int | None
     """Its number in the file, from 1; None where the file has one band, or `description` tells."""
     description: str | None
-    """What the file's header calls it, where no number is known."""
+    """Description of the band in the file's header, used where no number is known."""
     listed: int | None = None
-    """How many bands the item lists of the file, where the number is by its list."""
+    """Number of bands the item lists for the file, if the band's number comes from that list."""
 
 
 def find_band(scene: Scene, name: str, described: CollectionPart | None = None) -> str:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
-from scenefleet.catalog.model import Json, instant
+from scenefleet.catalog.model import Json
+from scenefleet.catalog.read_item import instant
 from scenefleet.catalog.select import interval
 
 if TYPE_CHECKING:

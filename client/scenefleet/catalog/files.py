@@ -11,7 +11,7 @@ from urllib.parse import urldefrag
 from scenefleet.catalog.access import shown
 from scenefleet.catalog.haul import Items, Span, haul
 from scenefleet.catalog.item import Base, absolute, is_url
-from scenefleet.catalog.model import Json, link_list
+from scenefleet.catalog.model import Json
 from scenefleet.catalog.pages import (
     Asking,
     Meter,
@@ -23,6 +23,7 @@ from scenefleet.catalog.pages import (
     matched_of,
     server_words,
 )
+from scenefleet.catalog.read_item import link_list
 from scenefleet.catalog.source import Source, read, read_lines
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut

@@ -117,8 +117,8 @@ class GuardedAdapter(HTTPAdapter):
             pass
 
         # by name, since urllib3 types these as protocols that its own classes do not meet
-        setattr(PlainPool, "ConnectionCls", Plain)  # noqa: B010
-        setattr(SecurePool, "ConnectionCls", Secure)  # noqa: B010
+        setattr(PlainPool, "ConnectionCls", Plain)  # noqa: B010 - see above
+        setattr(SecurePool, "ConnectionCls", Secure)  # noqa: B010 - see above
         pools: Any = {"http": PlainPool, "https": SecurePool}
         self.poolmanager.pool_classes_by_scheme = pools
 
@@ -142,6 +142,7 @@ class _Guarded:
             self.warden.check(cast("HTTPConnection", self).host, address)
             self.warden.met(address)
             self.warden.hold(line)
+        # a mixin: what it is mixed into has the method
         super().request(*args, **kwargs)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
 

@@ -9,9 +9,10 @@ from datetime import datetime, timedelta
 from hashlib import blake2b
 from typing import Any, Literal, cast
 
-from scenefleet.catalog.model import Json, instant
+from scenefleet.catalog.model import Json
 from scenefleet.catalog.packed import Packed
 from scenefleet.catalog.pages import Page
+from scenefleet.catalog.read_item import instant
 from scenefleet.errors import CatalogError
 
 _TICK = timedelta(microseconds=1)

@@ -12,7 +12,8 @@ from urllib.parse import unquote, urljoin, urlsplit
 
 from scenefleet.catalog.access import ORIGIN, of_planetary_computer, unsigned
 from scenefleet.catalog.globe import bounds, outline
-from scenefleet.catalog.model import Json, Scene, from_json
+from scenefleet.catalog.model import Json, Scene
+from scenefleet.catalog.read_item import from_json
 from scenefleet.catalog.sound import check_item
 from scenefleet.errors import CatalogError
 from scenefleet.recipe.area import box as across

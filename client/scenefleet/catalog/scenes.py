@@ -9,8 +9,9 @@ from datetime import datetime
 from sys import intern
 from typing import Any, cast, overload
 
-from scenefleet.catalog.model import Json, Scene, from_checked, moment
+from scenefleet.catalog.model import Json, Scene
 from scenefleet.catalog.packed import Packed
+from scenefleet.catalog.read_item import from_checked, moment
 from scenefleet.errors import CatalogError
 
 

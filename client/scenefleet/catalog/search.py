@@ -14,9 +14,10 @@ from scenefleet.catalog.coverage import WHOLE, coverage_notes, lies_in, uncovere
 from scenefleet.catalog.duplicates import united
 from scenefleet.catalog.halves import other_halves
 from scenefleet.catalog.item import Base, absolute, is_url, tidy
-from scenefleet.catalog.model import Dropped, Json, Scene, SearchResult, link_list
+from scenefleet.catalog.model import Dropped, Json, Scene, SearchResult
 from scenefleet.catalog.notes import duplicate_notes, rest_words, summary, unusable_notes
 from scenefleet.catalog.pages import has_next
+from scenefleet.catalog.read_item import link_list
 from scenefleet.catalog.select import Selection, select
 from scenefleet.catalog.sound import blame, name_of, unusable
 from scenefleet.catalog.source import WELL_KNOWN, Patience, Source, examine, locate

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, cast
 from scenefleet.catalog import cql2
 from scenefleet.catalog.clouds import cloud_reason
 from scenefleet.catalog.duplicates import acquisitions, scenes_of
-from scenefleet.catalog.model import Dropped, Json, Scene, instant, moment, read_time
+from scenefleet.catalog.model import Dropped, Json, Scene
+from scenefleet.catalog.read_item import instant, moment, read_time
 from scenefleet.catalog.scenes import Scenes, Shelf, Ticket
 from scenefleet.catalog.sound import blame, unusable
 from scenefleet.errors import CatalogError

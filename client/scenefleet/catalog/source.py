@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from scenefleet.catalog.access import plain, shown
 from scenefleet.catalog.item import is_url
-from scenefleet.catalog.model import Json, link_list
+from scenefleet.catalog.model import Json
+from scenefleet.catalog.read_item import link_list
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut, in_bytes, open_file, parse_json, read_file
 from scenefleet_task.reach import Origin

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from scenefleet.catalog import cql2
-from scenefleet.catalog.model import Json, moment
+from scenefleet.catalog.model import Json
+from scenefleet.catalog.read_item import moment
 from scenefleet.catalog.select import interval
 from scenefleet.errors import CatalogError
 

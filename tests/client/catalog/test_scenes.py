@@ -7,7 +7,7 @@ import pytest
 
 from scenefleet.catalog import from_json, search
 from scenefleet.catalog.access import lost
-from scenefleet.catalog.model import from_checked
+from scenefleet.catalog.read_item import from_checked
 from scenefleet.catalog.scenes import Scenes, Shelf, item_lines
 from scenefleet.catalog.select import select
 from scenefleet.errors import CatalogError
