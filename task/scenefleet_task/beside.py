@@ -181,11 +181,26 @@ def check_auxiliary(name: Name) -> None:
         )
 
 
+def said_beside(path: str) -> str | None:
+    """What lies beside a file and would have to count; None where nothing does.
+
+    For a file that a VRT names, of which nothing beside is read: a phrase to refuse it with.
+    """
+    mask = _there([f"{path}.msk", f"{path}.MSK"])
+    if mask:
+        return f"the mask {mask.rpartition('/')[2]} beside it"
+    auxiliary = _there([f"{path}.aux.xml", f"{path.rpartition('.')[0]}.aux.xml"])
+    said = _said(auxiliary) if auxiliary else []
+    return f"{' and '.join(said)} in {str(auxiliary).rpartition('/')[2]}" if said else None
+
+
 def _said(path: str) -> list[str]:
     try:
         file = FileBytes(path)
         try:
-            text = bytes(file.fetch(0, min(file.size, _MOST_BYTES)))
+            if file.size > _MOST_BYTES:
+                return [f"{file.size} bytes, more than the {_MOST_BYTES} that are looked at"]
+            text = bytes(file.fetch(0, file.size))
         finally:
             file.close()
         tree = ET.fromstring(text)  # noqa: S314 - expat bounds entities, and none is external

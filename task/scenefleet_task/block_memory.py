@@ -30,7 +30,8 @@ def memory_of_blocks(rasters: Sequence[Raster], budget: Budget) -> int:
     Raises:
         TaskError: if a task of this memory cannot hold them.
     """
-    held = {raster: _held(raster.dataset) for raster in rasters if raster.way.layout is None}
+    through_gdal = {raster.file: raster for raster in rasters if raster.way.layout is None}
+    held = {raster: _held(raster.dataset) for raster in through_gdal.values()}
     total = sum(held.values())
     free = budget.memory - BASE
     if total > max(free, _ALWAYS):

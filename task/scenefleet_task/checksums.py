@@ -23,7 +23,8 @@ class Checksums:
         self._has = dataset.driver == "GTiff" and structure.get("COMPRESSION") == "DEFLATE"
         height, width = dataset.block_shapes[0]
         bands = dataset.count if structure.get("INTERLEAVE") == "PIXEL" else 1
-        self._size = height * width * bands * np.dtype(dataset.dtypes[0]).itemsize
+        self._numbers = height * width * bands
+        self._dtype = str(dataset.dtypes[0])
         self._sound: set[int] = set()
 
     def wrong(
@@ -37,10 +38,11 @@ class Checksums:
         """
         if not self._has:
             return None
+        whole = self._numbers * np.dtype(self._dtype).itemsize
         for start, size in ranges:
             if start not in self._sound:
                 try:
-                    _codecs.deflate_decode(read(start, size), out=self._size)
+                    _codecs.deflate_decode(read(start, size), out=whole)
                 except Exception as error:  # noqa: BLE001 - the codec's own class
                     return f"the tile or strip at byte {start} is corrupt: deflate says {error}"
                 self._sound.add(start)

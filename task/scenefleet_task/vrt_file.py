@@ -16,6 +16,7 @@ from xml.etree import ElementTree as ET
 import rasterio.io
 from rasterio.errors import RasterioError
 
+from scenefleet_task.beside import said_beside
 from scenefleet_task.complaints import heard, lost_in_header
 from scenefleet_task.fetch import FetchError, FileBytes
 from scenefleet_task.names import Name
@@ -152,6 +153,10 @@ class VrtFile:
             finding = probe_file(path, str(error))
             raise _refused(f"it names {path}: {finding.text.rstrip('.')}", finding.exit) from None
         self._bytes.append(source)
+        unread = said_beside(path)
+        if unread:
+            said = f"it names {path}, and {unread} would not be read"
+            raise _refused(f"{said}; make one file of all by gdal_translate -of COG")
         file = RasterFile(source, source.size, source.start(_START), 0)
         try:
             file.opened().close()

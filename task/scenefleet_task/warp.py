@@ -19,8 +19,9 @@ from scenefleet_task.clip import unwrap
 from scenefleet_task.complaints import GdalError
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
+from scenefleet_task.open_file import View
 from scenefleet_task.pieces import Pieces
-from scenefleet_task.read import Raster, View
+from scenefleet_task.read import Raster
 from scenefleet_task.spec import Exit
 
 _warp = cast("Any", rasterio.warp)  # rasterio has no types

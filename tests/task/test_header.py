@@ -21,7 +21,7 @@ from scenefleet_task.header import Header
 from scenefleet_task.item import Put, make_item
 from scenefleet_task.names import Name
 from scenefleet_task.radiometry import HEADER, UNTOLD, numbers_of
-from scenefleet_task.read import Raster
+from scenefleet_task.read import Raster, open_bands
 from scenefleet_task.result import Output as PutFile
 from scenefleet_task.spec import Exit, Mask, MaskRule, Output, Reason, TargetGrid, seal
 from to_folder import InFolder, process
@@ -51,8 +51,8 @@ def noise(seed: int, dtype: str = "uint16", low: int = 1, high: int = 200) -> np
 
 
 def opened(path: object, **more: Any) -> Raster:
-    return Raster(Name(item="s", asset="image", href=str(path), collection="mine", **more),
-                  Unsigned())  # fmt: skip
+    return open_bands([Name(item="s", asset="image", href=str(path), collection="mine", **more)],
+                  Unsigned())[0]  # fmt: skip
 
 
 def refused(path: object, **more: Any) -> str:
@@ -515,6 +515,14 @@ def test_what_an_auxiliary_file_says_of_pixels_is_not_passed_over(
         opened(path)
     assert no.value.exit is Exit.INPUT_MISMATCH
     assert "gdal_translate" in str(no.value)
+
+
+def test_an_auxiliary_file_that_is_too_large_to_look_at_is_not_passed_over(tmp_path: Path) -> None:
+    path = write(tmp_path / "red.tif", noise(1))
+    with Path(f"{path}.aux.xml").open("wb") as file:
+        file.truncate(20_000_001)
+    with pytest.raises(TaskError, match="holds 20000001 bytes, more than the 20000000 that are"):
+        opened(path)
 
 
 def test_statistics_beside_a_file_say_nothing_of_its_pixels(tmp_path: Path) -> None:

@@ -25,7 +25,7 @@ from scenefleet_task.fetch import FetchError, Patience
 from scenefleet_task.http_bytes import HttpBytes
 from scenefleet_task.names import Name
 from scenefleet_task.reach import Reach
-from scenefleet_task.read import Raster
+from scenefleet_task.read import Raster, open_bands
 from scenefleet_task.spec import Exit
 from scenefleet_task.tile_table import contradiction
 
@@ -52,7 +52,7 @@ def write(path: Path, values: np.ndarray, **more: Any) -> Path:
 
 def opened(href: object, reach: Reach | None = None) -> Raster:
     name = Name(item="i", asset="a", href=str(href), reach=reach or Reach(origin="file"))
-    return Raster(name, Unsigned())
+    return open_bands([name], Unsigned())[0]
 
 
 def refused(href: object, reach: Reach | None = None) -> TaskError:
@@ -645,6 +645,24 @@ def test_entities_of_a_vrt_do_not_grow(tmp_path: Path) -> None:
     mosaic = tmp_path / "m.vrt"
     mosaic.write_text('<!DOCTYPE a [<!ENTITY b "bbb">]>' + SIMPLE.format("&b;", "", 0))
     assert "declares entities" in refused(mosaic).message
+
+
+@pytest.mark.parametrize(
+    ("beside", "text", "named"),
+    [
+        ("a.tif.msk", "", "the mask a.tif.msk beside it"),
+        ("a.tif.aux.xml", "<P><NoDataValue>7</NoDataValue></P>", "a nodata number in a.tif.aux"),
+        ("a.aux.xml", "<P><SRS>EPSG:32631</SRS></P>", "a CRS in a.aux.xml"),
+    ],
+)
+def test_what_lies_beside_a_file_of_a_vrt_is_not_passed_over(
+    tmp_path: Path, values: np.ndarray, beside: str, text: str, named: str
+) -> None:
+    """GDAL reads it there, and a mask that is passed over makes pixels valid that are none."""
+    file = write(tmp_path / "a.tif", values)
+    mosaic = vrt(tmp_path / "m.vrt", file)
+    (tmp_path / beside).write_text(text)
+    assert named in str(refused(mosaic))
 
 
 def test_a_corrupt_file_of_a_vrt_is_named(tmp_path: Path, values: np.ndarray) -> None:

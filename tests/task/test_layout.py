@@ -20,7 +20,7 @@ from scenefleet_task.access import Unsigned
 from scenefleet_task.by_tiles import tiled
 from scenefleet_task.layout import Way, layout_of
 from scenefleet_task.names import Name
-from scenefleet_task.read import Raster
+from scenefleet_task.read import Raster, open_bands
 
 SIDE = 100
 TILED: dict[str, Any] = {
@@ -235,7 +235,7 @@ def test_a_header_that_tells_of_huge_tiles(write: Write) -> None:
 
 
 def opened(path: Path) -> Raster:
-    return Raster(Name(item="i", asset="a", href=str(path)), Unsigned())
+    return open_bands([Name(item="i", asset="a", href=str(path))], Unsigned())[0]
 
 
 def test_numbers_with_their_high_byte_first(write: Write) -> None:

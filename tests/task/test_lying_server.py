@@ -18,7 +18,7 @@ from scenefleet_task.fetch import FetchError
 from scenefleet_task.gdal_file import CHUNK, KEPT
 from scenefleet_task.grid import Window
 from scenefleet_task.names import Name
-from scenefleet_task.read import Raster, opened
+from scenefleet_task.read import open_bands, opened
 from scenefleet_task.spec import Exit
 from to_folder import process
 
@@ -258,7 +258,7 @@ def test_what_lies_beyond_the_end_is_not_asked_for(
     file = range_server.root / FOLDER / "red.tif"
     file.write_bytes(file.read_bytes()[:400_000])
     for href in (str(file), range_server.url(f"{FOLDER}/red.tif")):
-        raster = Raster(Name(item="i", asset="a", href=href), Unsigned())
+        raster = open_bands([Name(item="i", asset="a", href=href)], Unsigned())[0]
         with pytest.raises(TaskError, match="truncated: 400000 bytes are there"):
             raster.read(Window(0, 0, HEIGHT, WIDTH))
         assert (raster.read(Window(0, 0, 64, WIDTH)) == numbers[0][:64]).all()

@@ -14,7 +14,7 @@ from scenefleet_task.access import PlanetaryComputer, Unsigned, container_of
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Window
 from scenefleet_task.names import Name
-from scenefleet_task.read import Raster, opened
+from scenefleet_task.read import Raster, open_bands, opened
 from scenefleet_task.spec import Exit, OffsetCheck, Output, Part
 from to_folder import process
 
@@ -54,7 +54,7 @@ def name_of(server: Any) -> Name:
 
 def read_all(server: Any, access: Any = None) -> np.ndarray:
     """By GDAL from the beginning on."""
-    raster = Raster(name_of(server), access or Unsigned())
+    raster = open_bands([name_of(server)], access or Unsigned())[0]
     try:
         return numbers_of(raster)
     finally:
@@ -149,7 +149,7 @@ def test_a_failing_source_is_told_apart(
 def test_a_server_that_is_not_there(served: Any) -> None:
     name = Name(item="scene-1", asset="B04", href="http://127.0.0.1:9/a/b/c.tif")
     with pytest.raises(TaskError, match="no answer") as caught:
-        Raster(name, Unsigned())
+        open_bands([name], Unsigned())[0]
     assert caught.value.exit is Exit.SOURCE_UNREACHABLE
 
 
@@ -174,14 +174,14 @@ def test_local_files_fail_as_clearly(tmp_path: Path, make: Any, exit_: Exit, sai
     file = tmp_path / "red.tif"
     make(file)
     with pytest.raises(TaskError, match=said) as caught:
-        Raster(Name(item="scene-1", asset="B04", href=str(file)), Unsigned())
+        open_bands([Name(item="scene-1", asset="B04", href=str(file))], Unsigned())[0]
     assert caught.value.exit is exit_
 
 
 def test_a_local_file_cut_short(served: Any) -> None:
     file = served.root / BLOCK
     file.write_bytes(file.read_bytes()[:300_000])
-    raster = Raster(Name(item="scene-1", asset="B04", href=str(file)), Unsigned())
+    raster = open_bands([Name(item="scene-1", asset="B04", href=str(file))], Unsigned())[0]
     with pytest.raises(TaskError, match="truncated: 300000 bytes are there"):
         raster.read(Window(0, 0, SIZE, SIZE))
     raster.close()
@@ -194,7 +194,7 @@ def test_signed_reads_give_the_file_and_ask_for_one_token(signing: Any, values: 
 
 
 def test_a_token_refused_in_the_middle_is_renewed_once(signing: Any, values: np.ndarray) -> None:
-    raster = Raster(name_of(signing), PlanetaryComputer())
+    raster = open_bands([name_of(signing)], PlanetaryComputer())[0]
     first = raster.read(Window(0, 0, 256, SIZE))
     signing.revoke()
     second = raster.read(Window(512, 0, 256, SIZE))
@@ -217,7 +217,8 @@ def test_a_token_refused_twice_is_an_error_without_the_token(
 
 def test_a_token_is_renewed_before_it_expires(signing: Any, values: np.ndarray) -> None:
     now = time.time()
-    raster = Raster(name_of(signing), PlanetaryComputer(clock=lambda: now), clock=lambda: now)
+    access = PlanetaryComputer(clock=lambda: now)
+    raster = open_bands([name_of(signing)], access, clock=lambda: now)[0]
     raster.read(Window(0, 0, 256, SIZE))
     now += 2700 - 301
     raster.read(Window(256, 0, 256, SIZE))
@@ -245,7 +246,7 @@ def test_a_short_token_is_not_fetched_for_every_window(signing: Any) -> None:
 def test_a_token_service_that_refuses(signing: Any, status: int, exit_: Exit) -> None:
     signing.token_fault = status
     with pytest.raises(TaskError, match=f"account/container: HTTP {status}") as caught:
-        Raster(name_of(signing), PlanetaryComputer())
+        open_bands([name_of(signing)], PlanetaryComputer())[0]
     assert caught.value.exit is exit_
 
 
@@ -325,3 +326,41 @@ def test_pixels_that_contradict_are_a_matter_of_radiometry(looking: Any, tmp_pat
     with pytest.raises(TaskError, match="its pixels say that they carry it") as caught:
         process(looking("removed"), Unsigned(), tmp_path)
     assert caught.value.exit is Exit.RADIOMETRY
+
+
+@pytest.mark.parametrize("interleave", ["pixel", "band"])
+def test_the_bands_of_one_file_are_fetched_once(
+    range_server: Any, kit: Any, tmp_path: Path, interleave: str
+) -> None:
+    """A block of a file whose bands lie pixel by pixel holds all of them."""
+    numbers = np.random.default_rng(7).integers(300, 9000, (4, SIZE, SIZE)).astype(np.uint16)
+    path = range_server.root / "account/container/image.tif"
+    path.parent.mkdir(parents=True)
+    with rasterio.open(
+        path, "w", driver="GTiff", dtype="uint16", count=4, width=SIZE, height=SIZE, crs=kit.UTM,
+        transform=kit.ORIGIN, nodata=0, compress="deflate", interleave=interleave, tiled=True,
+        blockxsize=256, blockysize=256,
+    ) as dataset:  # fmt: skip
+        dataset.write(numbers)
+    href = range_server.url("account/container/image.tif")
+    names = [Name(item="i", asset="image", href=href, band=n) for n in (3, 4, 1)]
+    with opened(names, Unsigned()) as rasters:
+        for row in range(0, SIZE, 256):
+            window = Window(row, 0, 256, SIZE)
+            for raster, name in zip(rasters, names, strict=True):
+                assert (raster.read(window) == numbers[name.band - 1, row : row + 256]).all()
+    share = 1 if interleave == "pixel" else 3 / 4
+    assert sum(answer.size for answer in range_server.answers) < 1.1 * share * path.stat().st_size
+
+
+def test_a_band_that_the_file_lacks_leaves_nothing_open(
+    range_server: Any, kit: Any, values: np.ndarray
+) -> None:
+    kit.write(range_server.root / BLOCK, values)
+    names = [
+        Name(item="i", asset="image", href=range_server.url(BLOCK), band=n, use=f"b{n}")
+        for n in (1, 2)
+    ]
+    with pytest.raises(TaskError, match="no band 2") as caught, opened(names, Unsigned()):
+        pass
+    assert caught.value.exit is Exit.INPUT_MISMATCH

@@ -17,7 +17,7 @@ from scenefleet_task.access import PlanetaryComputer, Unsigned
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window, strips
 from scenefleet_task.names import Name
-from scenefleet_task.read import Raster
+from scenefleet_task.read import Raster, open_bands
 from scenefleet_task.spec import Exit
 from scenefleet_task.warp import Warped
 
@@ -26,7 +26,7 @@ BLOCK = "account/container/red.tif"
 
 
 def opened(path: object, band: int | None = None) -> Raster:
-    return Raster(Name(item="scene-1", asset="B04", href=str(path), band=band), Unsigned())
+    return open_bands([Name(item="scene-1", asset="B04", href=str(path), band=band)], Unsigned())[0]
 
 
 def told(raster: Raster, fallback: float | None = None) -> tuple[float, ...]:
@@ -318,7 +318,7 @@ def served(range_server: Any, kit: Any) -> Any:
 
 def read_served(server: Any, access: Any = None) -> np.ndarray:
     name = Name(item="scene-1", asset="B04", href=server.url(BLOCK))
-    raster = Raster(name, access or Unsigned())
+    raster = open_bands([name], access or Unsigned())[0]
     try:
         grid = elsewhere("EPSG:3035", 10, raster.grid)
         warped = Warped(raster, grid, "bilinear")
@@ -371,7 +371,7 @@ def test_a_token_refused_in_the_middle_is_renewed(
     served.guarded = True
     name = Name(item="scene-1", asset="B04", href=served.url(BLOCK))
     try:
-        raster = Raster(name, PlanetaryComputer())
+        raster = open_bands([name], PlanetaryComputer())[0]
         warped = Warped(raster, elsewhere("EPSG:3035", 10, raster.grid), "bilinear")
         parts = list(strips(warped.grid.whole, 256))
         first = warped.read(parts[0], told(raster))[0]
