@@ -105,7 +105,8 @@ def _band(dataset: Any, name: Name) -> int:  # noqa: ANN401
     if name.band is not None:
         if name.band > count:
             raise _refusal(
-                name, f"it has no band {name.band}: the file has {_bands(dataset)}.{_key(name)}"
+                name,
+                f"it has no band {name.band}: the file has {_bands(dataset)}.{_key(dataset, name)}",
             )
         if name.listed is not None:
             _check_list(dataset, name, name.band, name.listed)
@@ -118,13 +119,14 @@ def _band(dataset: Any, name: Name) -> int:  # noqa: ANN401
             raise _refusal(
                 name,
                 f"{how} of the file {'are' if found else 'is'} called {name.band_name[:_CUT]!r}: "
-                f"it has {_bands(dataset)}.{_key(name)}",
+                f"it has {_bands(dataset)}.{_key(dataset, name)}",
             )
         return found[0]
     if count > 1:
         raise _refusal(
             name,
-            f"the file has {_bands(dataset)}, and nothing tells which is meant.{_key(name)}",
+            f"the file has {_bands(dataset)}, and nothing tells which is meant."
+            f"{_key(dataset, name)}",
         )
     return 1
 
@@ -137,14 +139,14 @@ def _check_list(dataset: Any, name: Name, band: int, listed: int) -> None:  # no
         raise _refusal(
             name,
             f"the item lists {listed} bands of this file, but it has {_bands(dataset)}, so the "
-            f"list does not tell which is meant.{_key(name)}",
+            f"list does not tell which is meant.{_key(dataset, name)}",
         )
     called = [n for n, text in enumerate(_texts(dataset), 1) if text.casefold() == name.use]
     if name.use and called and band not in called:
         raise _refusal(
             name,
             f"the item lists {name.use} as band {band} of this file, but the file calls another so:"
-            f" it has {_bands(dataset)}.{_key(name)}",
+            f" it has {_bands(dataset)}.{_key(dataset, name)}",
         )
 
 
@@ -163,13 +165,15 @@ def _bands(dataset: Any) -> str:  # noqa: ANN401
     return f"{bands} ({', '.join(texts)}{more})"
 
 
-def _key(name: Name) -> str:
-    """What to write into the recipe."""
+def _key(dataset: Any, name: Name) -> str:  # noqa: ANN401
+    """What to write into the recipe; with the number, where a description is the band's name."""
     collection = name.collection or "<collection>"
+    texts = [text.casefold() for text in _texts(dataset)]
+    number = texts.index(name.use) + 1 if name.use and texts.count(name.use) == 1 else 1
     if name.use:
-        what = f"bands: {{{name.use}: {{asset: {name.asset}, band: 1}}}}"
+        what = f"bands: {{{name.use}: {{asset: {name.asset}, band: {number}}}}}"
     else:
-        what = f"masks: [{{asset: {name.asset}, band: 1, classes: ...}}]"
+        what = f"masks: [{{asset: {name.asset}, band: {number}, classes: ...}}]"
     return (
         f" Write the band's number, from 1, or its description into the recipe: "
         f"`collections: {{{collection}: {{{what}}}}}`."

@@ -131,6 +131,9 @@ def test_a_file_of_more_bands_than_told_is_refused_with_them_and_the_key(tmp_pat
     assert "`collections: {mine: {bands: {red: {asset: image, band: 1}}}}`" in said
     assert "masks: [{asset: image, band: 1, classes: ...}]" in refused(path)
     assert "it has no band 4: the file has 3 bands" in refused(path, band=4, use="red")
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("blue", "green", "Red")
+    assert "{red: {asset: image, band: 3}}" in refused(path, use="red")
 
 
 def test_two_bands_of_one_description_are_refused(tmp_path: Path) -> None:
