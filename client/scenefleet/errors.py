@@ -2,6 +2,7 @@
 
 ScenefleetError
 ├── RecipeError         the recipe or settings cannot be used                exit code 1
+│   └── NoRecipeError   there is no such recipe                           exit code 2
 ├── CatalogError        the catalogue answered wrongly, or not at all        exit code 1
 ├── StoreError          the store could not be read or written               exit code 1
 │   └── NotInStoreError no such file there
@@ -20,6 +21,12 @@ class ScenefleetError(Exception):
 
 class RecipeError(ScenefleetError):
     """A recipe or a settings file that cannot be used."""
+
+
+class NoRecipeError(RecipeError):
+    """A recipe that is named and is not there."""
+
+    exit_code = 2
 
 
 class CatalogError(ScenefleetError):

@@ -47,6 +47,7 @@ def test_the_wheel_holds_the_three_packages_and_the_templates(wheel):
         }
         assert f"{package}/__init__.py" in sources
         assert sources <= names
+        assert f"{package}/py.typed" in names  # else a user's type checker looks at none of it
     for path in (REPOSITORY / "pool_templates").iterdir():
         assert f"scenefleet/fleet/pool_templates/{path.name}" in names
     assert not [name for name in names if name.startswith(("tests/", "docker/"))]

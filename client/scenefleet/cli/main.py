@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import keyword
 import logging
@@ -53,6 +54,19 @@ class Verbs(click.Group):
         name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name  # `try`
         module = importlib.import_module(f"scenefleet.cli.commands.{name}")
         return cast("click.Command", module.command)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The verb's command; for a word that is none, an error with the verbs nearest to it."""
+        word = args[0]
+        if word not in VERBS and not word.startswith("-"):
+            near = difflib.get_close_matches(word.lower(), VERBS, n=3, cutoff=0.6)
+            means = f"did you mean {' or '.join(near)}?" if near else "`scenefleet --help` has all."
+            from scenefleet.cli.show import shown
+
+            raise click.UsageError(f"{shown(word)!r} is no verb of scenefleet; {means}", ctx)
+        return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The verbs and their help, without importing them."""

@@ -116,8 +116,23 @@ def find_run(desk: Desk, run_id: str | None) -> Run:
     return runs[0]
 
 
+def as_recipe(word: str | None, recipe: Path | None) -> tuple[str | None, Path | None]:
+    """A run's id and a recipe, where a word may be either: what ends as a recipe does is one.
+
+    Raises:
+        UsageError: if a recipe is named twice.
+    """
+    if word is None or not word.lower().endswith((".yaml", ".yml")):
+        return word, recipe
+    if recipe is not None:
+        from scenefleet.errors import UsageError
+
+        raise UsageError(f"{word} and --recipe {recipe}: name one recipe")
+    return None, Path(word)
+
+
 def run_options(function: Callable[..., None]) -> Callable[..., None]:
-    """`[RUN]`, `--recipe`, `--store`, `--settings`: gives the verb a `Desk` and a `Run` first."""
+    """`[RUN|RECIPE]`, `--recipe`, `--store`, `--settings`: gives a verb a `Desk` and a `Run`."""
 
     @functools.wraps(function)
     def found(
@@ -127,10 +142,11 @@ def run_options(function: Callable[..., None]) -> Callable[..., None]:
         settings_path: Path | None,
         **rest: Any,  # noqa: ANN401 - the verb's own options
     ) -> None:
+        run_id, recipe = as_recipe(run_id, recipe)
         desk = find_desk(recipe, address, settings_path)
         function(desk, find_run(desk, run_id), **rest)
 
-    return click.argument("run_id", metavar="[RUN]", required=False)(store_options(found))
+    return click.argument("run_id", metavar="[RUN|RECIPE]", required=False)(store_options(found))
 
 
 def store_options(function: Callable[..., None]) -> Callable[..., None]:

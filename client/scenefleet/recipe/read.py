@@ -9,7 +9,7 @@ from typing import Any, cast
 
 from pydantic import ValidationError
 
-from scenefleet.errors import RecipeError
+from scenefleet.errors import NoRecipeError, RecipeError
 from scenefleet.inputs import cut, is_deeper, read_text
 from scenefleet.recipe.model import Recipe
 from scenefleet.recipe.problems import Lines, each_problem
@@ -59,7 +59,7 @@ def read_recipe(path: Path) -> RecipeFile:
     try:
         text = read_text(path, MOST_BYTES)
     except FileNotFoundError:
-        raise RecipeError(
+        raise NoRecipeError(
             f"{path}: there is no such file. `scenefleet init` writes a recipe to start from."
         ) from None
     except OSError as error:

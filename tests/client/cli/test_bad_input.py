@@ -55,7 +55,7 @@ def refused(done: subprocess.CompletedProcess[str], code: int, *words: str) -> N
 
 
 def test_no_recipe(cli: Cli) -> None:
-    refused(cli("run"), 1, "recipe.yaml", "scenefleet init")
+    refused(cli("run"), 2, "recipe.yaml", "scenefleet init")
     refused(cli("status"), 2, "--recipe", "--store")
 
 
@@ -198,3 +198,19 @@ def test_a_closed_or_full_standard_output_is_no_bug(cli: Cli, tmp_path: Path) ->
         assert word in done.stderr
         assert "bug" not in done.stderr
         assert "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("word", ["serch", "SEARCH", "reserch"])
+def test_a_verb_that_is_mistyped_is_guessed(cli: Cli, word: str) -> None:
+    refused(cli(word), 2, f"'{word}' is no verb of scenefleet; did you mean search")
+
+
+def test_a_verb_that_nothing_is_like(cli: Cli) -> None:
+    refused(cli("frobnicate"), 2, "`scenefleet --help` has all")
+
+
+@pytest.mark.parametrize(
+    "verb", ["search", "plan", "try", "run", "status", "watch", "logs", "retry", "cancel", "report"]
+)
+def test_a_recipe_that_is_not_there_is_told_alike_by_every_verb(cli: Cli, verb: str) -> None:
+    refused(cli(verb, "nope.yaml"), 2, "nope.yaml: there is no such file", "scenefleet init")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from scenefleet.cli.options import Desk, find_run
+from scenefleet.cli.options import Desk, as_recipe, find_run
 from scenefleet.errors import UsageError
 from scenefleet.plan import Plan
 from scenefleet.recipe import RecipeFile, parse
@@ -33,3 +33,12 @@ def test_a_recipe_s_verbs_are_for_its_own_runs(tmp_path: Path) -> None:
     assert find_run(Desk(store, settings, recipe("two")), three.id).id == three.id
     with pytest.raises(UsageError, match="A recipe is named by --recipe"):
         find_run(Desk(store, settings), "recipe.yaml")
+
+
+def test_a_word_that_is_a_recipe_is_one() -> None:
+    assert as_recipe(None, None) == (None, None)
+    assert as_recipe("three-1a2b", Path("a.yaml")) == ("three-1a2b", Path("a.yaml"))
+    assert as_recipe("fields.yaml", None) == (None, Path("fields.yaml"))
+    assert as_recipe("in/Fields.YML", None) == (None, Path("in/Fields.YML"))
+    with pytest.raises(UsageError, match="name one recipe"):
+        as_recipe("fields.yaml", Path("other.yaml"))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from scenefleet.cli.options import Desk, find_desk, find_run, store_options
+from scenefleet.cli.options import Desk, as_recipe, find_desk, find_run, store_options
 from scenefleet.cli.show import safe, say
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example:  scenefleet logs S2B_MSIL2A_20240825T173909_R098_T13TDE")
-@click.argument("names", metavar="[RUN] [SCENE|TASK]", nargs=-1)
+@click.argument("names", metavar="[RUN|RECIPE] [SCENE|TASK]", nargs=-1)
 @store_options
 def command(
     names: tuple[str, ...], recipe: Path | None, address: str | None, settings_path: Path | None
@@ -30,6 +30,9 @@ def command(
     from scenefleet.cli.tasklog import read_log
     from scenefleet.run import load_plan, look
 
+    if names:
+        first, recipe = as_recipe(names[0], recipe)
+        names = names if first else names[1:]
     desk = find_desk(recipe, address, settings_path)
     run, which = _named(desk, names)
     plan = load_plan(desk.store, run)

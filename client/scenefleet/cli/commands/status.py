@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scenefleet.cli.narrow import put_rows, width
 from scenefleet.cli.options import Desk, json_option, run_options
-from scenefleet.cli.show import put_json, put_table, say
+from scenefleet.cli.show import put_json, say
 
 if TYPE_CHECKING:
     from scenefleet.run import Run
@@ -41,17 +42,20 @@ def command(
         return
     rows = [
         (
-            o.state,
-            o.datetime[:10],
-            "" if o.seconds is None else f"{o.seconds:.1f}",
-            "" if o.valid_percent is None else f"{o.valid_percent:.1f}",
-            o.attempts,
-            o.item,
+            (
+                o.state,
+                o.datetime[:10],
+                "" if o.seconds is None else f"{o.seconds:.1f}",
+                "" if o.valid_percent is None else f"{o.valid_percent:.1f}",
+                o.attempts,
+                o.item,
+            ),
             describe_empty(o) if o.is_empty else o.message or "",
         )
         for o in outcomes
     ]
-    put_table(("state", "date", "seconds", "valid %", "tries", "scene", "why"), rows)
+    headers = ("state", "date", "seconds", "valid %", "tries", "scene")
+    put_rows(headers, rows, name=5, spare=(4, 2, 3), most=width())
     states = Counter(outcome.state for outcome in outcomes)
     say(f"{run.id}: {run.state}: " + ", ".join(f"{n} {s}" for s, n in sorted(states.items())))
     for line in caveat_lines(outcomes):
