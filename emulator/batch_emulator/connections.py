@@ -19,6 +19,7 @@ from uvicorn.server import ServerState
 
 from batch_emulator.faults.effects import droppable
 from batch_emulator.wire.head import LIMIT as HEAD_LIMIT
+from batch_emulator.wire.other_scheme import is_tls, tls_to_http
 
 _LOOKS = 4
 """Looks for those that are late, in the time that a client has."""
@@ -105,6 +106,7 @@ class Connection(H11Protocol):
         super().__init__(config, state, {})
         self._others = connections
         self._turn = Turn.IDLE
+        self._begun = False
 
     def connection_made(self, transport: Any) -> None:  # noqa: ANN401 - as uvicorn has it
         """Take its place among the others."""
@@ -119,6 +121,11 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, in pieces that a head must not exceed: h11 holds incomplete ones to that."""
+        if not self._begun and is_tls(data):
+            self.transport.write(tls_to_http())
+            self.transport.close()
+            return
+        self._begun = True
         for start in range(0, len(data), HEAD_LIMIT):
             if not self.transport.is_closing():
                 super().data_received(data[start : start + HEAD_LIMIT])

@@ -6,6 +6,7 @@ import ssl
 from pathlib import Path
 
 from batch_emulator.options import OptionError
+from batch_emulator.wire.other_scheme import HintingContext
 
 
 def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
@@ -17,7 +18,7 @@ def server_context(certificate: Path, key: Path | None) -> ssl.SSLContext:
     _check_readable("--tls-cert", certificate)
     if key is not None:
         _check_readable("--tls-key", key)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context = HintingContext(ssl.PROTOCOL_TLS_SERVER)
     try:
         context.load_cert_chain(certificate, key, password=lambda: _refuse(key or certificate))
     except ssl.SSLError as error:

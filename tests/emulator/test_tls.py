@@ -10,7 +10,7 @@ from datetime import timedelta
 import pytest
 from azure.batch import BatchClient
 from azure.core.credentials import AzureNamedKeyCredential
-from azure.core.exceptions import ServiceRequestError
+from azure.core.exceptions import HttpResponseError, ServiceRequestError
 from cryptography.hazmat.primitives.asymmetric import ec
 
 import own_ca
@@ -60,7 +60,7 @@ def test_a_client_that_does_not_trust_the_certificate_does_not_connect(batch):
         list(client.list_jobs())
 
 
-def test_old_versions_of_tls_and_plain_http_are_not_answered(batch, certificate):
+def test_old_versions_of_tls_are_not_answered(batch, certificate):
     port = int(batch.running.endpoint.rpartition(":")[2])
     old = ssl.create_default_context(cafile=certificate.ca)
     old.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
@@ -71,10 +71,6 @@ def test_old_versions_of_tls_and_plain_http_are_not_answered(batch, certificate)
         pytest.raises((ssl.SSLError, ConnectionError)),
     ):
         old.wrap_socket(plain, server_hostname="127.0.0.1")
-    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
-        plain.sendall(b"GET /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        with contextlib.suppress(ConnectionError):
-            assert b"HTTP/" not in plain.recv(100)
     assert list(batch.client.list_jobs()) == []
 
 
@@ -134,3 +130,51 @@ def test_a_key_that_is_encrypted_does_not_ask_on_the_terminal(bad):
     )  # fmt: skip
     assert (done.returncode, done.stdout) == (1, "")
     assert "pass phrase" not in done.stderr
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE", "PATCH", "CONNECT"])
+def test_who_speaks_http_to_a_port_of_tls_is_told_so(batch, method):
+    port = int(batch.running.endpoint.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        plain.sendall(f"{method} /jobs HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        answer = plain.recv(2000)
+        assert answer.startswith(b"HTTP/1.1 400")
+        assert b"give the client an address with https://" in answer
+        plain.sendall(b"and more of it" * 1000)
+    assert list(batch.client.list_jobs()) == []
+
+
+def test_the_sdk_on_http_is_told_that_the_port_speaks_tls(batch):
+    endpoint = batch.running.endpoint.replace("https", "http")
+    credential = AzureNamedKeyCredential(batch.running.account, batch.running.key)
+    with (
+        BatchClient(endpoint, credential, retry_total=0) as client,
+        pytest.raises(HttpResponseError) as caught,
+    ):
+        list(client.list_jobs())
+    assert "give the client an address with https://" in caught.value.model.message.value
+
+
+def test_a_first_byte_alone_is_waited_for(batch):
+    """What comes in pieces is TLS all the same."""
+    context = ssl.create_default_context(cafile=batch.running.trust)
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    tls = context.wrap_bio(incoming, outgoing, server_hostname="127.0.0.1")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        tls.do_handshake()
+    hello = outgoing.read()
+    port = int(batch.running.endpoint.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        for piece in (hello[:1], hello[1:7], hello[7:]):
+            plain.sendall(piece)
+        assert plain.recv(1) == b"\x16"
+
+
+def test_who_speaks_tls_to_a_port_of_http_is_told_so(emulator):
+    batch = emulator()
+    port = int(batch.running.endpoint.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        plain.sendall(b"\x16\x03\x01\x02\x00\x01\x00" + bytes(512))
+        answer = b"".join(iter(lambda: plain.recv(2000), b""))
+    assert b"give the client an address with http://" in answer
