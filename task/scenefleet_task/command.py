@@ -44,7 +44,9 @@ def _parser(task: str, store: str) -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(dest="verb", required=True)
     run = verbs.add_parser("run", help="run one task, supervised")
     trial = verbs.add_parser("try", help="compute one window here, at once")
-    trial.add_argument("--window", help="row,column,height,width in pixels; else the middle")
+    trial.add_argument("--window", help="row,column,height,width in pixels; else one in the area")
+    trial.add_argument("--near", type=Path, help="a file with an area: GeoJSON in degrees")
+    trial.add_argument("--whole", action="store_true", help="all of that area")
     trial.add_argument("--folder", type=Path, required=True, help="where rasters and pictures go")
     for verb in (run, trial):
         verb.add_argument("--document", type=Path, help=f"a file; else {task} is read")
@@ -80,6 +82,13 @@ def _run(computing: Computing, file: Path | None, store: str | None) -> int:
 
 
 def _try(arguments: argparse.Namespace) -> int:
-    from scenefleet_task.trying import try_here
+    from scenefleet_task.trying import Area, try_here
 
-    return try_here(Computing(), arguments.document, arguments.window, arguments.folder)
+    near = arguments.near.absolute() if arguments.near else None
+    return try_here(
+        Computing(),
+        arguments.document,
+        arguments.window,
+        Area(near, arguments.whole),
+        arguments.folder,
+    )

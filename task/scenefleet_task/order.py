@@ -21,9 +21,13 @@ class Trial:
     """One window, to be tried here."""
 
     window: Box | None
-    """None takes the middle."""
+    """None takes one in the area, or the middle."""
     folder: Path
     """Where rasters and pictures go."""
+    near: Path | None = None
+    """A file with the area, GeoJSON in degrees."""
+    whole: bool = False
+    """Whether all of that area is wanted (`choice.Wish`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,7 @@ class Order:
             started=self.started,
             memory=self.memory,
             budget=[self.budget.memory, self.budget.threads],
-            trial=[trial.window, str(trial.folder)] if trial else None,
+            trial=_words(trial) if trial else None,
         )
         return words, self.text.data
 
@@ -61,8 +65,9 @@ class Order:
         memory, threads = words["budget"]
         trial = None
         if words["trial"]:
-            window, folder = words["trial"]
-            trial = Trial(tuple(window) if window else None, Path(folder))
+            window, folder, near, whole = words["trial"]
+            box = tuple(window) if window else None
+            trial = Trial(box, Path(folder), Path(near) if near else None, whole)
         return Order(
             text=Text(data, Path(words["file"]) if words["file"] else None),
             scratch=Path(words["scratch"]),
@@ -71,3 +76,8 @@ class Order:
             budget=Budget(memory=memory, threads=threads),
             trial=trial,
         )
+
+
+def _words(trial: Trial) -> list[object]:
+    near = str(trial.near) if trial.near else None
+    return [trial.window, str(trial.folder), near, trial.whole]

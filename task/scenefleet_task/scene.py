@@ -22,6 +22,7 @@ from scenefleet_task.block_memory import memory_of_blocks
 from scenefleet_task.blocks import cut, needs_of
 from scenefleet_task.budget import Budget, Shares, shares
 from scenefleet_task.by_tiles import read_ahead, tiled
+from scenefleet_task.choice import Wish, choose
 from scenefleet_task.cog import Cog, Encoded
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window, within
@@ -97,7 +98,7 @@ def process(
     begin: Begin,
     *,
     script: Path | None = None,
-    only: Window | int | None = None,
+    only: Window | Wish | None = None,
     budget: Budget | None = None,
 ) -> Rasters:
     """Reads, masks, computes and writes one scene's rasters.
@@ -109,7 +110,7 @@ def process(
         begin: begins a file in the store.
         script: the processing script, where the document names one.
         only: a window of the outputs (row 0 and column 0 are theirs) in place of all of them, for
-            a trial; or the length of its sides, for one in the middle.
+            a trial; or what is wished of it.
         budget: memory and threads.
 
     Raises:
@@ -119,25 +120,11 @@ def process(
     sources = prepare(document, rasters)
     window = sources.clip.window if sources.clip else sources.grid.whole
     if only is not None:
-        window = _cut(only, window)
+        wish = only if isinstance(only, Wish) else Wish(window=only)
+        window = choose(wish, sources.grid, window, sources.clip)
     log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
     scene = _Scene(document, sources, maker, window, budget or Budget())
     return scene.write(rasters, folder, begin)
-
-
-def _cut(only: Window | int, window: Window) -> Window:
-    if isinstance(only, int):
-        rows, cols = (max(0, (n - only) // 2) for n in (window.height, window.width))
-        only = Window(rows, cols, only, only)
-    bottom = min(only.row + only.height, window.height)
-    right = min(only.col + only.width, window.width)
-    if bottom <= only.row or right <= only.col:
-        raise TaskError(
-            Exit.NO_OVERLAP,
-            f"the window, {only}, lies beyond the outputs, which have {window.height} rows and "
-            f"{window.width} columns",
-        )
-    return Window(window.row + only.row, window.col + only.col, bottom - only.row, right - only.col)
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ pictures go into a folder, and what came out is one JSON line.
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from pathlib import Path
@@ -19,10 +20,8 @@ from scenefleet_task.order import Box, Trial
 from scenefleet_task.spec import Exit, TaskDocument
 
 if TYPE_CHECKING:
+    from scenefleet_task.choice import Wish
     from scenefleet_task.scene import Made
-
-SIDE = 512
-"""Pixels along a side of the window that is tried where none is named: the middle of the scene."""
 
 
 def parse_window(text: str) -> Box:
@@ -55,7 +54,7 @@ def attempt(
 
     Args:
         document: the task.
-        trial: the window, `SIDE` pixels in the middle where it names none, and where files go.
+        trial: the window, or where it is to lie, and where files go.
         access: signs addresses.
         script: the processing script, where the document names one.
         budget: memory and threads.
@@ -70,7 +69,6 @@ def attempt(
 
     import rasterio
 
-    from scenefleet_task.grid import Window
     from scenefleet_task.put_folder import FolderTarget
     from scenefleet_task.read import opened
     from scenefleet_task.scene import process
@@ -86,7 +84,7 @@ def attempt(
             folder,
             lambda name: target.begin(name, folder),
             script=script,
-            only=Window(*trial.window) if trial.window else SIDE,
+            only=_wish(trial),
             budget=budget,
         )
     return {
@@ -104,6 +102,17 @@ def attempt(
         "reason": str(folder / "reason.tif"),
         "outputs": [_output(made, folder) for made in rasters.made],
     }
+
+
+def _wish(trial: Trial) -> Wish:
+    from scenefleet_task.choice import Wish
+    from scenefleet_task.grid import Window
+
+    return Wish(
+        window=Window(*trial.window) if trial.window else None,
+        near=json.loads(trial.near.read_bytes()) if trial.near else None,
+        whole=trial.whole,
+    )
 
 
 def _output(made: Made, folder: Path) -> dict[str, Any]:

@@ -12,6 +12,7 @@ import shutil
 import sys
 import tempfile
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,19 @@ from scenefleet_task.redact import redact
 from scenefleet_task.setting import read_budget
 
 
-def try_here(computing: Computing, file: Path | None, window: str | None, folder: Path) -> int:
+@dataclass(frozen=True, slots=True)
+class Area:
+    """Where a window is to lie, if it is not named itself."""
+
+    near: Path | None
+    """A file with GeoJSON in degrees."""
+    whole: bool
+    """Whether all of it is wanted."""
+
+
+def try_here(
+    computing: Computing, file: Path | None, window: str | None, area: Area, folder: Path
+) -> int:
     """Has a window computed and says what came out; gives the exit code.
 
     A process that is killed is told by this one's end: by the same signal.
@@ -37,13 +50,14 @@ def try_here(computing: Computing, file: Path | None, window: str | None, folder
     Args:
         computing: begun, without an order yet.
         file: of the document; None takes the environment's.
-        window: as `trial.parse_window` reads it; None takes the middle.
+        window: as `trial.parse_window` reads it; None takes one in the area.
+        area: where the window is to lie.
         folder: where rasters and pictures go; made where it is missing.
     """
     quieten()
     scratch = Path(tempfile.mkdtemp(prefix="scenefleet-try-"))
     try:
-        found = _found(computing, file, window, folder, scratch)
+        found = _found(computing, file, window, area, folder, scratch)
     except TaskError as error:
         found = {"exit": error.exit.name, "message": error.message}
     finally:
@@ -56,7 +70,12 @@ def try_here(computing: Computing, file: Path | None, window: str | None, folder
 
 
 def _found(
-    computing: Computing, file: Path | None, window: str | None, folder: Path, scratch: Path
+    computing: Computing,
+    file: Path | None,
+    window: str | None,
+    area: Area,
+    folder: Path,
+    scratch: Path,
 ) -> dict[str, Any]:
     from scenefleet_task.trial import parse_window
 
@@ -71,7 +90,9 @@ def _found(
             started=time.time(),
             memory=budget.memory,
             budget=budget,
-            trial=Trial(parse_window(window) if window else None, folder),
+            trial=Trial(
+                parse_window(window) if window else None, folder, area.near, whole=area.whole
+            ),
         )
     except TaskError:
         computing.give_up()

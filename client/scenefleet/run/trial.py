@@ -92,6 +92,8 @@ def try_window(
     *,
     script: ScriptPart | None = None,
     window: Window | None = None,
+    area: Mapping[str, Any] | None = None,
+    whole: bool = False,
     limit: float = 3600,
     resources: Resources | None = None,
 ) -> Trial:
@@ -103,7 +105,9 @@ def try_window(
         document: the task.
         folder: where rasters and pictures go, replacing those of the same names; made if need be.
         script: the recipe's script, where the document names one.
-        window: None takes the middle.
+        window: None takes one of 512 by 512 pixels: in the area, or else in the middle.
+        area: GeoJSON in degrees.
+        whole: whether the window is to hold all of the area.
         limit: seconds that it may take in all.
         resources: what the task may take; None takes a recipe's defaults.
 
@@ -115,7 +119,10 @@ def try_window(
     # beside its target, so that files are moved and not copied; nothing half done is seen there
     with tempfile.TemporaryDirectory(prefix=".try-", dir=folder) as scratch:
         place = Path(scratch).resolve()
-        found = _compute(document, place, script, window, limit, resources or Resources())
+        found = _compute(
+            document, place, script, _choice(place, window, area, whole=whole), limit,
+            resources or Resources(),
+        )  # fmt: skip
         return _kept(found, document, place / "out", folder)
 
 
@@ -123,7 +130,7 @@ def _compute(
     document: spec.TaskDocument,
     place: Path,
     script: ScriptPart | None,
-    window: Window | None,
+    choice: list[str],
     limit: float,
     resources: Resources,
 ) -> dict[str, Any]:
@@ -131,8 +138,7 @@ def _compute(
     (place / code.name).write_bytes(code.data)
     # by this interpreter, whatever the PATH: it is the one that has numpy and rasterio
     command = [sys.executable, str(place / code.name), "try", "--folder", str(place / "out")]
-    if window is not None:
-        command += ["--window", ",".join(map(str, window))]
+    command += choice
     conceal()  # a script is a process of the same user
     environment = {
         **surroundings(os.environ), **tuning(os.environ), **signing(os.environ),
@@ -144,6 +150,19 @@ def _compute(
         environment[spec.ENV_SCRIPT] = str(file)
     code_of_end, said = _run(command, environment, place, limit)
     return _answer(code_of_end, said)
+
+
+def _choice(
+    place: Path, window: Window | None, area: Mapping[str, Any] | None, *, whole: bool
+) -> list[str]:
+    """Which window is wanted, as the task's arguments; an area goes as a file."""
+    if window is not None:
+        return ["--window", ",".join(map(str, window))]
+    if area is None:
+        return []
+    file = place / "area.json"
+    file.write_text(json.dumps(area))
+    return ["--near", str(file), *(["--whole"] if whole else [])]
 
 
 def _run(

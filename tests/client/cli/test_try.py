@@ -192,6 +192,43 @@ def test_a_window_beside_the_scene(cli: Cli, write: Write) -> None:
     done = cli("try", "--window", "5000,0,10,10")
     assert done.returncode == 1
     assert "lies beyond the outputs, which have 140 rows and 140 columns" in done.stderr
+    assert "One that has some: 0,0,140,140 (row, column, height, width)." in done.stderr
+
+
+def test_a_place_in_degrees(cli: Cli, write: Write, archive: Path, tmp_path: Path) -> None:
+    write()
+    whole = json.loads(cli("try", "--json").stdout)["shape"]
+    (first, *_) = json.loads((archive / "items.json").read_text())["features"]
+    west, south, east, north = first["bbox"]
+    box = [west, south, (west + east) / 2, north]
+    done = cli("try", "--json", "--bbox", ",".join(map(str, box)))
+    assert done.returncode == 0, done.stderr
+    height, width = json.loads(done.stdout)["shape"]
+    assert height == pytest.approx(whole[0], abs=3)
+    assert width == pytest.approx(whole[1] / 2, abs=4)
+    ring = [[box[0], box[1]], [box[2], box[1]], [box[2], box[3]], [box[0], box[3]], box[:2]]
+    (tmp_path / "half.geojson").write_text(json.dumps({"type": "Polygon", "coordinates": [ring]}))
+    by_file = cli("try", "--json", "--area", "half.geojson")
+    assert json.loads(by_file.stdout)["shape"] == [height, width]
+    missed = cli("try", "--bbox", "100,0,101,1")
+    assert missed.returncode == 1
+    assert "has no pixel of the outputs. One that has some" in missed.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--bbox", "1,2,3"), "write [west, south, east, north]"),
+        (("--bbox", "1,2,3,x"), "--bbox 1,2,3,x"),
+        (("--bbox", "50,3,51,4", "--window", "0,0,1,1"), "name one of them"),
+        (("--area", "none.geojson"), "none.geojson"),
+    ],
+)
+def test_a_place_that_is_none(cli: Cli, write: Write, options: tuple[str, ...], said: str) -> None:
+    write()
+    done = cli("try", *options)
+    assert done.returncode == 2, done.stderr
+    assert said in done.stderr
 
 
 def test_a_script_that_raises_tells_its_line(cli: Cli, write: Write, tmp_path: Path) -> None:

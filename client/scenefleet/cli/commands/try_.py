@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -28,7 +28,13 @@ if TYPE_CHECKING:
 @click.option(
     "--window",
     metavar="ROW,COL,HEIGHT,WIDTH",
-    help="In pixels of the outputs [default: 512 by 512 in the middle].",
+    help="In pixels of the outputs [default: 512 by 512 where the area is].",
+)
+@click.option("--bbox", metavar="W,S,E,N", help="In place of --window: a box in degrees.")
+@click.option(
+    "--area",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="In place of --window: what a GeoJSON file covers.",
 )
 @click.option(
     "--out",
@@ -45,6 +51,8 @@ def command(
     settings_path: Path | None,
     item: str | None,
     window: str | None,
+    bbox: str | None,
+    area: Path | None,
     out: Path,
     *,
     explain: bool,
@@ -59,7 +67,7 @@ def command(
     from scenefleet.recipe import read_recipe
     from scenefleet.run.trial import try_window
 
-    pixels = None if window is None else _window(window)
+    pixels, there = _wanted(window, bbox, area)
     source = with_radiometry(read_recipe(recipe), radiometry)
     document = plan_one(source, item, read_settings(settings_path))
     say(f"scene {document.source.id}" + ("" if item else ", the first; --item ID takes another"))
@@ -68,6 +76,8 @@ def command(
         out,
         script=source.recipe.process.script,
         window=pixels,
+        area=there or cast("dict[str, Any] | None", source.recipe.search.area),
+        whole=there is not None,
         limit=60.0 * source.recipe.compute.task_minutes,
         resources=source.recipe.resources,
     )
@@ -77,6 +87,26 @@ def command(
         _show(trial)
         if explain:
             _explain(trial)
+
+
+def _wanted(
+    window: str | None, bbox: str | None, file: Path | None
+) -> tuple[Window | None, dict[str, Any] | None]:
+    """The window, or the area that it is to hold, of which one may be named."""
+    from scenefleet.errors import UsageError
+    from scenefleet.recipe.area import box, read
+
+    if sum(one is not None for one in (window, bbox, file)) > 1:
+        raise UsageError("--window, --bbox, --area: name one of them")
+    if window is not None:
+        return _window(window), None
+    try:
+        if bbox is not None:
+            return None, box(tuple(float(part) for part in bbox.split(",")))
+        return None, None if file is None else read(file).geometry
+    except ValueError as error:
+        told = f"--bbox {bbox}" if bbox is not None else f"--area {file}"
+        raise UsageError(f"{told}: {error}") from None
 
 
 def _window(text: str) -> Window:
