@@ -42,6 +42,8 @@ class TaskRecord:
     failure: str | None
     """The service's own words for why it failed, where not by the task's exit code alone."""
     node: str | None
+    cut_off: bool = False
+    """Whether a cancel or the end of its job ended it, before it could succeed or fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +128,16 @@ def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
         retries=info.retry_count or 0 if info else 0,
         failure=words,
         node=task.node_info.node_id if task.node_info else None,
+        cut_off=words is not None and _is_cut_off(words),
     )
+
+
+def _is_cut_off(failure: str) -> bool:
+    """Tells a task that was ended from outside from one that its own time limit ended.
+
+    The service gives both the code `TaskEnded`; only its words tell them apart.
+    """
+    return failure.startswith("TaskEnded:") and "wall clock" not in failure.lower()
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - the SDK's enums, or text it does not know

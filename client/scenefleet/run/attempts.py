@@ -37,6 +37,15 @@ def attempt_folder(run: str, result: Result) -> str:
     return f"runs/{run}/logs/{result.task}/{result.attempt}"
 
 
+def last_result(store: Store, run: str, task: str) -> Result | None:
+    """The result of the latest attempt that left one; None where none did."""
+    folder = f"runs/{run}/logs/{task}"
+    for attempt in reversed(store.folders(folder)):
+        if (result := _read(store, f"{folder}/{attempt}/result.json")) is not None:
+            return result
+    return None
+
+
 def last_logs(store: Store, run: str, task: str) -> str | None:
     """The log of the latest attempt that left one; None where none did."""
     folder = f"runs/{run}/logs/{task}"

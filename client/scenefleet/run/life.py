@@ -132,7 +132,11 @@ def settle(
     finished = find_finished(store, plan.documents, deep=False)
     status = fleet.job(run.jobs[-1]) if fleet and run.jobs else None
     cancelled = bool(status and status.reason == CANCELLED)
-    mute = {r.id for r in records.values() if r.succeeded is False and r.id not in finished}
+    mute = {
+        record.id
+        for record in records.values()
+        if record.succeeded is False and not record.cut_off and record.id not in finished
+    }
     items = {document.id: document.source.id for document in documents_of(plan.documents, mute)}
     for record in records.values():
         if record.id in mute and not cancelled:
