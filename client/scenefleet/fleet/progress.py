@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from scenefleet.fleet.connection import told
+from scenefleet.fleet.failure_words import describe_failure
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -117,8 +118,8 @@ def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
     words = None
     if failure is not None and failure.code != "FailureExitCode":
         pairs: list[Any] = failure.details or []
-        details = [f"{d.name}: {d.value}" for d in pairs]
-        words = " ".join([f"{failure.code}: {failure.message}", *details])
+        details = [(str(d.name), str(d.value)) for d in pairs]
+        words = describe_failure(str(failure.code), str(failure.message), details)
     return TaskRecord(
         id=task.id,
         stage=_text(task.state),  # pyright: ignore[reportArgumentType] - the service's own words
