@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Set as AbstractSet
 
 from scenefleet.cli.options import Desk
 from scenefleet.cli.show import count, put_json, say
@@ -49,7 +50,8 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
     say(f"report   {address}/{report}")
     if run.state in (RunState.PARTIAL, RunState.FAILED):
         say(f"next     scenefleet logs {run.id} --store {there}    (what the failed tasks said)")
-        for line in _remedies(ended, run, there):
+        exits = {o.exit for o in ended.outcomes if o.state == "failed"}
+        for line in remedies(exits, run.id, there):
             say(f"         {line}")
     elif run.state == RunState.CANCELLED:
         say("next     the same `scenefleet run` goes on with the scenes that are left")
@@ -63,12 +65,17 @@ _AGAIN_IN_VAIN = {
 """What helps where the same again must fail again, by exit."""
 
 
-def _remedies(ended: Ended, run: Run, address: str) -> list[str]:
-    """What may help the failed scenes, a line a remedy; `retry` only if it can help one."""
-    failed = {outcome.exit for outcome in ended.outcomes if outcome.state == "failed"}
+def remedies(failed: AbstractSet[str | None], run: str, address: str) -> list[str]:
+    """Returns what may help the failed scenes, a line a remedy; `retry` only if it can help one.
+
+    Args:
+        failed: exits of the failed scenes; None for one that is not known.
+        run: the run's id.
+        address: the store's address, quoted for a shell.
+    """
     lines = [line for exit_, line in _AGAIN_IN_VAIN.items() if exit_ in failed]
     if failed - set(_AGAIN_IN_VAIN):
-        lines.append(f"scenefleet retry {run.id} --store {address}   (redo the failed scenes)")
+        lines.append(f"scenefleet retry {run} --store {address}   (redo the failed scenes)")
     return lines
 
 

@@ -297,3 +297,21 @@ def test_the_latest_result_is_found(store: FolderStore) -> None:
     latest = last_result(store, run.id, A.id)
     assert latest is not None
     assert latest.exit == "killed"
+
+
+def test_a_task_that_could_not_keep_its_result_has_failed_for_good(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    refused = record(A, "completed", succeeded=False, exit_code=int(spec.Exit.STORE_DENIED))
+    settle(store, None, run, PLAN, {A.id: refused})
+    (outcome, *_) = fold(PLAN, {}, read_attempts(store, run.id), {})  # the job is gone
+    assert (outcome.state, outcome.exit) == ("failed", "store_denied")
+    assert "exit code 31" in (outcome.message or "")
+    settle(store, None, run, PLAN, {A.id: refused})
+    assert len(read_attempts(store, run.id)[A.id]) == 1
+
+
+def test_run_sends_again_what_found_the_store_full(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    write_attempt(store, run.id, result(A, spec.Exit.STORE_FULL))
+    write_attempt(store, run.id, result(B, spec.Exit.STORE_DENIED))
+    assert remaining(store, run.id, PLAN, failed=False) == [A, C]
