@@ -378,3 +378,22 @@ def test_a_task_that_is_refused_is_named() -> None:
     assert document.id in str(caught.value)
     assert "no good" in str(caught.value)
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_task_that_somebody_ended_is_cut_off(client: Any) -> None:
+    (task,) = documents(1)
+    wanted = job("ended-early")
+    create_job(client, wanted)
+    add_tasks(client, wanted, [task], deadline=far())
+    client.terminate_task("ended-early", task.id)
+    (record,) = progress.changed_tasks(client, "ended-early", None)
+    assert (record.stage, record.succeeded, record.cut_off) == ("completed", False, True)
+
+
+def test_the_reason_of_a_job_that_somebody_ended_is_read(client: Any) -> None:
+    create_job(client, job("ended"))
+    options: Any = {"terminateReason": "UserTerminate"}
+    client.begin_terminate_job("ended", options=options).result()
+    status = progress.job_status(client, "ended")
+    assert status is not None
+    assert (status.ended, status.reason) == (True, "UserTerminate")
