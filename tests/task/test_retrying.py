@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -29,9 +30,19 @@ def results(store: Path) -> list[Result]:
 def test_what_may_pass_is_tried_again_and_each_attempt_keeps_its_own(
     document: Any, kit: Any, range_server: Any, tmp_path: Path
 ) -> None:
-    range_server.faults["red.tif"] = kit.Fault(status=403, times=2)
+    range_server.faults["red.tif"] = kit.Fault(status=403)
     store, work = tmp_path / "store", tmp_path / "work"
+
+    def mend() -> None:
+        until = time.monotonic() + 60
+        while not results(store) and time.monotonic() < until:
+            time.sleep(0.02)
+        range_server.faults.clear()
+
+    mending = Thread(target=mend)
+    mending.start()
     ran = kit.run(document, store, work, SCENEFLEET_RETRIES="2")
+    mending.join()
     assert (ran.code, ran.result.exit) == (0, "done")
     first, last = results(store)
     assert (first.exit, last) == ("source_denied", ran.result)
@@ -39,7 +50,6 @@ def test_what_may_pass_is_tried_again_and_each_attempt_keeps_its_own(
     assert "403" in logs[first.attempt]
     assert "403" not in logs[last.attempt]
     assert "attempt 2 of 3 begins in" in ran.stderr
-    assert last.cpu_seconds < first.cpu_seconds * 5
     assert not list(work.iterdir())
     plain = tmp_path / "plain"
     kit.run(document, plain, tmp_path / "other")
