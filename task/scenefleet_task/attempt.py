@@ -22,7 +22,8 @@ class Usage:
     cpu_seconds: float
     """User and system time of all processes."""
     peak_memory_mb: float
-    """Of the computing process; of this one where there was none."""
+    """Of the computing process, the largest where there were several; of this one where there was
+    none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,6 +38,8 @@ class Attempt:
     """Seconds since the epoch."""
     scratch: Path
     """A folder of this attempt in the working folder; the supervisor removes it."""
+    spent: float = 0.0
+    """CPU seconds that earlier attempts of this supervisor took."""
 
     @property
     def log_file(self) -> Path:
@@ -76,7 +79,7 @@ def conclude(
         message=message,
         started=datetime.fromtimestamp(attempt.started, UTC).isoformat(timespec="seconds"),
         seconds=round(time.time() - attempt.started, 3),
-        cpu_seconds=usage.cpu_seconds,
+        cpu_seconds=round(usage.cpu_seconds - attempt.spent, 3),
         peak_memory_mb=usage.peak_memory_mb,
         valid_percent=found.valid_percent,
         reasons=found.reasons,

@@ -64,6 +64,7 @@ def _run(computing: Computing, file: Path | None, store: str | None) -> int:
     from scenefleet_task.errand import errand_of, find_text
     from scenefleet_task.failure import TaskError
     from scenefleet_task.quiet import quieten
+    from scenefleet_task.retrying import run_attempts
     from scenefleet_task.setting import read_setting
 
     quieten()
@@ -77,8 +78,7 @@ def _run(computing: Computing, file: Path | None, store: str | None) -> int:
         computing.give_up()
         attempt = supervise.begin(errand, os.environ)
         return supervise.end(attempt, supervise.fail(attempt, error, setting))
-    attempt = supervise.begin(errand, os.environ)
-    return supervise.end(attempt, supervise.supervise(attempt, computing, text, errand, setting))
+    return run_attempts(computing, text, errand, setting)
 
 
 def _try(arguments: argparse.Namespace) -> int:

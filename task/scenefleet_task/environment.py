@@ -12,6 +12,7 @@ Standard library only. The environment that a node gets beside the task document
 | `SCENEFLEET_SCRIPT` | the processing script's file, where the document names one |
 | `SCENEFLEET_MEMORY` | bytes that the computing process may take; it plans its windows by it |
 | `SCENEFLEET_THREADS` | threads that compute, 1 where it is not set |
+| `SCENEFLEET_RETRIES` | further attempts at a failure that may pass, 0 where it is not set |
 
 All of it, and whatever else the node holds, stays with the supervisor. The computing process, which
 reads other people's files and runs scripts, gets what `PASSED_ON` names and no more: a list of
@@ -30,6 +31,7 @@ ENV_RUN = "SCENEFLEET_RUN"
 ENV_SCRIPT = "SCENEFLEET_SCRIPT"
 ENV_MEMORY = "SCENEFLEET_MEMORY"
 ENV_THREADS = "SCENEFLEET_THREADS"
+ENV_RETRIES = "SCENEFLEET_RETRIES"
 
 _SYSTEM = (
     "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "LANG", "LANGUAGE", "LC_ALL", "LC_CTYPE",

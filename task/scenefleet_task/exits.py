@@ -37,3 +37,19 @@ class Exit(IntEnum):
     """The computing process was killed by a signal, most often for want of memory."""
     STOPPED = 41
     """Ended from outside by SIGTERM: a cancel, a lost node, a time limit. Not the scene's fault."""
+
+
+MAY_PASS = frozenset(
+    {
+        Exit.SOURCE_DENIED,  # throttled by its account, or a signature that ran out on the way
+        Exit.SOURCE_UNREADABLE,  # cut off by a proxy, or replaced while it was read
+        Exit.SOURCE_UNREACHABLE,
+        Exit.STORE_UNREACHABLE,
+        Exit.KILLED,  # its neighbours on the node may have taken the memory
+    }
+)
+"""Failures that a further attempt on the same node may not meet again.
+
+All others must fail again (the document, the scene, the script, a missing role), or need somebody
+first (a full store), or were ended on purpose.
+"""

@@ -19,6 +19,7 @@ from azure.core.credentials import AzureSasCredential
 from azure.core.exceptions import AzureError, HttpResponseError
 from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, ContentSettings
 
+from scenefleet_task.denied import remedy
 from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
 from scenefleet_task.put import Digest, digest_of, media_type
@@ -107,13 +108,10 @@ class BlobTarget:
             said = self._clean(str(error))
             return TaskError(Exit.STORE_UNREACHABLE, f"{where}: no answer ({said}). Retry later.")
         code: Any = getattr(error, "error_code", None) or error.reason
+        code = getattr(code, "value", code)  # an enum of the SDK where it knows the code
         said = f"{where}: HTTP {error.status_code} ({self._clean(str(code))})."
         if error.status_code in (401, 403):
-            return TaskError(
-                Exit.STORE_DENIED,
-                f"{said} The SAS may have expired or lack write permission, or the identity lack "
-                "the role Storage Blob Data Contributor.",
-            )
+            return TaskError(Exit.STORE_DENIED, f"{said} {remedy(str(code))}")
         if error.status_code == 404:
             return TaskError(Exit.STORE_UNREACHABLE, f"{said} Make the container first.")
         return TaskError(Exit.STORE_UNREACHABLE, f"{said} Retry later.")

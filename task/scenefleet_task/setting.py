@@ -14,6 +14,9 @@ from scenefleet_task.budget import Budget
 from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
 
+_DIGITS = 18
+"""More than any number here has; Python refuses to read one of thousands."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
@@ -29,6 +32,8 @@ class Setting:
     script: Path | None = None
     """The processing script's file, where the task has one."""
     budget: Budget = field(default_factory=Budget)
+    retries: int = 0
+    """Further attempts at a failure that may pass."""
 
     def log_folder(self, task: str, attempt: str) -> str | None:
         """Where an attempt's `log.txt` and `result.json` go, below the store's root."""
@@ -39,7 +44,7 @@ def read_setting(environment: Mapping[str, str], store: str | None = None) -> Se
     """The setting of this process; `store` goes before the environment's.
 
     Raises:
-        TaskError: if no store is named, or it is named together with a secret.
+        TaskError: if no store is named, or it is named together with a secret, or a number is none.
     """
     place = store or environment.get(names.ENV_STORE)
     if not place:
@@ -61,6 +66,7 @@ def read_setting(environment: Mapping[str, str], store: str | None = None) -> Se
         run=environment.get(names.ENV_RUN) or None,
         script=Path(script).absolute() if script else None,
         budget=read_budget(environment),
+        retries=_count(environment, names.ENV_RETRIES, 0, least=0),
     )
 
 
@@ -77,10 +83,11 @@ def read_budget(environment: Mapping[str, str]) -> Budget:
     )
 
 
-def _count(environment: Mapping[str, str], name: str, usual: int) -> int:
+def _count(environment: Mapping[str, str], name: str, usual: int, *, least: int = 1) -> int:
     text = environment.get(name)
     if not text:
         return usual
-    if not text.isdecimal() or not int(text):
-        raise TaskError(Exit.DOCUMENT, f"{name} is {text!r}; it must be a whole number above 0")
+    if not text.isdecimal() or len(text) > _DIGITS or int(text) < least:
+        said = f"{name} is {text[:50]!r}; it must be a whole number of {least} or more"
+        raise TaskError(Exit.DOCUMENT, said)
     return int(text)

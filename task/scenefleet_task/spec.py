@@ -38,6 +38,7 @@ ENV_RUN = environment.ENV_RUN
 ENV_SCRIPT = environment.ENV_SCRIPT
 ENV_MEMORY = environment.ENV_MEMORY
 ENV_THREADS = environment.ENV_THREADS
+ENV_RETRIES = environment.ENV_RETRIES
 
 SCALE = 0.0001
 """An index is stored as int16 x SCALE: four decimals, which is what published products use."""

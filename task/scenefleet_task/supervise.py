@@ -34,11 +34,12 @@ from scenefleet_task.redact import redact
 from scenefleet_task.result import Output, Result, to_line
 from scenefleet_task.setting import Setting
 
-_WHY = {
+WHY = {
     signal.SIGKILL: "most often for want of memory: use larger nodes, or fewer task slots a node",
     signal.SIGTERM: "cancelled, out of time, or the node was taken away: run again",
     signal.SIGINT: "cancelled: run again",
 }
+"""What a signal that ended a process most often means, and what helps."""
 _STOPS = (signal.SIGTERM, signal.SIGINT)
 _MESSAGE = 8000
 """Characters of a message that are kept."""
@@ -91,7 +92,7 @@ def supervise(
         ended = attend(computing, order, broker, receiver, log)
         result = result_of(attempt, ended, receiver)
         file.seek(0)
-        keep_or_say(attempt, setting, receiver.target, file.read(), result)
+        keep_orsay(attempt, setting, receiver.target, file.read(), result)
     return result
 
 
@@ -104,22 +105,23 @@ def _target(setting: Setting, log: Log) -> Target:
 def fail(attempt: Attempt, error: TaskError, setting: Setting | None) -> Result:
     """The result of a task that could not even start."""
     result = conclude(attempt, error.exit, error.message, usage())
-    _say(f"{result.exit}: {result.message}")
+    say(f"{result.exit}: {result.message}")
     if setting:
         text = f"{result.message}\n".encode()
-        keep_or_say(attempt, setting, lambda: target_for(setting), text, result)
+        keep_orsay(attempt, setting, lambda: target_for(setting), text, result)
     return result
 
 
 def end(attempt: Attempt, result: Result) -> int:
     """Removes the attempt's files and prints the result: the last line on standard output."""
-    _remove(attempt)
+    remove(attempt)
     sys.stdout.write(to_line(result) + "\n")
     sys.stdout.flush()
     return result.code
 
 
-def _remove(attempt: Attempt) -> None:
+def remove(attempt: Attempt) -> None:
+    """Removes the attempt's files from the working folder."""
     with contextlib.suppress(OSError):
         attempt.log_file.unlink(missing_ok=True)
         attempt.scratch.rmdir()
@@ -129,7 +131,7 @@ def _remove(attempt: Attempt) -> None:
     shutil.rmtree(attempt.scratch, ignore_errors=True)
 
 
-def keep_or_say(
+def keep_orsay(
     attempt: Attempt,
     setting: Setting,
     target: Callable[[], Target],
@@ -143,7 +145,7 @@ def keep_or_say(
     try:
         keep(folder, target(), log_text, result)
     except (TaskError, OSError, ImportError) as error:
-        _say(f"log and result are not in the store: {error}")
+        say(f"log and result are not in the store: {error}")
 
 
 def result_of(attempt: Attempt, ended: Ended, receiver: Receiver) -> Result:
@@ -161,7 +163,7 @@ def result_of(attempt: Attempt, ended: Ended, receiver: Receiver) -> Result:
         return conclude(attempt, exit_, message, cost, findings)
     if ended.code < 0:
         name = signal.Signals(-ended.code)
-        why = _WHY.get(name, "a crash in native code: please report the log")
+        why = WHY.get(name, "a crash in native code: please report the log")
         peak = f"{cost.peak_memory_mb:.0f} MB"
         text = f"the computing process was ended by {name.name} at {peak}, {why}"
         return conclude(attempt, Exit.STOPPED if name in _STOPS else Exit.KILLED, text, cost)
@@ -193,6 +195,7 @@ def _told(said: Json, receiver: Receiver) -> tuple[Exit, str, Findings]:
     return exit_, "", Findings(valid_percent=valid, reasons=reasons, outputs=outputs)
 
 
-def _say(text: str) -> None:
+def say(text: str) -> None:
+    """Writes a line to standard error, redacted, with the time."""
     sys.stderr.write(f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ} {redact(text)}\n")
     sys.stderr.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Set as AbstractSet
 
 from scenefleet.cli.options import Desk
 from scenefleet.cli.show import count, put_json, say
@@ -49,20 +50,33 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
     say(f"report   {address}/{report}")
     if run.state in (RunState.PARTIAL, RunState.FAILED):
         say(f"next     scenefleet logs {run.id} --store {there}    (what the failed tasks said)")
-        say(f"         {_remedy(ended, run, there)}")
+        exits = {o.exit for o in ended.outcomes if o.state == "failed"}
+        for line in remedies(exits, run.id, there):
+            say(f"         {line}")
     elif run.state == RunState.CANCELLED:
         say("next     the same `scenefleet run` goes on with the scenes that are left")
     return code
 
 
-def _remedy(ended: Ended, run: Run, address: str) -> str:
-    """What may help the failed scenes: not the same again, where that must fail again."""
-    failed = {outcome.exit for outcome in ended.outcomes if outcome.state == "failed"}
-    if failed == {"script"}:
-        return "mend the script, look by `scenefleet try`, then `scenefleet run`   (a new run)"
-    if failed == {"radiometry"}:
-        return "correct the items, or `scenefleet run --radiometry trust`   (a new run)"
-    return f"scenefleet retry {run.id} --store {address}   (redo the failed scenes)"
+_AGAIN_IN_VAIN = {
+    "script": "mend the script, look by `scenefleet try`, then `scenefleet run`   (a new run)",
+    "radiometry": "correct the items, or `scenefleet run --radiometry trust`   (a new run)",
+}
+"""What helps where the same again must fail again, by exit."""
+
+
+def remedies(failed: AbstractSet[str | None], run: str, address: str) -> list[str]:
+    """Returns what may help the failed scenes, a line a remedy; `retry` only if it can help one.
+
+    Args:
+        failed: exits of the failed scenes; None for one that is not known.
+        run: the run's id.
+        address: the store's address, quoted for a shell.
+    """
+    lines = [line for exit_, line in _AGAIN_IN_VAIN.items() if exit_ in failed]
+    if failed - set(_AGAIN_IN_VAIN):
+        lines.append(f"scenefleet retry {run} --store {address}   (redo the failed scenes)")
+    return lines
 
 
 def summary(desk: Desk, run: Run, ended: Ended | None) -> dict[str, object]:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from scenefleet.fleet.connection import told
+from scenefleet.fleet.failure_words import describe_failure
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -42,6 +43,8 @@ class TaskRecord:
     failure: str | None
     """The service's own words for why it failed, where not by the task's exit code alone."""
     node: str | None
+    cut_off: bool = False
+    """Whether a cancel or the end of its job ended it, before it could succeed or fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,8 +118,8 @@ def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
     words = None
     if failure is not None and failure.code != "FailureExitCode":
         pairs: list[Any] = failure.details or []
-        details = [f"{d.name}: {d.value}" for d in pairs]
-        words = " ".join([f"{failure.code}: {failure.message}", *details])
+        details = [(str(d.name), str(d.value)) for d in pairs]
+        words = describe_failure(str(failure.code), str(failure.message), details)
     return TaskRecord(
         id=task.id,
         stage=_text(task.state),  # pyright: ignore[reportArgumentType] - the service's own words
@@ -126,7 +129,16 @@ def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
         retries=info.retry_count or 0 if info else 0,
         failure=words,
         node=task.node_info.node_id if task.node_info else None,
+        cut_off=words is not None and _is_cut_off(words),
     )
+
+
+def _is_cut_off(failure: str) -> bool:
+    """Tells a task that was ended from outside from one that its own time limit ended.
+
+    The service gives both the code `TaskEnded`; only its words tell them apart.
+    """
+    return failure.startswith("TaskEnded:") and "wall clock" not in failure.lower()
 
 
 def _text(value: Any) -> str:  # noqa: ANN401 - the SDK's enums, or text it does not know

@@ -29,7 +29,8 @@ CHUNK = 100
 """Tasks a call: the service's limit."""
 _CALLS = 8
 """Calls at once: with 100 ms a call, 8 send 4,400 tasks a second, and 32 only twice that."""
-
+_BATCH_RETRIES = 0
+"""Batch would try each failure again, also one that must come again: the supervisor chooses."""
 
 Json = dict[str, Any]
 
@@ -53,6 +54,7 @@ class JobSpec:
     image: str | None = None
     """Container image, if and only if the pool runs containers."""
     retries: int
+    """Further attempts that a task's supervisor makes of a failure that may pass."""
     task_minutes: int
     hours: float
     """The job is ended after so many hours."""
@@ -84,6 +86,7 @@ def create_job(client: BatchClient, wanted: JobSpec) -> None:
         **wanted.resources,
         **wanted.signing,
         spec.ENV_RUN: wanted.run,
+        spec.ENV_RETRIES: str(wanted.retries),
     }
     options = models.BatchJobCreateOptions(
         id=wanted.job,
@@ -93,7 +96,7 @@ def create_job(client: BatchClient, wanted: JobSpec) -> None:
         ],
         constraints=models.BatchJobConstraints(
             max_wall_clock_time=timedelta(hours=wanted.hours),
-            max_task_retry_count=wanted.retries,
+            max_task_retry_count=_BATCH_RETRIES,
         ),
         all_tasks_complete_mode=models.BatchAllTasksCompleteMode.NO_ACTION,
         metadata=[models.BatchMetadataItem(name="scenefleet-run", value=wanted.run)],
@@ -192,7 +195,7 @@ def _common(wanted: JobSpec) -> Json:
         ],
         constraints=models.BatchTaskConstraints(
             max_wall_clock_time=timedelta(minutes=wanted.task_minutes),
-            max_task_retry_count=wanted.retries,
+            max_task_retry_count=_BATCH_RETRIES,
             retention_time=timedelta(days=7),
         ),
     )

@@ -64,7 +64,8 @@ class Compute(Part):
     """Tasks at once on this machine for local runs; default: its cores by `resources.threads`, as
     far as its memory goes."""
     retries: Annotated[int, Field(ge=0, le=10)] = 1
-    """Further tries of a task that failed."""
+    """Further attempts at a task that failed, where the failure may pass: a source or a store that
+    cannot be reached, a process that was killed."""
     task_minutes: Annotated[int, Field(ge=1, le=10_080)] = 60
     """A task that runs longer is ended as failed."""
     max_hours: Annotated[float, Field(gt=0, le=160)] = 24

@@ -44,7 +44,7 @@ output:
 compute:
   backend: local                    # this machine, by the Batch emulator; or azure
   # slots: 2                        # scenes at once; default: as cores and memory allow
-  retries: 1                        # further tries of a scene that failed
+  retries: 1                        # further attempts at a failure that may pass
 
 # resources: {memory: 500MB, threads: 1}   # what one scene may take; pixels do not depend on it
 """
@@ -57,7 +57,7 @@ compute:
   backend: azure                    # who you are there: [azure] in the settings file
   pool: spot                        # or dedicated, or a file such as pool_templates/my.pool.json
   max_nodes: 20
-  retries: 1                        # further tries of a scene that failed
+  retries: 1                        # further attempts at a failure that may pass
   task_minutes: 60                  # a scene that takes longer is ended
 
 # resources: {memory: 500MB, threads: 1}   # what one scene may take; a node's tasks at once follow

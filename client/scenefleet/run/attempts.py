@@ -27,14 +27,25 @@ def read_attempts(store: Store, run: str) -> dict[str, list[Result]]:
     return attempts
 
 
-def write_attempt(store: Store, run: str, result: Result) -> None:
-    """Keeps the result of an attempt that could not write its own."""
+def write_attempt(store: Store, run: str, result: Result, log: str | None = None) -> None:
+    """Keeps the result of an attempt that could not write its own, and its log if there is one."""
+    if log:
+        store.write(f"{attempt_folder(run, result)}/log.txt", log.encode())
     store.write(f"{attempt_folder(run, result)}/result.json", to_line(result).encode())
 
 
 def attempt_folder(run: str, result: Result) -> str:
     """Where an attempt's log and result lie."""
     return f"runs/{run}/logs/{result.task}/{result.attempt}"
+
+
+def last_result(store: Store, run: str, task: str) -> Result | None:
+    """The result of the latest attempt that left one; None where none did."""
+    folder = f"runs/{run}/logs/{task}"
+    for attempt in reversed(store.folders(folder)):
+        if (result := _read(store, f"{folder}/{attempt}/result.json")) is not None:
+            return result
+    return None
 
 
 def last_logs(store: Store, run: str, task: str) -> str | None:
@@ -52,8 +63,9 @@ def failed_last(attempts: dict[str, list[Result]], tasks: Iterable[str]) -> set[
     """The tasks, of those given, whose latest attempt failed by itself.
 
     One that was stopped from outside (a cancel, a lost node) did not fail: it was not let finish.
+    Nor does a full store count: the same run goes on once there is room.
     """
-    ok = (spec.Exit.DONE, spec.Exit.STOPPED)
+    ok = (spec.Exit.DONE, spec.Exit.STOPPED, spec.Exit.STORE_FULL)
     return {task for task in tasks if (tries := attempts.get(task)) and tries[-1].code not in ok}
 
 

@@ -18,11 +18,11 @@ from scenefleet.run.code import build_code
 from scenefleet.run.events import Ended, Submitted
 from scenefleet.run.finished import find_finished
 from scenefleet.run.model import Run, RunState, TaskOutcome
+from scenefleet.run.mute import is_mute, read_stderr, result_of_service
 from scenefleet.run.record import find, key, now, update
 from scenefleet.settings import Settings
 from scenefleet.store import Store
 from scenefleet_task import spec
-from scenefleet_task.result import Result
 
 _SLACK_HOURS = 1.0
 """The nodes' permission outlives the job by so much, for the last log to be written."""
@@ -132,14 +132,19 @@ def settle(
     finished = find_finished(store, plan.documents, deep=False)
     status = fleet.job(run.jobs[-1]) if fleet and run.jobs else None
     cancelled = bool(status and status.reason == CANCELLED)
-    mute = {r.id for r in records.values() if r.succeeded is False and r.id not in finished}
+    mute = {
+        record.id
+        for record in records.values()
+        if record.succeeded is False and not record.cut_off and record.id not in finished
+    }
     items = {document.id: document.source.id for document in documents_of(plan.documents, mute)}
     for record in records.values():
         if record.id in mute and not cancelled:
-            result = _of_service(record, items.get(record.id, record.id))
             known = attempts.setdefault(record.id, [])
-            if result is not None and all(r.attempt != result.attempt for r in known):
-                write_attempt(store, run.id, result)
+            said = read_stderr(fleet, run, record) if is_mute(record, known) else None
+            result = result_of_service(record, items.get(record.id, record.id), known, said)
+            if result is not None:
+                write_attempt(store, run.id, result, said)
                 known.append(result)
     found = folding.fold(plan, finished, attempts, records)
     state = folding.verdict(found, cancelled=cancelled)
@@ -168,22 +173,3 @@ def cancel(store: Store, fleet: Fleet | None, run: Run) -> Run:
     elif run.state in (RunState.DONE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED):
         return run
     return update(store, run, state=RunState.CANCELLED, ended=now())
-
-
-def _of_service(record: TaskRecord, item: str) -> Result | None:
-    """A result in the service's words, for a task that failed and could not say why itself."""
-    if record.failure is None and record.exit_code is not None:
-        return None
-    moment = record.changed.strftime("%Y-%m-%dT%H:%M:%SZ")
-    return Result(
-        task=record.id,
-        item=item,
-        attempt=record.changed.strftime("%Y%m%dT%H%M%SZ") + "-service",
-        exit="service",
-        code=record.exit_code or -1,
-        message=record.failure or "Azure Batch ended the task and gave no reason.",
-        started=moment,
-        seconds=0.0,
-        cpu_seconds=0.0,
-        peak_memory_mb=0.0,
-    )

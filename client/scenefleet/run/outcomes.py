@@ -48,6 +48,19 @@ def verdict(outcomes: Sequence[TaskOutcome], *, cancelled: bool) -> RunState:
     return RunState.PARTIAL if done else RunState.FAILED
 
 
+def is_cut_off(last: Result | None, record: TaskRecord | None) -> bool:
+    """Tells whether a task was ended from outside, so that it neither succeeded nor failed.
+
+    Args:
+        last: the result of its latest attempt.
+        record: the service's view of it; None where its job is not known.
+    """
+    if record is not None and (record.cut_off or record.failure is not None):
+        return record.cut_off
+    code = record.exit_code if record is not None else last and last.code
+    return code == spec.Exit.STOPPED
+
+
 def _outcome(
     document: spec.TaskDocument,
     finished: Finished | None,
@@ -99,6 +112,8 @@ def _state(finished: Finished | None, last: Result | None, record: TaskRecord | 
     if record is not None and record.stage in ("preparing", "running"):
         return "running"
     if record is not None and record.stage == "active":
+        return "waiting"
+    if is_cut_off(last, record):
         return "waiting"
     if record is not None or (last is not None and last.code != 0):
         return "failed"

@@ -9,10 +9,13 @@ from datetime import datetime
 
 from scenefleet.fleet import Fleet, JobStatus, TaskRecord
 from scenefleet.plan import Plan
+from scenefleet.run.attempts import last_result
 from scenefleet.run.events import Event, Progress, TaskChanged, Trouble
 from scenefleet.run.finished import find_finished
+from scenefleet.run.job_end import explain_end, explain_hold
 from scenefleet.run.life import settle
 from scenefleet.run.model import Run, TaskState
+from scenefleet.run.outcomes import is_cut_off
 from scenefleet.store import Store
 
 _PATIENCE = 5
@@ -40,13 +43,15 @@ def watch(
 
     Looks every `interval` seconds at first, and less often the longer nothing changes.
     """
-    view = _View(fleet, run, {document.id: document.source.id for document in plan.documents})
+    items = {document.id: document.source.id for document in plan.documents}
+    view = _View(store, fleet, run, items)
     seen: Progress | None = None
     wait = interval
     while True:
         status = fleet.job(run.jobs[-1])
         yield from view.changes(status)
         if status is None or status.ended:
+            yield from view.end(status)
             break
         if view.done_before is None:
             others = [d for d in plan.documents if d.id not in view.records]
@@ -65,6 +70,7 @@ def watch(
 class _View:
     """What is known of a job so far."""
 
+    store: Store
     fleet: Fleet
     run: Run
     items: dict[str, str]
@@ -93,6 +99,10 @@ class _View:
 
     def troubles(self, status: JobStatus, progress: Progress) -> Iterator[Trouble]:
         """What keeps the run from going on, each told once."""
+        hold = explain_hold(self.run.jobs[-1], status)
+        if hold is not None and hold not in self.told:
+            self.told.add(hold)
+            yield Trouble(hold)
         if progress.running:
             self.idle = 0
             return
@@ -105,6 +115,19 @@ class _View:
                 self.told.add(text)
                 yield Trouble(text)
 
+    def end(self, status: JobStatus | None) -> Iterator[Trouble]:
+        """Why the job ended early; nothing where it was gone before it was watched."""
+        if status is not None or self.records:
+            text = explain_end(self.run.jobs[-1], status)
+            if text is not None:
+                yield Trouble(text)
+
     def _changed(self, record: TaskRecord) -> TaskChanged:
         state = _STAGES.get(record.stage) or ("done" if record.succeeded else "failed")
-        return TaskChanged(record.id, self.items.get(record.id, record.id), state, record.failure)
+        message = record.failure
+        if state == "failed" and is_cut_off(None, record):
+            state, message = "waiting", None
+        elif state == "failed" and message is None:
+            result = last_result(self.store, self.run.id, record.id)
+            message = f"{result.exit}: {result.message}" if result else None
+        return TaskChanged(record.id, self.items.get(record.id, record.id), state, message)

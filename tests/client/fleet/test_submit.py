@@ -125,7 +125,9 @@ def test_a_task_carries_what_the_node_needs(client: Any) -> None:
     assert spec.decode(settings["SCENEFLEET_TASK"]) == document
     assert [file.file_path for file in task.resource_files] == ["code.pyz"]
     assert spec.ENV_SCRIPT not in settings
-    assert task.constraints.max_task_retry_count == 1
+    made = client.get_job("carries")
+    assert (task.constraints.max_task_retry_count, made.constraints.max_task_retry_count) == (0, 0)
+    assert {s.name: s.value for s in made.common_environment_settings}["SCENEFLEET_RETRIES"] == "1"
     assert "secret" not in repr(wanted)
 
 
@@ -135,6 +137,7 @@ def test_the_job_tells_its_tasks_what_they_may_take(client: Any) -> None:
     settings = client.get_job("told").common_environment_settings
     assert {setting.name: setting.value for setting in settings} == {
         "SCENEFLEET_MEMORY": "256000000",
+        "SCENEFLEET_RETRIES": "1",
         "SCENEFLEET_THREADS": "2",
         "SCENEFLEET_RUN": "run-1",
         "SCENEFLEET_STORE": "/x",
@@ -301,7 +304,7 @@ def test_tasks_are_on_the_wire_as_the_sdk_writes_them(scripted: bool) -> None:
         ],
         constraints=models.BatchTaskConstraints(
             max_wall_clock_time=timedelta(minutes=60),
-            max_task_retry_count=1,
+            max_task_retry_count=0,
             retention_time=timedelta(days=7),
         ),
     )
@@ -378,3 +381,22 @@ def test_a_task_that_is_refused_is_named() -> None:
     assert document.id in str(caught.value)
     assert "no good" in str(caught.value)
     assert "SECRET" not in str(caught.value)
+
+
+def test_a_task_that_somebody_ended_is_cut_off(client: Any) -> None:
+    (task,) = documents(1)
+    wanted = job("ended-early")
+    create_job(client, wanted)
+    add_tasks(client, wanted, [task], deadline=far())
+    client.terminate_task("ended-early", task.id)
+    (record,) = progress.changed_tasks(client, "ended-early", None)
+    assert (record.stage, record.succeeded, record.cut_off) == ("completed", False, True)
+
+
+def test_the_reason_of_a_job_that_somebody_ended_is_read(client: Any) -> None:
+    create_job(client, job("ended"))
+    options: Any = {"terminateReason": "UserTerminate"}
+    client.begin_terminate_job("ended", options=options).result()
+    status = progress.job_status(client, "ended")
+    assert status is not None
+    assert (status.ended, status.reason) == (True, "UserTerminate")

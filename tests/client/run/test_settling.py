@@ -26,7 +26,7 @@ from scenefleet.run import (
     settle,
     update,
 )
-from scenefleet.run.attempts import last_logs, read_attempts, write_attempt
+from scenefleet.run.attempts import last_logs, last_result, read_attempts, write_attempt
 from scenefleet.run.finished import find_finished, item_path
 from scenefleet.run.outcomes import fold, verdict
 from scenefleet.store.folder import FolderStore
@@ -261,3 +261,57 @@ def test_a_damaged_record_does_not_hide_the_others(store: FolderStore) -> None:
     run = create(store, source(), PLAN, [])
     store.write("runs/broken/run.json", b"{")
     assert [known.id for known in list_runs(store)] == [run.id]
+
+
+def test_a_task_that_was_cut_off_waits(store: FolderStore) -> None:
+    records = {
+        A.id: record(A, "completed", succeeded=False, failure="TaskEnded: x", cut_off=True),
+        B.id: record(B, "completed", succeeded=False, exit_code=int(spec.Exit.STOPPED)),
+    }
+    attempts = {C.id: [result(C, spec.Exit.STOPPED)]}
+    found = fold(PLAN, {}, attempts, records)
+    assert [(o.state, o.message) for o in found] == [("waiting", None)] * 3
+    assert verdict(found, cancelled=False) == RunState.CANCELLED
+
+
+def test_a_task_that_its_own_limit_ended_has_failed(store: FolderStore) -> None:
+    words = "TaskEnded: Max wall clock time expired"
+    records = {A.id: record(A, "completed", succeeded=False, failure=words)}
+    (first, *_) = fold(PLAN, {}, {A.id: [result(A, spec.Exit.STOPPED)]}, records)
+    assert first.state == "failed"
+
+
+def test_a_cut_off_task_gets_no_result_and_is_sent_again(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    cut = record(A, "completed", succeeded=False, failure="TaskEnded: x", cut_off=True)
+    assert settle(store, None, run, PLAN, {A.id: cut}).run.state == RunState.CANCELLED
+    assert read_attempts(store, run.id) == {}
+    assert A in remaining(store, run.id, PLAN, failed=False)
+
+
+def test_the_latest_result_is_found(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    assert last_result(store, run.id, A.id) is None
+    write_attempt(store, run.id, result(A, spec.Exit.SCRIPT, "1"))
+    write_attempt(store, run.id, result(A, spec.Exit.KILLED, "2"))
+    latest = last_result(store, run.id, A.id)
+    assert latest is not None
+    assert latest.exit == "killed"
+
+
+def test_a_task_that_could_not_keep_its_result_has_failed_for_good(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    refused = record(A, "completed", succeeded=False, exit_code=int(spec.Exit.STORE_DENIED))
+    settle(store, None, run, PLAN, {A.id: refused})
+    (outcome, *_) = fold(PLAN, {}, read_attempts(store, run.id), {})  # the job is gone
+    assert (outcome.state, outcome.exit) == ("failed", "store_denied")
+    assert "exit code 31" in (outcome.message or "")
+    settle(store, None, run, PLAN, {A.id: refused})
+    assert len(read_attempts(store, run.id)[A.id]) == 1
+
+
+def test_run_sends_again_what_found_the_store_full(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    write_attempt(store, run.id, result(A, spec.Exit.STORE_FULL))
+    write_attempt(store, run.id, result(B, spec.Exit.STORE_DENIED))
+    assert remaining(store, run.id, PLAN, failed=False) == [A, C]

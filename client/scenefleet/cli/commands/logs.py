@@ -41,7 +41,8 @@ def command(
         for outcome in chosen:
             text = read_log(desk.store, fleet, run, outcome.task)
             say(f"==> {outcome.item} ({outcome.task}): {outcome.state} <==")
-            click.echo(safe(text or "(no log: the task has not said anything)"))
+            silent = outcome.message or "the task has not said anything"
+            click.echo(safe(text or f"(no log: {silent})"))
     if not chosen:
         say(f"{run.id}: no task has failed; name a scene to see its log")
 

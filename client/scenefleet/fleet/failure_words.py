@@ -1,0 +1,36 @@
+"""A task's failure in the service's words, without secrets, and what helps against it. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from scenefleet_task.redact import redact
+
+_STORAGE = (
+    "The node may not read the run's files in the store. Give the role Storage Blob Data "
+    "Contributor on the storage account to whoever runs scenefleet, and let the account's firewall "
+    "admit the nodes: under Networking, allow the pool's subnet, or all networks."
+)
+_REMEDIES = {
+    "BlobAccessDenied": _STORAGE,
+    "BlobNotFound": "A file of the run is not in the store any more: run again, which sends it.",
+    "BlobDownloadTimedOut": "Retry; if it fails again, see whether the nodes reach the store.",
+    "BlobDownloadMiscError": "Retry; if it fails again, see whether the nodes reach the store.",
+    "DiskFull": "The node's disk is full: use nodes with a larger disk, or fewer slots a node.",
+}
+
+
+def describe_failure(code: str, message: str, details: Iterable[tuple[str, str]]) -> str:
+    """Returns one line: the service's code, words and details, then the remedy where one is known.
+
+    Args:
+        code: the service's code.
+        message: its sentence.
+        details: its names and values, which may hold signed addresses: these are redacted.
+    """
+    said = " ".join([f"{code}: {message}", *(f"{name}: {value}" for name, value in details)])
+    if "wall clock" in said.lower():
+        help_ = "It ran out of time: raise compute.max_hours, or use faster nodes."
+    else:
+        help_ = _REMEDIES.get(code, "")
+    return " ".join(filter(None, [redact(said), help_]))
