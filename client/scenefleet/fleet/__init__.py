@@ -9,6 +9,7 @@ from scenefleet.fleet.fleet import (
     choose_pool,
     join_fleet,
     open_fleet,
+    stop_reason,
 )
 from scenefleet.fleet.lease import claim, is_held
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
@@ -27,4 +28,5 @@ __all__ = [
     "is_held",
     "join_fleet",
     "open_fleet",
+    "stop_reason",
 ]

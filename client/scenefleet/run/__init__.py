@@ -1,7 +1,7 @@
 """A run's life: create, start, watch, cancel, retry, resume."""
 
 from scenefleet.run.events import Ended, Event, Progress, Submitted, TaskChanged, Trouble
-from scenefleet.run.life import cancel, is_active, look, remaining, settle, submit
+from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop, submit
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
 from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
 from scenefleet.run.rivals import alone
@@ -35,6 +35,7 @@ __all__ = [
     "look",
     "remaining",
     "settle",
+    "stop",
     "submit",
     "update",
     "watch",
