@@ -12,6 +12,7 @@ from scenefleet.fleet.fleet import (
     stop_reason,
 )
 from scenefleet.fleet.lease import claim, is_held
+from scenefleet.fleet.nodes import PoolHealth
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
 
 __all__ = [
@@ -20,6 +21,7 @@ __all__ = [
     "Fleet",
     "JobStatus",
     "PoolChoice",
+    "PoolHealth",
     "TaskRecord",
     "check_addresses",
     "check_azure",

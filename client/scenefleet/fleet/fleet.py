@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from scenefleet.errors import FleetError
-from scenefleet.fleet import lease, local, progress, submit
+from scenefleet.fleet import lease, local, nodes, progress, submit
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
 from scenefleet.fleet.machine import this_machine, vm_machine
 from scenefleet.fleet.pool import check_image, ensure_pool, find_pool
@@ -257,9 +257,9 @@ class Fleet:
         """Tasks of the job whose state changed since a moment; all of them for None."""
         return progress.changed_tasks(self._client, job, since)
 
-    def pool_troubles(self, pool: str) -> list[str]:
-        """Why the pool has fewer nodes than it wants; empty if nothing is wrong."""
-        return progress.pool_troubles(self._client, pool)
+    def pool_health(self, pool: str) -> nodes.PoolHealth:
+        """Returns how many nodes the pool has in which state, and what is wrong with them."""
+        return nodes.pool_health(self._client, pool)
 
     def cancel(self, job: str) -> None:
         """Ends the job and its running tasks; what they wrote stays."""
