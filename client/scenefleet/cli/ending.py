@@ -38,6 +38,8 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
     failed = states["failed"]
     tail = f", {failed} failed" if failed else ""
     say(f"{run.id}: {run.state}: {count(states['done'], 'scene')} done{tail}")
+    if run.stopped:
+        say(f"stopped  {run.stopped}")
     for outcome in [o for o in ended.outcomes if o.state == "failed"][:5]:
         say(f"  {outcome.item}: {outcome.exit or 'failed'}: {outcome.message or 'no reason given'}")
     if failed > 5:
@@ -53,7 +55,7 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
         exits = {o.exit for o in ended.outcomes if o.state == "failed"}
         for line in remedies(exits, run.id, there):
             say(f"         {line}")
-    elif run.state == RunState.CANCELLED:
+    if run.state == RunState.CANCELLED or run.stopped:
         say("next     the same `scenefleet run` goes on with the scenes that are left")
     return code
 

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from scenefleet.cli.show import count, say, shown
-from scenefleet.run import Ended, Event, Progress, Submitted, TaskChanged, Trouble
+from scenefleet.run import Ended, Event, Nodes, Progress, Submitted, TaskChanged, Trouble, describe
 
 
 def follow(events: Iterable[Event], *, total: int) -> Ended:
@@ -37,6 +37,9 @@ def _speak(event: Event, write: Callable[[str], None]) -> None:
         write(f"submitted {count(event.new, 'task')}{again}{skipped}")
     elif isinstance(event, Trouble):
         write(f"held up: {event.text}")
+    elif isinstance(event, Nodes):
+        for line in describe(event.health, event.minutes_left):
+            write(line)
     elif isinstance(event, TaskChanged) and event.state == "failed":
         write(f"failed: {event.item}" + (f": {event.message}" if event.message else ""))
 

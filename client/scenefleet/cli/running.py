@@ -178,10 +178,17 @@ def go(
             if detach:
                 tasks = count(submitted.new, "task")
                 say(f"submitted {tasks}; follow with: scenefleet watch {run.id}")
+                hours = f"{source.recipe.compute.max_hours:g}"
+                say(
+                    f"until somebody watches, only compute.max_hours ends it, after {hours} h, "
+                    "also if no node can work"
+                )
                 if as_json:
                     put_json(summary(desk, run, None))
                 return 0
-            events = chain([submitted], watch(desk.store, fleet, run, plan, interval=_pace(run)))
+            limit = source.recipe.compute.give_up_minutes
+            events = watch(desk.store, fleet, run, plan, interval=_pace(run), give_up_minutes=limit)
+            events = chain([submitted], events)
             ended = follow(events, total=run.tasks)
         except KeyboardInterrupt:
             run = load(desk.store, run.id)

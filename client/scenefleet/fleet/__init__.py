@@ -9,8 +9,10 @@ from scenefleet.fleet.fleet import (
     choose_pool,
     join_fleet,
     open_fleet,
+    stop_reason,
 )
 from scenefleet.fleet.lease import claim, is_held
+from scenefleet.fleet.nodes import PoolHealth
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "Fleet",
     "JobStatus",
     "PoolChoice",
+    "PoolHealth",
     "TaskRecord",
     "check_addresses",
     "check_azure",
@@ -27,4 +30,5 @@ __all__ = [
     "is_held",
     "join_fleet",
     "open_fleet",
+    "stop_reason",
 ]

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from scenefleet.errors import FleetError
-from scenefleet.fleet import lease, local, progress, submit
+from scenefleet.fleet import lease, local, nodes, progress, submit
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
 from scenefleet.fleet.machine import this_machine, vm_machine
 from scenefleet.fleet.pool import check_image, ensure_pool, find_pool
@@ -33,6 +33,10 @@ if TYPE_CHECKING:
 
 CANCELLED = "cancelled by user"
 """The reason that a cancelled job gives for its end."""
+_STOPPED = "stopped by scenefleet: "
+"""Begins the reason of a job that scenefleet ended by a rule, so that any client can tell why."""
+_LONGEST_REASON = 400
+"""Characters of a reason that are kept; the service documents no limit, so this stays modest."""
 _POOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _SUBMIT_SECONDS = 1800.0
 """How long adding tasks may take in all: 100,000 tasks take about a minute with 8 calls at once."""
@@ -253,17 +257,24 @@ class Fleet:
         """Tasks of the job whose state changed since a moment; all of them for None."""
         return progress.changed_tasks(self._client, job, since)
 
-    def pool_troubles(self, pool: str) -> list[str]:
-        """Why the pool has fewer nodes than it wants; empty if nothing is wrong."""
-        return progress.pool_troubles(self._client, pool)
+    def pool_health(self, pool: str) -> nodes.PoolHealth:
+        """Returns how many nodes the pool has in which state, and what is wrong with them."""
+        return nodes.pool_health(self._client, pool)
 
     def cancel(self, job: str) -> None:
         """Ends the job and its running tasks; what they wrote stays."""
+        self._terminate(job, CANCELLED)
+
+    def stop(self, job: str, reason: str) -> None:
+        """Ends the job as `cancel` does, with a reason that `stop_reason` finds again."""
+        self._terminate(job, _STOPPED + reason[:_LONGEST_REASON])
+
+    def _terminate(self, job: str, reason: str) -> None:
         from azure.core.exceptions import HttpResponseError
 
         # without options the SDK raises ValueError; it takes the service's own JSON for them
-        options: Any = {"terminateReason": CANCELLED}
-        with told(f"cancelling job {job}"):
+        options: Any = {"terminateReason": reason}
+        with told(f"ending job {job}"):
             try:
                 self._client.begin_terminate_job(job, options=options)
             except HttpResponseError as error:
@@ -281,6 +292,12 @@ class Fleet:
                 if error.status_code in (404, 409):
                     return None
                 raise
+
+
+def stop_reason(status: progress.JobStatus | None) -> str | None:
+    """Returns the reason given to `Fleet.stop`, or None where the job ended in another way."""
+    reason = status.reason if status is not None else None
+    return reason.removeprefix(_STOPPED) if reason and reason.startswith(_STOPPED) else None
 
 
 @contextmanager

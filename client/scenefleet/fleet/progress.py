@@ -1,4 +1,4 @@
-"""How far a job has come, as the service tells it: counts, changed tasks, and why nothing moves."""
+"""How far a job has come, as the service tells it: its state, counts and changed tasks."""
 
 from __future__ import annotations
 
@@ -93,22 +93,6 @@ def changed_tasks(client: BatchClient, job: str, since: datetime | None) -> list
     select = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
     with told(f"listing tasks of job {job}"):
         return [_record(t) for t in client.list_tasks(job, filter=condition, select=select)]
-
-
-def pool_troubles(client: BatchClient, pool: str) -> list[str]:
-    """Why the pool has fewer nodes than it wants, in the service's words; empty if nothing is."""
-    from azure.core.exceptions import ResourceNotFoundError
-
-    with told(f"reading pool {pool}"):
-        try:
-            found = client.get_pool(pool)
-        except ResourceNotFoundError:
-            return [f"the pool {pool} was deleted: cancel the run and run again"]
-    troubles = [f"{error.code}: {error.message}" for error in found.resize_errors or []]
-    run = found.auto_scale_run
-    if run is not None and run.error is not None:
-        troubles.append(f"autoscale {run.error.code}: {run.error.message}")
-    return troubles
 
 
 def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model

@@ -70,6 +70,9 @@ class Compute(Part):
     """A task that runs longer is ended as failed."""
     max_hours: Annotated[float, Field(gt=0, le=160)] = 24
     """The run is ended after so many hours, and the nodes' permission to write with it."""
+    give_up_minutes: Annotated[float, Field(gt=0, le=1440)] = 15
+    """Minutes for which nodes may be paid for while none of them can work, before a client that
+    watches ends the run."""
 
 
 class Budget(Part):

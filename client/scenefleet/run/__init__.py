@@ -1,16 +1,18 @@
 """A run's life: create, start, watch, cancel, retry, resume."""
 
-from scenefleet.run.events import Ended, Event, Progress, Submitted, TaskChanged, Trouble
-from scenefleet.run.life import cancel, is_active, look, remaining, settle, submit
+from scenefleet.run.events import Ended, Event, Nodes, Progress, Submitted, TaskChanged, Trouble
+from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop, submit
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
 from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
 from scenefleet.run.rivals import alone
 from scenefleet.run.superseded import Superseded, find_superseded
+from scenefleet.run.waiting import describe
 from scenefleet.run.watch import watch
 
 __all__ = [
     "Ended",
     "Event",
+    "Nodes",
     "OffsetFound",
     "PartRead",
     "Progress",
@@ -24,6 +26,7 @@ __all__ = [
     "alone",
     "cancel",
     "create",
+    "describe",
     "find",
     "find_superseded",
     "is_active",
@@ -35,6 +38,7 @@ __all__ = [
     "look",
     "remaining",
     "settle",
+    "stop",
     "submit",
     "update",
     "watch",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from scenefleet.fleet import PoolHealth
 from scenefleet.run.model import Run, TaskOutcome, TaskState
 
 
@@ -47,6 +48,15 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
+class Nodes:
+    """The state of the nodes, where it is not as it should be, or has become so again."""
+
+    health: PoolHealth
+    minutes_left: float | None
+    """Minutes until the run is ended unless a node can work; None while that does not threaten."""
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The run has ended; nothing comes after this."""
 
@@ -54,4 +64,4 @@ class Ended:
     outcomes: tuple[TaskOutcome, ...]
 
 
-Event = Submitted | Progress | TaskChanged | Trouble | Ended
+Event = Submitted | Progress | TaskChanged | Trouble | Nodes | Ended

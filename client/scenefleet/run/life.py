@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from scenefleet.errors import FleetError
-from scenefleet.fleet import CANCELLED, Fleet, TaskRecord, choose_pool
+from scenefleet.fleet import CANCELLED, Fleet, TaskRecord, choose_pool, stop_reason
 from scenefleet.plan import Plan, document_ids, documents_of
 from scenefleet.recipe import RecipeFile
 from scenefleet.run import outcomes as folding
@@ -79,6 +79,7 @@ def submit(
         state=RunState.RUNNING,
         started=run.started or now(),
         ended=None,
+        stopped=None,
         code=code.sha256,
         pool=choice.id,
         jobs=jobs,
@@ -97,7 +98,14 @@ def submit(
         )
     except FleetError:
         if fleet.job(job) is None:  # refused: nothing of this submission is there
-            update(store, run, state=before.state, ended=before.ended, jobs=before.jobs)
+            update(
+                store,
+                run,
+                state=before.state,
+                ended=before.ended,
+                stopped=before.stopped,
+                jobs=before.jobs,
+            )
         raise
     return run, Submitted(sent.new, sent.there, run.tasks - len(documents))
 
@@ -132,6 +140,7 @@ def settle(
     finished = find_finished(store, plan.documents, deep=False)
     status = fleet.job(run.jobs[-1]) if fleet and run.jobs else None
     cancelled = bool(status and status.reason == CANCELLED)
+    stopped = stop_reason(status) if status is not None else run.stopped
     mute = {
         record.id
         for record in records.values()
@@ -139,7 +148,7 @@ def settle(
     }
     items = {document.id: document.source.id for document in documents_of(plan.documents, mute)}
     for record in records.values():
-        if record.id in mute and not cancelled:
+        if record.id in mute and not cancelled and stopped is None:
             known = attempts.setdefault(record.id, [])
             said = read_stderr(fleet, run, record) if is_mute(record, known) else None
             result = result_of_service(record, items.get(record.id, record.id), known, said)
@@ -147,12 +156,15 @@ def settle(
                 write_attempt(store, run.id, result, said)
                 known.append(result)
     found = folding.fold(plan, finished, attempts, records)
-    state = folding.verdict(found, cancelled=cancelled)
+    state = folding.verdict(found, cancelled=cancelled, stopped=stopped is not None)
+    if state == RunState.DONE:
+        stopped = None  # the last output came before the end of the job did
     recorded = find(store, run.id) or run
     if recorded.jobs != run.jobs:
         return Ended(recorded, tuple(found))  # another client has sent more: the run goes on there
-    if (recorded.state, recorded.ended is None) != (state, False):  # else it was settled before
-        recorded = update(store, run, state=state, ended=now())
+    known = (recorded.state, recorded.ended is None, recorded.stopped)
+    if known != (state, False, stopped):  # else it was settled before
+        recorded = update(store, run, state=state, ended=now(), stopped=stopped)
     return Ended(recorded, tuple(found))
 
 
@@ -173,3 +185,18 @@ def cancel(store: Store, fleet: Fleet | None, run: Run) -> Run:
     elif run.state in (RunState.DONE, RunState.PARTIAL, RunState.FAILED, RunState.CANCELLED):
         return run
     return update(store, run, state=RunState.CANCELLED, ended=now())
+
+
+def stop(store: Store, fleet: Fleet, run: Run, reason: str) -> Run:
+    """Ends the run's job by a rule and records why; finished outputs stand. Safe to repeat.
+
+    The job carries the reason, so that `settle` finds it in whichever client is left.
+
+    Args:
+        store: where the run is.
+        fleet: the service that the run is on.
+        run: a run with a job.
+        reason: a sentence for the user; it holds no secret.
+    """
+    fleet.stop(run.jobs[-1], reason)
+    return update(store, run, stopped=reason)

@@ -46,6 +46,8 @@ class Run(BaseModel):
     pool: str | None = None
     jobs: tuple[str, ...] = ()
     """Batch jobs of this run, oldest first: a retry makes a new one."""
+    stopped: str | None = None
+    """Why a rule ended the latest job early, in a sentence; None where none did."""
     version: str
     """Of scenefleet."""
 

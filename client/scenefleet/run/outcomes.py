@@ -34,15 +34,18 @@ def fold(
     ]
 
 
-def verdict(outcomes: Sequence[TaskOutcome], *, cancelled: bool) -> RunState:
+def verdict(outcomes: Sequence[TaskOutcome], *, cancelled: bool, stopped: bool = False) -> RunState:
     """The state of a run that no longer goes on.
 
     One with tasks that were never tried was cut off, which is a cancel that nobody asked for: as
-    after a cancel, `run` goes on with them.
+    after a cancel, `run` goes on with them. One that a rule stopped is partial, or failed where
+    nothing is done.
     """
     done = sum(outcome.state == "done" for outcome in outcomes)
     if done == len(outcomes):
         return RunState.DONE
+    if stopped:
+        return RunState.PARTIAL if done else RunState.FAILED
     if cancelled or any(outcome.state in ("waiting", "running") for outcome in outcomes):
         return RunState.CANCELLED
     return RunState.PARTIAL if done else RunState.FAILED

@@ -13,9 +13,11 @@ from scenefleet.run.attempts import last_result
 from scenefleet.run.events import Event, Progress, TaskChanged, Trouble
 from scenefleet.run.finished import find_finished
 from scenefleet.run.job_end import explain_end, explain_hold
-from scenefleet.run.life import settle
+from scenefleet.run.life import settle, stop
 from scenefleet.run.model import Run, TaskState
 from scenefleet.run.outcomes import is_cut_off
+from scenefleet.run.record import load_recipe
+from scenefleet.run.waiting import Waiting
 from scenefleet.store import Store
 
 _PATIENCE = 5
@@ -38,11 +40,27 @@ def watch(
     *,
     pause: Callable[[float], None] = time.sleep,
     interval: float = 1.0,
+    give_up_minutes: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Event]:
     """Follows a run's latest job until it ends, then settles the run; the last event is `Ended`.
 
     Looks every `interval` seconds at first, and less often the longer nothing changes.
+
+    Args:
+        store: where the run is.
+        fleet: the service that the run is on.
+        run: a run with a job.
+        plan: its plan.
+        pause: waits for a number of seconds.
+        interval: seconds between looks while something changes.
+        give_up_minutes: minutes for which nodes may be paid for while none can work, before the
+            job is ended; None for what the run's own recipe says.
+        clock: seconds, rising.
     """
+    if give_up_minutes is None:
+        give_up_minutes = load_recipe(store, run).recipe.compute.give_up_minutes
+    waiting, stopped = Waiting(give_up_minutes, clock()), False
     items = {document.id: document.source.id for document in plan.documents}
     view = _View(store, fleet, run, items)
     seen: Progress | None = None
@@ -61,6 +79,13 @@ def watch(
             seen, wait = progress, interval
             yield progress
         yield from view.troubles(status, progress)
+        if run.pool and waiting.is_due(clock()):
+            event = waiting.note(fleet.pool_health(run.pool), clock())
+            if event is not None:
+                yield event
+            reason = waiting.verdict(clock())
+            if reason is not None and not stopped:
+                run, stopped = stop(store, fleet, run, reason), True
         pause(wait)
         wait = min(wait * 1.2, _LONGEST)
     yield settle(store, fleet, run, plan, view.records)
@@ -107,13 +132,9 @@ class _View:
             self.idle = 0
             return
         self.idle = 0 if progress.waiting else self.idle + 1
-        texts = self.fleet.pool_troubles(self.run.pool) if self.run.pool else []
-        if status.open and self.idle == _PATIENCE:
-            texts = [*texts, _CUT_OFF]
-        for text in texts:
-            if text not in self.told:
-                self.told.add(text)
-                yield Trouble(text)
+        if status.open and self.idle == _PATIENCE and _CUT_OFF not in self.told:
+            self.told.add(_CUT_OFF)
+            yield Trouble(_CUT_OFF)
 
     def end(self, status: JobStatus | None) -> Iterator[Trouble]:
         """Why the job ended early; nothing where it was gone before it was watched."""

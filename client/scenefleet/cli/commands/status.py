@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -28,17 +29,21 @@ def command(
     from scenefleet.cli.ending import summary
     from scenefleet.cli.reach import reach
     from scenefleet.results.caveats import caveat_lines, describe_empty
-    from scenefleet.run import Ended, RunState, is_active, load_plan, look, settle
+    from scenefleet.run import Ended, RunState, describe, is_active, load_plan, look, settle
 
     plan = load_plan(desk.store, run)
     running = run.state == RunState.RUNNING
     with reach(desk, run) as fleet:
+        health = None
         outcomes = look(desk.store, fleet, run, plan)
         lost = running and fleet is None
         if running and fleet is not None and not is_active(fleet, run):
             run = settle(desk.store, fleet, run, plan, {}).run  # it ended while nobody watched
+        elif running and fleet is not None and run.pool:
+            health = fleet.pool_health(run.pool)
     if as_json:
-        put_json(summary(desk, run, Ended(run, outcomes)))
+        nodes = {"nodes": None if health is None else asdict(health)}
+        put_json(summary(desk, run, Ended(run, outcomes)) | nodes)
         return
     rows = [
         (
@@ -58,6 +63,10 @@ def command(
     put_rows(headers, rows, name=5, spare=(4, 2, 3), most=width())
     states = Counter(outcome.state for outcome in outcomes)
     say(f"{run.id}: {run.state}: " + ", ".join(f"{n} {s}" for s, n in sorted(states.items())))
+    if run.stopped:
+        say(f"stopped  {run.stopped}")
+    for line in [] if health is None else describe(health):
+        say(line)
     for line in caveat_lines(outcomes):
         say(line)
     if lost:

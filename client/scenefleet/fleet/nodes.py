@@ -1,0 +1,155 @@
+"""The nodes of a pool by state, with what the service says is wrong with them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scenefleet.fleet.connection import told, unsigned
+
+if TYPE_CHECKING:
+    from azure.batch import BatchClient
+
+_USABLE = frozenset({"idle", "running"})
+_COMING = frozenset(
+    {"creating", "starting", "waitingforstarttask", "rebooting", "reimaging", "upgradingos"}
+)
+_BROKEN = frozenset({"unusable", "starttaskfailed", "offline", "unknown", "scheduling disabled"})
+"""Nodes that are paid for and take no task."""
+_WORDS = {
+    "starttaskfailed": "start task failed",
+    "waitingforstarttask": "waiting for start task",
+    "upgradingos": "upgrading OS",
+    "leavingpool": "leaving pool",
+}
+_LONGEST = 300
+"""Characters of one error that are kept: docker repeats itself."""
+_REMEDIES = {
+    "AccountCoreQuotaReached": "the Batch account's core quota is used up: lower "
+    "compute.max_nodes, or ask for more under Quotas of the account in the Azure portal",
+    "AccountLowPriorityCoreQuotaReached": "the Batch account's Spot core quota is used up: lower "
+    "compute.max_nodes, or ask for more under Quotas of the account in the Azure portal",
+    "AccountVMSeriesCoreQuotaReached": "the Batch account's quota for this VM family is used up: "
+    "take another vmSize, or ask for more under Quotas of the account in the Azure portal",
+    "AllocationFailed": "Azure has no such machines free: wait, or take another vmSize or region",
+    "AllocationTimedOut": "Azure found no machines in time: wait, or take another vmSize or region",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PoolHealth:
+    """How many nodes a pool has in which state, and what is wrong."""
+
+    pool: str
+    wanted: int
+    """Nodes that the pool tries to have, Spot nodes included."""
+    counts: Mapping[str, int]
+    """Number of nodes by state, in the service's lower-case words; `scheduling disabled` stands
+    for idle or running nodes that take no task."""
+    errors: Mapping[str, int]
+    """Number of nodes by error text, the most frequent first; no text holds a signature."""
+    troubles: tuple[str, ...]
+    """Why the pool has fewer nodes than it wants, each with a remedy where one is known."""
+
+    @property
+    def usable(self) -> int:
+        """Nodes that run tasks or wait for some."""
+        return self._count(_USABLE)
+
+    @property
+    def coming(self) -> int:
+        """Nodes that start, or start again."""
+        return self._count(_COMING)
+
+    @property
+    def broken(self) -> int:
+        """Nodes that are paid for and take no task."""
+        return self._count(_BROKEN)
+
+    @property
+    def preempted(self) -> int:
+        """Spot nodes that Azure took back; they cost nothing and may be replaced."""
+        return self.counts.get("preempted", 0)
+
+    @property
+    def states(self) -> str:
+        """The counts as words, such as `2 unusable, 1 starting`."""
+        return ", ".join(f"{n} {_WORDS.get(state, state)}" for state, n in self.counts.items())
+
+    def _count(self, states: frozenset[str]) -> int:
+        return sum(number for state, number in self.counts.items() if state in states)
+
+
+def pool_health(client: BatchClient, pool: str) -> PoolHealth:
+    """Returns the state of a pool and of its nodes; a pool that was deleted has a trouble.
+
+    Raises:
+        FleetError: if the service does not answer, or refuses.
+    """
+    from azure.core.exceptions import ResourceNotFoundError
+
+    select = ["id", "state", "schedulingState", "errors", "startTaskInfo"]
+    with told(f"reading pool {pool}"):
+        try:
+            found = client.get_pool(pool)
+            nodes = list(client.list_nodes(pool, select=select))
+        except ResourceNotFoundError:
+            gone = f"the pool {pool} was deleted: cancel the run and run again"
+            return PoolHealth(pool=pool, wanted=0, counts={}, errors={}, troubles=(gone,))
+    wanted = (found.target_dedicated_nodes or 0) + (found.target_low_priority_nodes or 0)
+    errors = Counter(text for node in nodes for text in _errors(node))
+    return PoolHealth(
+        pool=pool,
+        wanted=wanted,
+        counts=dict(sorted(Counter(_state(node) for node in nodes).items())),
+        errors=dict(errors.most_common()),
+        troubles=tuple(_troubles(found)),
+    )
+
+
+def _state(node: Any) -> str:  # noqa: ANN401 - the SDK's model
+    state = _text(node.state)
+    disabled = _text(node.scheduling_state) == "disabled"
+    return "scheduling disabled" if disabled and state in _USABLE else state
+
+
+def _errors(node: Any) -> list[str]:  # noqa: ANN401 - the SDK's model
+    """What is wrong with a node, each error once."""
+    errors: list[Any] = node.errors or []
+    found = [_error(error.code, error.message, error.error_details) for error in errors]
+    info = node.start_task_info
+    if _text(node.state) == "starttaskfailed" and info is not None:
+        failure = info.failure_info
+        ended = f"exit code {info.exit_code}" if info.exit_code is not None else ""
+        said = _error(failure.code, failure.message, failure.details) if failure else ""
+        text = "; ".join(part for part in (ended, said) if part) or "no reason given"
+        found.append(f"start task: {text} (its words: startup/stderr.txt on the node)")
+    return list(dict.fromkeys(found))
+
+
+def _error(code: str | None, message: str | None, details: Any) -> str:  # noqa: ANN401 - as above
+    values: list[Any] = details or []
+    pairs = " ".join(str(detail.value) for detail in values)
+    text = " ".join(f"{code or 'error'}: {message or ''} {pairs}".split())
+    return unsigned(text)[:_LONGEST]
+
+
+def _troubles(pool: Any) -> list[str]:  # noqa: ANN401 - as above
+    errors: list[Any] = pool.resize_errors or []
+    texts = [_trouble(str(error.code), str(error.message)) for error in errors]
+    run = pool.auto_scale_run
+    if run is not None and run.error is not None:
+        texts.append(f"autoscale {_trouble(str(run.error.code), str(run.error.message))}")
+    return list(dict.fromkeys(texts))
+
+
+def _trouble(code: str, message: str) -> str:
+    remedy = _REMEDIES.get(code)
+    text = unsigned(f"{code}: {' '.join(message.split())}")[:_LONGEST]
+    return f"{text} ({remedy})" if remedy else text
+
+
+def _text(value: Any) -> str:  # noqa: ANN401 - the SDK's enums, or text it does not know
+    return str(getattr(value, "value", value)).lower()

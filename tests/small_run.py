@@ -1,0 +1,97 @@
+"""A run of three small tasks on a Batch service, without a catalogue or pixels."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from scenefleet.fleet.submit import JobSpec, add_tasks, close_job, create_job
+from scenefleet.plan import Plan
+from scenefleet.recipe import RecipeFile, parse
+from scenefleet.run import Run, RunState, create, update
+from scenefleet.run.finished import item_path
+from scenefleet.store import NodeAccess, Store
+from scenefleet_task import spec
+
+_RECIPE = "version: 1\nname: test\nsearch: {bbox: [1, 2, 3, 4], dates: 2023}\n"
+_RED = spec.Band(
+    name="red",
+    asset="B04",
+    href="https://example.org/B04.tif",
+    scale=0.0001,
+    offset=0.0,
+    nodata=0.0,
+    rule="s2-baseline<04.00",
+)
+
+
+def document(name: str) -> spec.TaskDocument:
+    """Returns a task document of a scene that is never read."""
+    return spec.seal(
+        spec.TaskDocument(
+            version=spec.VERSION,
+            id="",
+            product="test",
+            folder=name,
+            source=spec.Source(
+                id=name,
+                collection="c",
+                href=None,
+                datetime="2023-06-01T00:00:00Z",
+                bbox=(5.0, 51.0, 6.0, 52.0),
+                geometry={"type": "Point", "coordinates": [5, 51]},
+                properties={},
+            ),
+            access="none",
+            parts=(spec.Part(item=name, bands=(_RED,), masks=(), check=None),),
+            outputs=(spec.Output(name="red", title="red", formula="red", scale=0.0001),),
+            dtype="int16",
+            stacked=False,
+            compression="deflate",
+            script=None,
+            grid=None,
+            clip=None,
+        )
+    )
+
+
+PLAN = Plan(name="test", documents=(document("a"), document("b"), document("c")))
+
+
+def source() -> RecipeFile:
+    """Returns the run's recipe."""
+    return RecipeFile(parse(_RECIPE, Path("r.yaml")), Path("r.yaml"), _RECIPE)
+
+
+def put_output(store: Store, one: spec.TaskDocument) -> None:
+    """Writes what a task that is done leaves behind."""
+    data = b"pixels"
+    folder = item_path(one).rpartition("/")[0]
+    checksum = "1220" + hashlib.sha256(data).hexdigest()
+    asset = {"href": "./red.tif", "file:size": len(data), "file:checksum": checksum}
+    properties = {"scenefleet:task": one.id, "scenefleet:valid_percent": 50.0}
+    store.write(f"{folder}/red.tif", data)
+    item = {"id": one.folder, "properties": properties, "assets": {"red": asset}}
+    store.write(item_path(one), json.dumps(item).encode())
+
+
+def begin(client: Any, store: Store, *, job: str, pool: str, command: str = "true") -> Run:
+    """Submits the run's three tasks to a pool that is there, and records it as running."""
+    wanted = JobSpec(
+        job=job,
+        pool=pool,
+        run="run",
+        command=command,
+        files={},
+        access=NodeAccess({}),
+        retries=0,
+        task_minutes=10,
+        hours=1,
+    )
+    create_job(client, wanted)
+    add_tasks(client, wanted, PLAN.documents, deadline=1e9, clock=lambda: 0.0)
+    close_job(client, job)
+    run = create(store, source(), PLAN, [])
+    return update(store, run, state=RunState.RUNNING, jobs=(job,), pool=pool)
