@@ -1,14 +1,14 @@
 """Azure Batch: pools, jobs, tasks. The only room that imports `azure.batch`."""
 
+from scenefleet.fleet.choice import PoolChoice, choose_pool
 from scenefleet.fleet.fleet import (
     CANCELLED,
     Fleet,
-    PoolChoice,
     check_addresses,
     check_azure,
-    choose_pool,
     join_fleet,
     open_fleet,
+    read_pool,
 )
 from scenefleet.fleet.lease import claim, is_held
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
@@ -27,4 +27,5 @@ __all__ = [
     "is_held",
     "join_fleet",
     "open_fleet",
+    "read_pool",
 ]
