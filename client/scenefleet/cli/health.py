@@ -150,8 +150,11 @@ def _batch(source: RecipeFile, settings: Settings) -> Check:
     choice = choose_pool(source, settings)
     with join_fleet("azure", settings, key="") as fleet:
         assert fleet is not None
+        if choice.existing is not None:
+            choice = fleet.read_pool(choice)
+        else:
+            fleet.check_image(choice)
         there = fleet.pool_slots(choice.id)
-        fleet.check_image(choice)
     text = (
         f"the account answers; pool {choice.id} {'will be made' if there is None else 'exists'}, "
         f"{count(there or choice.slots, 'task')} at once on a node, {_each(source)}"

@@ -16,7 +16,7 @@ from scenefleet.catalog.swapped import swap_hint
 from scenefleet.cli.bounds import check_bounds
 from scenefleet.cli.show import count, hours, say, size
 from scenefleet.errors import CatalogError, UsageError
-from scenefleet.fleet import PoolChoice, choose_pool
+from scenefleet.fleet import PoolChoice, choose_pool, read_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan
 from scenefleet.plan.sizes import WORDS
 from scenefleet.recipe import Recipe, RecipeFile
@@ -151,8 +151,11 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
 
 
 def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
-    """The recipe's pool; says why fewer tasks run on it at once than was asked for, if so."""
-    choice = choose_pool(source, settings)
+    """The recipe's pool; says why fewer tasks run on it at once than was asked for, if so.
+
+    A pool that others made is read, and what does not fit is said.
+    """
+    choice = read_pool(choose_pool(source, settings), settings)
     if choice.note:
         say(f"note: {choice.note}")
     return choice

@@ -1,14 +1,14 @@
 """Azure Batch: pools, jobs, tasks. The only room that imports `azure.batch`."""
 
+from scenefleet.fleet.choice import PoolChoice, choose_pool
 from scenefleet.fleet.fleet import (
     CANCELLED,
     Fleet,
-    PoolChoice,
     check_addresses,
     check_azure,
-    choose_pool,
     join_fleet,
     open_fleet,
+    read_pool,
     stop_reason,
 )
 from scenefleet.fleet.lease import claim, is_held
@@ -30,5 +30,6 @@ __all__ = [
     "is_held",
     "join_fleet",
     "open_fleet",
+    "read_pool",
     "stop_reason",
 ]

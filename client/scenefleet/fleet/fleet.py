@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import os
-import re
 import shlex
 import sys
 import time
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from scenefleet.errors import FleetError
 from scenefleet.fleet import lease, local, nodes, progress, submit
+from scenefleet.fleet.choice import PoolChoice, choose_pool, local_slots
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
-from scenefleet.fleet.machine import this_machine, vm_machine
-from scenefleet.fleet.pool import check_image, ensure_pool, find_pool
+from scenefleet.fleet.existing_pool import machine_of, remarks, slots_per_node
+from scenefleet.fleet.pool import check_image, ensure_pool, find_pool, use_pool
 from scenefleet.fleet.secrecy import signing
-from scenefleet.fleet.slots import Slots, asked_slots, slots_of
-from scenefleet.fleet.template import load_template, task_slots, to_data_plane
 from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
 from scenefleet.store import NodeAccess, NodeFile
@@ -37,83 +35,8 @@ _STOPPED = "stopped by scenefleet: "
 """Begins the reason of a job that scenefleet ended by a rule, so that any client can tell why."""
 _LONGEST_REASON = 400
 """Characters of a reason that are kept; the service documents no limit, so this stays modest."""
-_POOL_NAME = re.compile(r"[A-Za-z0-9_-]{1,50}")
 _SUBMIT_SECONDS = 1800.0
 """How long adding tasks may take in all: 100,000 tasks take about a minute with 8 calls at once."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PoolChoice:
-    """The pool that a recipe asks for."""
-
-    body: dict[str, Any]
-    """As the data plane takes it."""
-    image: str | None
-    """The container image of its tasks; None where tasks run on the node itself."""
-    identity: str | None
-    """Resource id of the managed identity of its nodes, which must have been deployed."""
-    slots: int
-    """Tasks at once on one node; on this machine for a local run."""
-    cores: int
-    """Of one node, or of this machine."""
-    note: str | None
-    """Why slots are not what the template or the recipe says, if they are not; for the user."""
-
-    @property
-    def id(self) -> str:
-        """The pool's id."""
-        return str(self.body["id"])
-
-
-def choose_pool(source: RecipeFile, settings: Settings) -> PoolChoice:
-    """The pool of a recipe: this machine's cores for a local run, else from its template.
-
-    Raises:
-        FleetError: if the template cannot be read or used, or no image is named.
-    """
-    compute = source.recipe.compute
-    if compute.backend == "local":
-        slots = local_slots(source)
-        return PoolChoice(
-            body=local.local_pool(slots.count),
-            image=None,
-            identity=None,
-            slots=slots.count,
-            cores=this_machine().cores,
-            note=slots.note,
-        )
-    name = compute.pool
-    template = load_template(source.base / name if name.endswith(".json") else name)
-    if not _POOL_NAME.fullmatch(template.name):
-        raise FleetError(
-            f"pool template {template.source}: its name becomes the pool's id, so the file must be "
-            "called NAME.pool.json with letters, digits, hyphens and underscores, 50 at most"
-        )
-    image = compute.image or settings.azure.image
-    if image is None:
-        raise FleetError(
-            "Azure Batch needs the task's container image: write `image:` under `compute` in the "
-            "recipe or under [azure] in the settings. docker/README.md says how to build it."
-        )
-    identity = settings.azure.identity_resource_id
-    machine = vm_machine(str(template.properties["vmSize"]))
-    slots = slots_of(machine, source.recipe.resources, most=task_slots(template))
-    body = to_data_plane(
-        template,
-        pool_id=f"scenefleet-{template.name}",
-        image=image,
-        registry_identity=identity,
-        max_nodes=compute.max_nodes,
-        slots=slots.count,
-    )
-    return PoolChoice(
-        body=body,
-        image=image,
-        identity=identity,
-        slots=slots.count,
-        cores=machine.cores,
-        note=slots.note,
-    )
 
 
 def check_azure(source: RecipeFile, settings: Settings) -> None:
@@ -154,15 +77,6 @@ def check_addresses(documents: Sequence[spec.TaskDocument], settings: Settings) 
                 )
 
 
-def local_slots(source: RecipeFile) -> Slots:
-    """Tasks at once on this machine: as the recipe says, or as its cores and memory allow."""
-    machine, recipe = this_machine(), source.recipe
-    if recipe.compute.slots is not None:
-        return asked_slots(machine, recipe.resources, recipe.compute.slots)
-    most = max(1, machine.cores // recipe.resources.threads)
-    return slots_of(machine, recipe.resources, most=most)
-
-
 class Fleet:
     """A Batch service and what a run asks of it. Close it with the block that opened it."""
 
@@ -176,12 +90,35 @@ class Fleet:
         submit.close_job(self._client, job)
 
     def ensure_pool(self, choice: PoolChoice) -> bool:
-        """Makes the pool, or reuses it if it is equal; True if it was made."""
+        """Makes the pool, or reuses it if it is equal; True if it was made.
+
+        A pool that others made is only checked.
+        """
+        if choice.existing is not None:
+            use_pool(self._client, choice.id, choice.existing)
+            return False
         return ensure_pool(
             self._client,
             choice.body,
             needs_identity=choice.identity is not None,
             note=choice.note,
+        )
+
+    def read_pool(self, choice: PoolChoice) -> PoolChoice:
+        """The choice with what the service says of a pool that others made; ours as it was.
+
+        Raises:
+            FleetError: if the pool is not there, or the tasks could not run on it.
+        """
+        if choice.existing is None:
+            return choice
+        pool = use_pool(self._client, choice.id, choice.existing)
+        said = [f"pool {choice.id}: {remark}" for remark in remarks(pool, choice.existing)]
+        return replace(
+            choice,
+            slots=slots_per_node(pool),
+            cores=machine_of(pool).cores,
+            note="; ".join([*([choice.note] if choice.note else []), *said]) or None,
         )
 
     def pool_slots(self, pool: str) -> int | None:
@@ -298,6 +235,19 @@ def stop_reason(status: progress.JobStatus | None) -> str | None:
     """Returns the reason given to `Fleet.stop`, or None where the job ended in another way."""
     reason = status.reason if status is not None else None
     return reason.removeprefix(_STOPPED) if reason and reason.startswith(_STOPPED) else None
+
+
+def read_pool(choice: PoolChoice, settings: Settings) -> PoolChoice:
+    """The choice of a recipe as `Fleet.read_pool` has it, of the account in the settings.
+
+    Raises:
+        NotAuthorisedError: if the settings name no account.
+        FleetError: if it does not answer, or tasks could not run on the pool.
+    """
+    if choice.existing is None:
+        return choice
+    with _closing(azure_connection(settings), here=False) as fleet:
+        return fleet.read_pool(choice)
 
 
 @contextmanager

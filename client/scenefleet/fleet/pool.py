@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenefleet.errors import FleetError
 from scenefleet.fleet.connection import error_code, told
+from scenefleet.fleet.existing_pool import Need, misfits
 from scenefleet.fleet.pool_differences import differences
 
 if TYPE_CHECKING:
@@ -53,6 +54,29 @@ def ensure_pool(
             if error_code(error) != "PoolExists":
                 raise
     return True
+
+
+def use_pool(client: BatchClient, pool: str, need: Need) -> dict[str, Any]:
+    """The pool as the service has it, checked for what tasks need; nothing of it is changed.
+
+    Raises:
+        FleetError: if there is none of that id, it is being deleted, or tasks could not run on it.
+    """
+    found = find_pool(client, pool)
+    if found is None:
+        raise FleetError(
+            f"pool {pool}: this Batch account has none of that id (`compute.pool`). `az batch pool "
+            "list --query [].id` lists those that there are; a template's name, such as `pool: "
+            "spot`, makes one"
+        )
+    if found.get("state") == "deleting":
+        raise FleetError(f"pool {pool} is being deleted: name another as `compute.pool`")
+    if wrong := misfits(found, need):
+        raise FleetError(
+            f"pool {pool} cannot run the tasks of this recipe, and nothing of it was changed:\n  "
+            + "\n  ".join(wrong)
+        )
+    return found
 
 
 def find_pool(client: BatchClient, pool: str) -> dict[str, Any] | None:

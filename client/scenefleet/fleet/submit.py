@@ -182,7 +182,15 @@ def _common(wanted: JobSpec) -> Json:
     def identity(resource: str | None) -> Any:  # noqa: ANN401 - the SDK's model
         return models.BatchNodeIdentityReference(resource_id=resource) if resource else None
 
-    container = models.BatchTaskContainerSettings(image_name=wanted.image) if wanted.image else None
+    container = (
+        models.BatchTaskContainerSettings(
+            image_name=wanted.image,
+            # the service promises nowhere that it removes a container that has ended
+            container_run_options="--rm",
+        )
+        if wanted.image
+        else None
+    )
     options: Any = models.BatchTaskCreateOptions(
         id="",
         command_line=wanted.command,

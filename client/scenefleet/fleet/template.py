@@ -138,7 +138,8 @@ def _read_packaged(name: str) -> str:
         raise FleetError(
             f"pool template {name!r}: there is no packaged template of that name"
             + (f"; did you mean {near[0]!r}?" if near else "")
-            + f" Packaged are {', '.join(PACKAGED)}; or give the path of a file."
+            + f" Packaged are {', '.join(PACKAGED)}; or give the path of a file. For a pool that "
+            f"is in the account already write `pool: {{id: {name}}}`."
         )
     return (templates_folder() / f"{name}{SUFFIX}").read_text(encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
 from scenefleet.recipe.collections import BandPart, CollectionPart, MaskPart
 from scenefleet.recipe.indices import IndexWish, NamedIndex, find_index, known, resolve
-from scenefleet.recipe.model import Recipe
+from scenefleet.recipe.model import PoolId, Recipe
 from scenefleet.recipe.process import GridPart, Masking, MaskKind
 from scenefleet.recipe.read import (
     RecipeFile,
@@ -25,6 +25,7 @@ __all__ = [
     "MaskPart",
     "Masking",
     "NamedIndex",
+    "PoolId",
     "Recipe",
     "RecipeFile",
     "Resources",

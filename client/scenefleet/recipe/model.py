@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+import re
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from scenefleet.inputs import cut
 from scenefleet.recipe import check
 from scenefleet.recipe.collections import CollectionPart
 from scenefleet.recipe.part import Part, refuse
@@ -15,6 +17,9 @@ from scenefleet.recipe.search import Search
 
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,39}$")]
 """Lower-case letters, digits and hyphens, 40 at most: it becomes part of Batch ids and paths."""
+
+_POOL_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""Source: https://learn.microsoft.com/rest/api/batchservice/pools/create-pool."""
 
 
 class OutputPart(Part):
@@ -48,13 +53,20 @@ class OutputPart(Part):
         return value
 
 
+class PoolId(Part):
+    """A pool that is in the Batch account already; runs use it and change nothing of it."""
+
+    id: Annotated[str, StringConstraints(pattern=f"^{_POOL_ID.pattern}$")]
+    """As the account has it: letters, digits, hyphens and underscores, 64 at most."""
+
+
 class Compute(Part):
     """On what it is computed."""
 
     backend: Literal["local", "azure"] = "local"
-    pool: str = "spot"
-    """A pool template: `spot`, `dedicated`, or a path of a `*.pool.json`. Local runs use this
-    machine instead."""
+    pool: str | PoolId = "spot"
+    """A pool template: `spot`, `dedicated`, or a path of a `*.pool.json`; or `{id: my-pool}` for a
+    pool that others made. Local runs use this machine instead."""
     image: str | None = None
     """The task's container image on Azure, best pinned by digest; default: the setting
     `azure.image`."""
@@ -73,6 +85,23 @@ class Compute(Part):
     give_up_minutes: Annotated[float, Field(gt=0, le=1440)] = 15
     """Minutes for which nodes may be paid for while none of them can work, before a client that
     watches ends the run."""
+
+    @field_validator("pool", mode="before")
+    @classmethod
+    def _template_or_id(cls, value: object) -> object:
+        """Reads the two forms here: a union of models would tell each mistake twice."""
+        if isinstance(value, str | PoolId):
+            return value
+        if isinstance(value, dict):
+            given = cast("dict[object, object]", value)
+            name = given.get("id")
+            if set(given) == {"id"} and isinstance(name, str) and _POOL_ID.fullmatch(name):
+                return PoolId(id=name)
+        raise ValueError(
+            f"{cut(repr(cast('object', value)))} was given: write a template (spot, dedicated, or "
+            "the path of a *.pool.json), or {id: my-pool} for a pool that is in the account: "
+            "letters, digits, hyphens, underscores, 64 at most, in quotes if they are digits alone"
+        )
 
 
 class Budget(Part):

@@ -55,7 +55,7 @@ output:
 
 compute:
   backend: azure                    # who you are there: [azure] in the settings file
-  pool: spot                        # or dedicated, or a file such as pool_templates/my.pool.json
+  pool: spot                        # or dedicated, a file such as my.pool.json, {id: my-pool}
   max_nodes: 20
   retries: 1                        # further attempts at a failure that may pass
   task_minutes: 60                  # a scene that takes longer is ended

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scenefleet.fleet import CANCELLED, JobStatus
+from scenefleet.fleet import CANCELLED, JobStatus, stop_reason
 
 _AGAIN = "the same `scenefleet run` goes on with the scenes that are left"
 _USUAL = frozenset({"alltaskscomplete", CANCELLED})
@@ -15,7 +15,9 @@ _REASONS = {
 
 
 def explain_end(job: str, status: JobStatus | None) -> str | None:
-    """Returns why a job ended, or None where it ended as it should or by `cancel`.
+    """Returns why a job ended, or None where it ended as it should, by `cancel` or by a rule.
+
+    A rule of the run's own is told by `run.json`.
 
     Args:
         job: the job's id.
@@ -24,7 +26,7 @@ def explain_end(job: str, status: JobStatus | None) -> str | None:
     if status is None or status.state == "deleting":
         return f"the job {job} was deleted in Azure Batch; {_AGAIN}"
     reason = status.reason or ""
-    if not reason or reason.lower() in _USUAL:
+    if not reason or reason.lower() in _USUAL or stop_reason(status):
         return None
     words = _REASONS.get(reason.lower(), f"Azure Batch gives the reason {reason}; {_AGAIN}")
     return f"the job {job} has ended: {words}"

@@ -21,7 +21,7 @@ from scenefleet.run.model import Run, RunState, TaskOutcome
 from scenefleet.run.mute import is_mute, read_stderr, result_of_service
 from scenefleet.run.record import find, key, now, update
 from scenefleet.settings import Settings
-from scenefleet.store import Store
+from scenefleet.store import Store, write_once
 from scenefleet_task import spec
 
 _SLACK_HOURS = 1.0
@@ -61,7 +61,7 @@ def submit(
     service never opens an ended job again.
     """
     code = build_code()
-    store.write(code.path, code.data)
+    write_once(store, code.path, code.data)
     choice = choose_pool(source, settings)
     fleet.ensure_pool(choice)
     hours = source.recipe.compute.max_hours + _SLACK_HOURS

@@ -17,7 +17,7 @@ from scenefleet.errors import NotInStoreError, StoreError, UsageError
 from scenefleet.plan import Documents, LeftOut, Plan, document_lines
 from scenefleet.recipe import RecipeFile, parse, resolved
 from scenefleet.run.model import Run, RunState
-from scenefleet.store import Store
+from scenefleet.store import Store, write_once
 from scenefleet.store.base import sha256
 from scenefleet_task import spec
 
@@ -42,7 +42,7 @@ def create(store: Store, source: RecipeFile, plan: Plan, scenes: Sequence[Scene]
     if known is not None and _has(store, f"{folder}/left_out.jsonl"):  # the last of the others
         return known
     if script := source.recipe.process.script:
-        store.write(f"code/{script.sha256}.py", script.text.encode())
+        write_once(store, f"code/{script.sha256}.py", script.text.encode())
     store.write(f"{folder}/recipe.yaml", resolved(source.recipe).encode())
     store.write_lines(f"{folder}/items.jsonl", item_lines(scenes))
     store.write_lines(f"{folder}/plan.jsonl", document_lines(plan.documents))

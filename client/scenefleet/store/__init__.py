@@ -6,10 +6,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from scenefleet.settings import Settings
-from scenefleet.store.base import Entry, NodeAccess, NodeFile, Store
+from scenefleet.store.base import Entry, NodeAccess, NodeFile, Store, write_once
 from scenefleet_task.reach import is_local_name
 
-__all__ = ["Entry", "NodeAccess", "NodeFile", "Store", "hosts_of", "open_store"]
+__all__ = ["Entry", "NodeAccess", "NodeFile", "Store", "hosts_of", "open_store", "write_once"]
 
 
 def hosts_of(address: str, settings: Settings) -> tuple[str, ...]:

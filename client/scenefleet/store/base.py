@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from scenefleet.errors import NotInStoreError
+
 
 @dataclass(frozen=True, slots=True)
 class Entry:
@@ -91,6 +93,23 @@ class Store(Protocol):
     def node_file(self, path: str, hours: float) -> NodeFile:
         """Where a node downloads one file of this store from, for so many hours."""
         ...
+
+
+def write_once(store: Store, path: str, data: bytes) -> bool:
+    """Writes a file unless the store has it with these bytes; returns whether it was written.
+
+    For files named by their content. One that is broken is written anew.
+
+    Raises:
+        StoreError: if the store cannot be read or written.
+    """
+    try:
+        if store.digest(path) == sha256(data):
+            return False
+    except NotInStoreError:
+        pass
+    store.write(path, data)
+    return True
 
 
 def sha256(data: bytes) -> str:

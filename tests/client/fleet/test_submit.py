@@ -286,7 +286,9 @@ def test_tasks_are_on_the_wire_as_the_sdk_writes_them(scripted: bool) -> None:
         id=document.id,
         display_name=document.source.id,
         command_line=wanted.command,
-        container_settings=models.BatchTaskContainerSettings(image_name="example.org/image:1"),
+        container_settings=models.BatchTaskContainerSettings(
+            image_name="example.org/image:1", container_run_options="--rm"
+        ),
         resource_files=[
             models.ResourceFile(
                 http_url="https://example.org/code.pyz?sig=x", file_path="code.pyz"

@@ -13,6 +13,7 @@ from azure.storage.blob import ContainerClient
 
 from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
 from scenefleet.settings import AzureSettings
+from scenefleet.store import write_once
 from scenefleet.store.blob import BlobStore, split_address
 
 
@@ -126,3 +127,11 @@ def test_a_malformed_key_says_so() -> None:
 def test_an_address_without_container_is_refused(address: str) -> None:
     with pytest.raises(StoreError, match="container"):
         split_address(address)
+
+
+def test_what_is_there_is_not_uploaded_again_unless_it_is_broken(store: BlobStore) -> None:
+    assert write_once(store, "code/a.pyz", b"code")
+    assert not write_once(store, "code/a.pyz", b"code")
+    store.write("code/a.pyz", b"co")
+    assert write_once(store, "code/a.pyz", b"code")
+    assert store.read("code/a.pyz") == b"code"

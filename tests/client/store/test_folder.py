@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
+from scenefleet.store import write_once
 from scenefleet.store.folder import FolderStore
 
 
@@ -99,3 +100,16 @@ def test_a_store_that_is_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("x")
     with pytest.raises(StoreError, match="cannot be written"):
         FolderStore(tmp_path / "results").prepare()
+
+
+def test_what_is_there_is_not_written_again_unless_it_is_broken(
+    store: FolderStore, tmp_path: Path
+) -> None:
+    assert write_once(store, "code/a.pyz", b"code")
+    before = (tmp_path / "results/code/a.pyz").stat()
+    assert not write_once(store, "code/a.pyz", b"code")
+    after = (tmp_path / "results/code/a.pyz").stat()
+    assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    (tmp_path / "results/code/a.pyz").write_bytes(b"co")
+    assert write_once(store, "code/a.pyz", b"code")
+    assert store.read("code/a.pyz") == b"code"
