@@ -210,8 +210,6 @@ def check_pool(body: dict[str, Any]) -> None:
     scaled = body.get("enableAutoScale", False)
     if scaled:
         _check_autoscaled(body)
-    elif not any(name in body for name in _TARGETS):
-        raise missing_property(_TARGETS[0], f"At least one is needed of {', '.join(_TARGETS)}.")
     elif "autoScaleFormula" in body or "autoScaleEvaluationInterval" in body:
         raise BatchError(
             "InvalidAutoScalingSettings", Reason="A formula needs enableAutoScale to be true."
@@ -248,11 +246,6 @@ def _check_spec(spec: dict[str, Any]) -> None:
         check_work(spec["startTask"], "startTask.")
         retries = spec["startTask"].get("maxTaskRetryCount", 0)
         check_range("startTask.maxTaskRetryCount", retries, -1, 2**31 - 1)
-        configured = "containerConfiguration" in spec["virtualMachineConfiguration"]
-        if "containerSettings" in spec["startTask"] and not configured:
-            settings = spec["startTask"]["containerSettings"]
-            reason = "The pool has no container configuration."
-            raise invalid_property("startTask.containerSettings", settings, reason)
     if "windowsConfiguration" in spec["virtualMachineConfiguration"] and not is_windows(spec):
         raise invalid_property(
             "virtualMachineConfiguration.windowsConfiguration",
