@@ -110,3 +110,31 @@ def test_a_job_manager_may_want_more_slots_than_a_node_has(batch):
     job = batch.job(batch.pool(nodes=0), jobManagerTask=manager)
     assert batch.client.get_task(job, "manager").required_slots == 5
     assert isinstance(batch.client.get_job(job), models.BatchJob)
+
+
+GALLERY = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Compute/galleries/a/images/b"
+
+
+@pytest.mark.parametrize(
+    "image",
+    [
+        {"sharedGalleryImageId": "/sharedGalleries/a/images/b/versions/1.0.0"},
+        {"communityGalleryImageId": "/communityGalleries/a/images/b/versions/latest"},
+        {"virtualMachineImageId": GALLERY},
+        {"virtualMachineImageId": f"{GALLERY}/versions/1.0.0"},
+        {"virtualMachineImageId": GALLERY.replace("galleries/a/", "").lower()},
+    ],
+)
+def test_an_image_of_any_gallery_is_accepted(batch, image):
+    machine = {**MACHINE, "imageReference": image}
+    pool = batch.pool(nodes=0, virtualMachineConfiguration=machine)
+    told = batch.raw("GET", f"/pools/{pool}").json()["virtualMachineConfiguration"]
+    assert told["imageReference"] == image
+
+
+@pytest.mark.parametrize("image", ["x", "/subscriptions/s", f"{GALLERY}/versions/1/2"])
+def test_an_image_of_no_documented_form_is_refused(batch, image):
+    machine = {**MACHINE, "imageReference": {"virtualMachineImageId": image}}
+    body = {**BARE, "id": "p", "virtualMachineConfiguration": machine}
+    answer = batch.raw("POST", "/pools", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "InvalidPropertyValue")

@@ -10,9 +10,12 @@ from batch_emulator.operations.identities import check_identity
 from batch_emulator.operations.pools import check_pool
 from batch_emulator.operations.sources import check_sources
 from batch_emulator.service import Service
+from batch_emulator.state.defaults import complete_auto_pool
 from batch_emulator.state.job import Job
 from batch_emulator.wire.errors import invalid_property, missing_property
+from batch_emulator.wire.secrets import public
 
+_NAME = "autoPoolSpecification"
 _AUTO = "poolInfo.autoPoolSpecification"
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{0,20}")
 
@@ -67,12 +70,14 @@ def _changed_auto_pool(old: dict[str, Any], given: dict[str, Any]) -> dict[str, 
     if before is None or "poolId" in given:
         raise invalid_property(_AUTO, given, "A job cannot change to an auto pool.")
     after = {**before, **given["autoPoolSpecification"]}
-    changed = {name for name in after if after[name] != before.get(name)}
+    # What an answer said may be sent back: it has defaults, and no passwords.
+    one, other = (public(complete_auto_pool({_NAME: pool}))[_NAME] for pool in (before, after))
+    changed = {name for name in other if other[name] != one.get(name)}
     allowed = {"keepAlive"} if before["poolLifetimeOption"] == "job" else set[str]()
     if changed - allowed:
         reason = "Only keepAlive can change, where poolLifetimeOption is job."
         raise invalid_property(_AUTO, ", ".join(sorted(changed)), reason)
-    return after
+    return {**before, "keepAlive": other["keepAlive"]} if changed else before
 
 
 def check_manager(service: Service, spec: dict[str, Any]) -> None:

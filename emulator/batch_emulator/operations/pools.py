@@ -48,6 +48,13 @@ _FIXED = (
 )
 """What an update may change only while the pool has no nodes."""
 _MOST = 1_000_000
+_IMAGE_IDS = ("virtualMachineImageId", "sharedGalleryImageId", "communityGalleryImageId")
+_IMAGE = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute"
+    r"(?:/galleries/[^/]+/images/[^/]+(?:/versions/[^/]+)?|/images/[^/]+)",
+    re.IGNORECASE,
+)
+"""The forms in the models of azure-batch, and that of managed images in older ones."""
 
 
 async def create_pool(service: Service, request: Request) -> Response:
@@ -238,10 +245,7 @@ def _check_spec(spec: dict[str, Any]) -> None:
         raise invalid_property("vmSize", spec["vmSize"], "A size of machines is expected.")
     check_range("taskSlotsPerNode", spec.get("taskSlotsPerNode", 1), 1, _most_slots(spec["vmSize"]))
     image = spec["virtualMachineConfiguration"]["imageReference"]
-    market = all(name in image for name in ("publisher", "offer", "sku"))
-    if not market and "virtualMachineImageId" not in image:
-        reason = "publisher, offer and sku are needed, or virtualMachineImageId."
-        raise missing_property("virtualMachineConfiguration.imageReference", reason)
+    _check_image(image)
     if "startTask" in spec:
         check_work(spec["startTask"], "startTask.")
         retries = spec["startTask"].get("maxTaskRetryCount", 0)
@@ -254,6 +258,22 @@ def _check_spec(spec: dict[str, Any]) -> None:
         )
     check_accounts(spec)
     check_networks(spec)
+
+
+def _check_image(image: dict[str, Any]) -> None:
+    market = all(name in image for name in ("publisher", "offer", "sku"))
+    path = "virtualMachineConfiguration.imageReference"
+    if not market and not any(name in image for name in _IMAGE_IDS):
+        reason = f"publisher, offer and sku are needed, or one of {', '.join(_IMAGE_IDS)}."
+        raise missing_property(path, reason)
+    own = image.get(_IMAGE_IDS[0])
+    if own is not None and not _IMAGE.fullmatch(own):
+        reason = (
+            "Allowed: /subscriptions/{id}/resourceGroups/{group}/providers/Microsoft.Compute/"
+            "galleries/{gallery}/images/{image}, with /versions/{version} or without, "
+            "or .../Microsoft.Compute/images/{image}."
+        )
+        raise invalid_property(f"{path}.{_IMAGE_IDS[0]}", own, reason)
 
 
 def _most_slots(vm_size: str) -> int:
