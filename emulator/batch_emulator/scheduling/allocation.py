@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 from datetime import timedelta
+from itertools import islice
 
 from batch_emulator.scheduling.nodes import add_node, leave
 from batch_emulator.service import Service
@@ -182,8 +183,8 @@ def _surplus(pool: Pool, *, dedicated: bool) -> list[Node]:
 def _grow(service: Service, pool: Pool, *, dedicated: bool) -> None:
     missing = _missing(pool, dedicated=dedicated)
     room, limit = service.room(dedicated=dedicated)
-    for _ in range(min(missing, room)):
-        add_node(service, pool, dedicated=dedicated)
+    for number in islice(pool.free_numbers(), max(0, min(missing, room))):
+        add_node(service, pool, number, dedicated=dedicated)
     if missing > room:
         kind = "AccountCoreQuotaReached" if dedicated else "AccountLowPriorityCoreQuotaReached"
         pool.resize_errors.append((kind, f"The account's quota is reached: {limit}"))
