@@ -138,3 +138,18 @@ def test_an_image_of_no_documented_form_is_refused(batch, image):
     body = {**BARE, "id": "p", "virtualMachineConfiguration": machine}
     answer = batch.raw("POST", "/pools", json=body)
     assert (answer.status_code, answer.json()["code"]) == (400, "InvalidPropertyValue")
+
+
+def test_a_user_may_have_expired_already(batch):
+    pool = batch.pool(nodes=1)
+    (node,) = batch.ready(pool, 1)
+    body = {"name": "u", "password": "x", "expiryTime": "2020-01-01T00:00:00Z"}
+    answer = batch.raw("POST", f"/pools/{pool}/nodes/{node.id}/users", json=body)
+    assert answer.status_code == 201, answer.text
+
+
+def test_more_nodes_than_any_quota_are_an_error_of_the_resize(emulator):
+    batch = emulator(SHORT)
+    pool = batch.pool(nodes=2_000_000)
+    seen = batch.until(lambda: batch.client.get_pool(pool), lambda p: p.resize_errors)
+    assert seen.resize_errors[0].code == "AccountCoreQuotaReached"

@@ -103,10 +103,7 @@ def _user(
 def _expiry(service: Service, text: str | None) -> datetime:
     if text is None:
         return service.now() + LIFETIME
-    expires = parse_time(text)
-    if expires <= service.now():
-        raise invalid_property("expiryTime", text, "It has to be in the future.")
-    return expires
+    return parse_time(text)
 
 
 def _check_key(node: Node, key: str) -> None:

@@ -47,7 +47,7 @@ _FIXED = (
     "vmSize",
 )
 """What an update may change only while the pool has no nodes."""
-_MOST = 1_000_000
+_MOST = 2**31 - 1
 _IMAGE_IDS = ("virtualMachineImageId", "sharedGalleryImageId", "communityGalleryImageId")
 _IMAGE = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute"
