@@ -24,6 +24,17 @@ _LOOKS = 4
 """Looks for those that are late, in the time that a client has."""
 
 
+_HELLO = b"\x16\x03"
+"""What a client that speaks TLS says first."""
+_TEXT = (
+    b"This port speaks http, and the client spoke https. Use http://, or start with --tls-cert.\n"
+)
+_SPEAKS_HTTP = (
+    b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain\r\nConnection: close\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(_TEXT), _TEXT)
+)
+
+
 class Connections:
     """All that are open, and which of them wait for their clients.
 
@@ -119,6 +130,10 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, in pieces that a head must not exceed: h11 holds incomplete ones to that."""
+        if self.cycle is None and data.startswith(_HELLO):  # pyright: ignore[reportUnnecessaryComparison] - uvicorn has none before the first request
+            self.transport.write(_SPEAKS_HTTP)
+            self.transport.close()
+            return
         for start in range(0, len(data), HEAD_LIMIT):
             if not self.transport.is_closing():
                 super().data_received(data[start : start + HEAD_LIMIT])

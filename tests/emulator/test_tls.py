@@ -78,6 +78,20 @@ def test_old_versions_of_tls_and_plain_http_are_not_answered(batch, certificate)
     assert list(batch.client.list_jobs()) == []
 
 
+def test_tls_to_a_port_of_plain_http_is_told_so(emulator):
+    batch = emulator("--boot-time=0.05")
+    hello = ssl.MemoryBIO()
+    client = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), hello, server_hostname="a")
+    with contextlib.suppress(ssl.SSLWantReadError):
+        client.do_handshake()
+    port = int(batch.running.endpoint.rpartition(":")[2])
+    with socket.create_connection(("127.0.0.1", port), timeout=10) as plain:
+        plain.sendall(hello.read())
+        answer = b"".join(iter(lambda: plain.recv(1000), b""))
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"This port speaks http, and the client spoke https." in answer
+
+
 def test_one_file_may_hold_the_certificate_and_its_key(emulator, certificate, tmp_path):
     both = tmp_path / "both.pem"
     both.write_bytes(certificate.cert.read_bytes() + certificate.key.read_bytes())

@@ -67,7 +67,7 @@ def _account(spec: dict[str, Any], account: dict[str, Any]) -> dict[str, Any]:
 
 def complete_auto_pool(pool: dict[str, Any]) -> dict[str, Any]:
     """A job's pool with the defaults of what is to be made for it."""
-    auto = {"keepAlive": False, **pool["autoPoolSpecification"]}
+    auto: dict[str, Any] = {"keepAlive": False, **pool["autoPoolSpecification"]}
     if "pool" in auto:
         auto["pool"] = _pool_to_be(auto["pool"])
     return {**pool, "autoPoolSpecification": auto}

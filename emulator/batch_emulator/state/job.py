@@ -348,7 +348,7 @@ def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
     if "jobManagerTask" in spec:
         full["jobManagerTask"] = {**_MANAGER, **spec["jobManagerTask"]}
     if "jobPreparationTask" in spec:
-        task = {**_PREPARATION, **spec["jobPreparationTask"]}
+        task: dict[str, Any] = {**_PREPARATION, **spec["jobPreparationTask"]}
         limits = complete_constraints(task.get("constraints", {}))
         full["jobPreparationTask"] = {**task, "constraints": limits}
         full["jobPreparationTask"]["userIdentity"] = complete_user(task)
