@@ -368,19 +368,6 @@ def test_as_a_process_it_runs_with_this_machine_s_python_and_says_so(emulator):
     assert Path(batch.text(job, task.id).strip()).parent == Path(sys.executable).parent
 
 
-def test_settings_are_needed_where_the_pool_has_containers(batch, refused):
-    job = batch.job(batch.pool(nodes=0, **POOL))
-    error = refused(lambda: batch.task(job))
-    assert (error.status_code, error.error.code) == (400, "InvalidPropertyValue")
-    batch.task(job, containerSettings=SETTINGS)
-    plain = batch.job(batch.pool(nodes=0))
-    error = refused(lambda: batch.task(plain, containerSettings=SETTINGS))
-    assert (error.status_code, error.error.code) == (400, "InvalidPropertyValue")
-    start_task = {"commandLine": "/bin/true", "containerSettings": SETTINGS}
-    assert refused(lambda: batch.pool(nodes=0, startTask=start_task)).status_code == 400
-    batch.pool(nodes=0, startTask={"commandLine": "/bin/true"}, **POOL)
-
-
 def test_folders_can_be_put_before_the_path_of_tasks(emulator, tmp_path):
     batch = emulator("--boot-time=0.05", f"--task-path={tmp_path}")
     job = batch.job()

@@ -223,14 +223,9 @@ def test_it_runs_again_and_ends_the_job_after_kill_9(emulator, tmp_path):
         ({"commandLine": "/bin/true"}, "MissingRequiredProperty"),
         ({"id": "a b", "commandLine": "/bin/true"}, "InvalidPropertyValue"),
         ({"id": "m", "commandLine": " "}, "InvalidPropertyValue"),
-        ({"id": "m", "commandLine": "x", "requiredSlots": 2}, "InvalidPropertyValue"),
         ({"id": "m", "commandLine": "x", "requiredSlots": 0}, "InvalidPropertyValue"),
         (
             {"id": "m", "commandLine": "x", "constraints": {"maxTaskRetryCount": -2}},
-            "InvalidPropertyValue",
-        ),
-        (
-            {"id": "m", "commandLine": "x", "containerSettings": {"imageName": "i"}},
             "InvalidPropertyValue",
         ),
         ({"id": "m", "commandLine": "x", "exitConditions": {}}, "InvalidRequestBody"),

@@ -72,8 +72,6 @@ def test_names_may_be_in_any_script(batch, place):
         ({"name": "bob", "sshPublicKey": "ssh-rsa not+base64="}, "InvalidPropertyValue"),
         ({"name": "bob", "sshPublicKey": KEY, "isAdmin": "yes"}, "InvalidPropertyValue"),
         ({"name": "bob", "sshPublicKey": KEY, "password": ""}, "InvalidPropertyValue"),
-        ({"name": "bob", "sshPublicKey": KEY, "expiryTime": "2020-01-01T00:00:00Z"},
-         "InvalidPropertyValue"),
         ({"name": "bob", "sshPublicKey": KEY, "shell": "/bin/sh"}, "InvalidRequestBody"),
     ],
 )  # fmt: skip

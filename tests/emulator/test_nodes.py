@@ -304,9 +304,9 @@ def test_extensions_are_the_pool_s_and_say_that_they_did_not_run(batch, refused)
     pool = batch.pool(virtualMachineConfiguration=machine)
     node = node_of(batch, pool)
     names = [e.vm_extension.name for e in batch.client.list_node_extensions(pool, node)]
-    assert names == ["secure", "other"]
+    assert names == ["batchNodeExtension", "secure", "other"]
     paged = batch.client.list_node_extensions(pool, node, max_results=1)
-    assert len(list(paged)) == 2
+    assert len(list(paged)) == 3
     one = batch.client.get_node_extension(pool, node, "secure")
     assert (one.provisioning_state, one.vm_extension.settings) == ("Succeeded", {"a": "b"})
     assert "installs no extensions" in one.instance_view.statuses[0].message
@@ -408,14 +408,50 @@ def test_logs_that_cannot_be_sent(batch, change, code):
     assert (answer.status_code, answer.json()["code"]) == (400, code)
 
 
-def test_endpoints_of_nat_pools_are_the_machine_s_own_ports(batch):
+def test_endpoints_are_ssh_and_those_of_nat_pools_by_the_node_s_number(batch):
     nat = {"name": "web", "protocol": "tcp", "backendPort": 8080,
            "frontendPortRangeStart": 15000, "frontendPortRangeEnd": 15100}  # fmt: skip
     network = {"endpointConfiguration": {"inboundNATPools": [nat]}}
-    pool = batch.pool(networkConfiguration=network)
-    node = batch.ready(pool, 1)[0]
-    endpoint = node.endpoint_configuration.inbound_endpoints[0]
-    assert (endpoint.public_ip_address, endpoint.frontend_port) == ("127.0.0.1", 8080)
+    pool = batch.pool(nodes=2, networkConfiguration=network)
+    told = {
+        (e.name, e.protocol, e.public_ip_address, e.frontend_port, e.backend_port)
+        for node in batch.ready(pool, 2)
+        for e in node.endpoint_configuration.inbound_endpoints
+    }
+    assert told == {
+        ("SSHRule.0", "tcp", "127.0.0.1", 50000, 22),
+        ("SSHRule.1", "tcp", "127.0.0.1", 50001, 22),
+        ("web.0", "tcp", "127.0.0.1", 15000, 8080),
+        ("web.1", "tcp", "127.0.0.1", 15001, 8080),
+    }
+
+
+def test_a_new_node_takes_the_number_of_one_that_is_gone(batch):
+    pool = batch.pool(nodes=2)
+    first = next(n for n in batch.ready(pool, 2) if ssh(n) == "SSHRule.0")
+    body = {"nodeList": [first.id]}
+    assert batch.raw("POST", f"/pools/{pool}/removenodes", json=body).status_code == 202
+    batch.until(lambda: batch.client.get_pool(pool).allocation_state == "steady")
+    resized = batch.raw("POST", f"/pools/{pool}/resize", json={"targetDedicatedNodes": 2})
+    assert resized.status_code == 202
+    batch.until(lambda: batch.client.get_pool(pool).allocation_state == "steady")
+    assert {ssh(n) for n in batch.ready(pool, 2)} == {"SSHRule.0", "SSHRule.1"}
+
+
+def ssh(node):
+    (endpoint,) = node.endpoint_configuration.inbound_endpoints
+    return endpoint.name
+
+
+def test_a_pool_of_two_families_of_addresses_tells_both(batch):
+    address = {"ipFamilies": ["IPv4", "IPv6"]}
+    network = {"publicIPAddressConfiguration": address}
+    pool = batch.pool(nodes=1, networkConfiguration=network)
+    (node,) = batch.ready(pool, 1)
+    told = batch.raw("GET", f"/pools/{pool}/nodes/{node.id}").json()
+    assert told["ipv6Address"] == "::1"
+    login = batch.raw("GET", f"/pools/{pool}/nodes/{node.id}/remoteloginsettings").json()
+    assert (login["ipv6RemoteLoginIPAddress"], login["ipv6RemoteLoginPort"]) == ("::1", 22)
 
 
 def test_actions_under_way_go_on_after_kill_9(emulator, tmp_path):

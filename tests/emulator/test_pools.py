@@ -64,7 +64,6 @@ def create(batch, **change):
     [
         ({"virtualMachineConfiguration": None}, "MissingRequiredProperty"),
         ({"vmSize": None}, "MissingRequiredProperty"),
-        ({"targetDedicatedNodes": None}, "MissingRequiredProperty"),
         ({"targetDedicatedNodes": -1}, "InvalidPropertyValue"),
         ({"resizeTimeout": "PT4M"}, "InvalidPropertyValue"),
         ({"taskSlotsPerNode": 17}, "InvalidPropertyValue"),

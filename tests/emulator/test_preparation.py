@@ -323,7 +323,6 @@ def test_what_cannot_be_is_refused(batch, refused):
         ("InvalidPropertyValue", {**prepared(id="x"), **released("true", id="X")}),
         ("InvalidPropertyValue", {**prepared(), **released("true", maxWallClockTime="PT16M")}),
         ("InvalidPropertyValue", prepared(constraints={"maxTaskRetryCount": -2})),
-        ("InvalidPropertyValue", prepared(userIdentity={"username": "nobody"})),
     ]
     for code, properties in cases:
         error = refused(lambda p=properties: batch.job(pool, **p))

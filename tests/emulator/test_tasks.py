@@ -71,7 +71,6 @@ def test_trap_create_tasks_sends_the_last_first(batch, waiting_job):
         ({"resourceFiles": [{"httpUrl": "http://x/y", "filePath": "/y"}]}, "InvalidPropertyValue"),
         ({"resourceFiles": [{"httpUrl": "http://x/y", "storageContainerUrl": "http://x/c",
                              "filePath": "y"}]}, "InvalidPropertyValue"),
-        ({"containerSettings": {"imageName": "ubuntu"}}, "InvalidPropertyValue"),
         ({"exitConditions": {"default": {"jobAction": "terminate"}}}, "InvalidPropertyValue"),
         ({"dependsOn": {"taskIdRanges": [{"start": 5, "end": 2}]}}, "InvalidPropertyValue"),
     ],

@@ -20,6 +20,8 @@ PROCESS_NOTE = "run as a process of the host, not in a container (--containers=p
 
 async def execute(work: Work, host: Host) -> Outcome:
     """Do one try, whatever comes of it."""
+    if work.fault:
+        return Outcome("prepare", failure=work.fault)
     try:
         if work.packages or work.common_files or work.resource_files:
             work = await _provide_in_time(work, host)

@@ -45,6 +45,8 @@ class Work:
     output_files: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     container: Container | None = None
     """The container that it asks for."""
+    fault: Failure | None = None
+    """Why its node cannot begin with it, such as container settings that do not fit."""
     packages: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     """References to application packages that the node has to have."""
     applications: Path | None = None

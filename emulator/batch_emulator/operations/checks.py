@@ -89,9 +89,13 @@ def _check_environment(settings: Iterable[dict[str, Any]], path: str) -> None:
     for setting in settings:
         name, value = setting["name"], setting.get("value", "")
         if not name or "=" in name or "\0" in name:
-            raise invalid_property(path, name, "Not a name for an environment variable.")
+            # what follows is a value, which may be a secret
+            told = name.partition("=")[0]
+            raise invalid_property(f"{path}.name", told, "Not a name for an environment variable.")
         if "\0" in value:
-            raise invalid_property(path, name, "The value of an environment variable has no NUL.")
+            raise invalid_property(
+                f"{path}.name", name, "The value of an environment variable has no NUL."
+            )
 
 
 def _check_resource_file(file: dict[str, Any], path: str) -> None:

@@ -5,10 +5,8 @@ Everything here runs as the emulator's own user: a name or a level is checked an
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Any
 
-from batch_emulator.service import Service
 from batch_emulator.wire.errors import invalid_property, missing_property
 
 _LONGEST = 20
@@ -37,28 +35,16 @@ def check_accounts(spec: dict[str, Any]) -> None:
             given = account["windowsUserConfiguration"]
             reason = "The pool has Linux nodes."
             raise invalid_property(f"{path}.windowsUserConfiguration", given, reason)
-    check_identity(spec.get("startTask", {}), account_names(spec), "startTask.")
+    check_identity(spec.get("startTask", {}), "startTask.")
 
 
-def account_names(pool: dict[str, Any]) -> set[str]:
-    """The names of a pool's accounts, in lower case."""
-    return {account["name"].lower() for account in pool.get("userAccounts", ())}
-
-
-def names_for(service: Service, pool_info: dict[str, Any]) -> set[str] | None:
-    """The names that tasks of a job may run as; None where its pool is yet to be."""
-    auto = pool_info.get("autoPoolSpecification")
-    if auto is not None:
-        return account_names(auto.get("pool", {}))
-    pool = service.account.pools.get(pool_info.get("poolId", "").lower())
-    return account_names(pool.spec) if pool else None
-
-
-def check_identity(spec: dict[str, Any], names: Iterable[str] | None, path: str = "") -> None:
+def check_identity(spec: dict[str, Any], path: str = "") -> None:
     """Check the user that a task of any kind is to run as.
 
+    A name that the pool does not know is accepted: recordings of the service show it so.
+
     Raises:
-        BatchError: if it is not exactly one of a name and an auto user, or no account of the pool.
+        BatchError: if it is not exactly one of a name and an auto user.
     """
     identity = spec.get("userIdentity")
     if identity is None:
@@ -68,10 +54,6 @@ def check_identity(spec: dict[str, Any], names: Iterable[str] | None, path: str 
     if len(identity) > 1:
         reason = "Either username or autoUser is allowed, not both."
         raise invalid_property(f"{path}userIdentity", sorted(identity), reason)
-    name = identity.get("username")
-    if name is not None and names is not None and name.lower() not in names:
-        reason = "The pool has no user account of this name."
-        raise invalid_property(f"{path}userIdentity.username", name, reason)
 
 
 def is_windows(pool: dict[str, Any]) -> bool:

@@ -6,13 +6,16 @@ import re
 from typing import Any
 
 from batch_emulator.operations.checks import check_constraints, check_id, check_range, check_work
-from batch_emulator.operations.identities import check_identity, names_for
+from batch_emulator.operations.identities import check_identity
 from batch_emulator.operations.pools import check_pool
 from batch_emulator.operations.sources import check_sources
 from batch_emulator.service import Service
+from batch_emulator.state.defaults import complete_auto_pool
 from batch_emulator.state.job import Job
 from batch_emulator.wire.errors import invalid_property, missing_property
+from batch_emulator.wire.secrets import public
 
+_NAME = "autoPoolSpecification"
 _AUTO = "poolInfo.autoPoolSpecification"
 _PREFIX = re.compile(r"[A-Za-z0-9_-]{0,20}")
 
@@ -67,12 +70,14 @@ def _changed_auto_pool(old: dict[str, Any], given: dict[str, Any]) -> dict[str, 
     if before is None or "poolId" in given:
         raise invalid_property(_AUTO, given, "A job cannot change to an auto pool.")
     after = {**before, **given["autoPoolSpecification"]}
-    changed = {name for name in after if after[name] != before.get(name)}
+    # What an answer said may be sent back: it has defaults, and no passwords.
+    one, other = (public(complete_auto_pool({_NAME: pool}))[_NAME] for pool in (before, after))
+    changed = {name for name in other if other[name] != one.get(name)}
     allowed = {"keepAlive"} if before["poolLifetimeOption"] == "job" else set[str]()
     if changed - allowed:
         reason = "Only keepAlive can change, where poolLifetimeOption is job."
         raise invalid_property(_AUTO, ", ".join(sorted(changed)), reason)
-    return after
+    return {**before, "keepAlive": other["keepAlive"]} if changed else before
 
 
 def check_manager(service: Service, spec: dict[str, Any]) -> None:
@@ -88,21 +93,7 @@ def check_manager(service: Service, spec: dict[str, Any]) -> None:
     check_id(f"{path}id", manager["id"])
     check_work(manager, path)
     check_sources(service, manager, path)
-    check_identity(manager, names_for(service, spec["poolInfo"]), path)
+    check_identity(manager, path)
     check_constraints(manager.get("constraints", {}), f"{path}constraints")
-    slots, containers = _pool_traits(service, spec["poolInfo"])
-    check_range(f"{path}requiredSlots", manager.get("requiredSlots", 1), 1, slots)
-    if containers is not None and containers != ("containerSettings" in manager):
-        needed = "needed: the pool has" if containers else "forbidden: the pool has no"
-        reason = f"Container settings are {needed} container configuration."
-        raise invalid_property(f"{path}containerSettings", manager.get("containerSettings"), reason)
-
-
-def _pool_traits(service: Service, info: dict[str, Any]) -> tuple[int, bool | None]:
-    """A pool's slots and whether it has containers, as far as there is a pool to tell."""
-    if "autoPoolSpecification" in info:
-        pool = info["autoPoolSpecification"]["pool"]
-        has = "containerConfiguration" in pool.get("virtualMachineConfiguration", {})
-        return pool.get("taskSlotsPerNode", 1), has
-    found = service.account.pools.get(info["poolId"].lower())
-    return (found.slots, found.has_containers) if found else (256, None)
+    # More than the pool has is no error either: as with any task, it just never runs.
+    check_range(f"{path}requiredSlots", manager.get("requiredSlots", 1), 1, 2**31 - 1)

@@ -1,6 +1,7 @@
 """Operations on the virtual machine extensions of a node.
 
-They are those of its pool. A machine that is a folder takes none: their instance view says so.
+They are those of its pool, after the service's own. A machine that is a folder takes none: their
+instance view says so.
 """
 
 from __future__ import annotations
@@ -19,6 +20,12 @@ from batch_emulator.wire.paging import choose, reply_page
 from batch_emulator.wire.reply import reply_one
 
 _SHAPE = "BatchNodeVMExtension"
+_OWN = {
+    "name": "batchNodeExtension",
+    "publisher": "Microsoft.Azure.Extensions",
+    "type": "CustomScript",
+}
+"""By it the service puts its agent on a node, as recordings show."""
 
 
 async def list_extensions(service: Service, request: Request) -> Response:
@@ -68,4 +75,5 @@ class _Extension:
 def _extensions(service: Service, request: Request) -> list[_Extension]:
     node = service.account.node(request.path_params["poolId"], request.path_params["nodeId"])
     machine = node.pool.spec.get("virtualMachineConfiguration", {})
-    return [_Extension(node, spec, at) for at, spec in enumerate(machine.get("extensions", ()))]
+    specs = [_OWN, *machine.get("extensions", ())]
+    return [_Extension(node, spec, at) for at, spec in enumerate(specs)]

@@ -15,7 +15,8 @@ from starlette.responses import Response
 from batch_emulator.operations.node_actions import UP
 from batch_emulator.operations.node_states import require_state
 from batch_emulator.service import Service
-from batch_emulator.state.node import ADDRESS, Node
+from batch_emulator.state.endpoints import ADDRESS, ADDRESS_V6, has_ipv6
+from batch_emulator.state.node import Node
 from batch_emulator.state.node_user import LIFETIME, NodeUser
 from batch_emulator.wire.body import check, read_json
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
@@ -69,7 +70,9 @@ async def get_login_settings(service: Service, request: Request) -> Response:
     """Where to log in: nodes are this machine, so it is this machine's own port."""
     node = service.account.node(request.path_params["poolId"], request.path_params["nodeId"])
     port = _RDP if _is_windows(node) else _SSH
-    body = {"remoteLoginIPAddress": ADDRESS, "remoteLoginPort": port}
+    body: dict[str, Any] = {"remoteLoginIPAddress": ADDRESS, "remoteLoginPort": port}
+    if has_ipv6(node.pool.spec):
+        body |= {"ipv6RemoteLoginIPAddress": ADDRESS_V6, "ipv6RemoteLoginPort": port}
     return reply_one(request, "remoteloginsettings", body)
 
 
@@ -100,10 +103,7 @@ def _user(
 def _expiry(service: Service, text: str | None) -> datetime:
     if text is None:
         return service.now() + LIFETIME
-    expires = parse_time(text)
-    if expires <= service.now():
-        raise invalid_property("expiryTime", text, "It has to be in the future.")
-    return expires
+    return parse_time(text)
 
 
 def _check_key(node: Node, key: str) -> None:

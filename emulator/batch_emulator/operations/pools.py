@@ -47,7 +47,14 @@ _FIXED = (
     "vmSize",
 )
 """What an update may change only while the pool has no nodes."""
-_MOST = 1_000_000
+_MOST = 2**31 - 1
+_IMAGE_IDS = ("virtualMachineImageId", "sharedGalleryImageId", "communityGalleryImageId")
+_IMAGE = re.compile(
+    r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute"
+    r"(?:/galleries/[^/]+/images/[^/]+(?:/versions/[^/]+)?|/images/[^/]+)",
+    re.IGNORECASE,
+)
+"""The forms in the models of azure-batch, and that of managed images in older ones."""
 
 
 async def create_pool(service: Service, request: Request) -> Response:
@@ -210,8 +217,6 @@ def check_pool(body: dict[str, Any]) -> None:
     scaled = body.get("enableAutoScale", False)
     if scaled:
         _check_autoscaled(body)
-    elif not any(name in body for name in _TARGETS):
-        raise missing_property(_TARGETS[0], f"At least one is needed of {', '.join(_TARGETS)}.")
     elif "autoScaleFormula" in body or "autoScaleEvaluationInterval" in body:
         raise BatchError(
             "InvalidAutoScalingSettings", Reason="A formula needs enableAutoScale to be true."
@@ -240,19 +245,11 @@ def _check_spec(spec: dict[str, Any]) -> None:
         raise invalid_property("vmSize", spec["vmSize"], "A size of machines is expected.")
     check_range("taskSlotsPerNode", spec.get("taskSlotsPerNode", 1), 1, _most_slots(spec["vmSize"]))
     image = spec["virtualMachineConfiguration"]["imageReference"]
-    market = all(name in image for name in ("publisher", "offer", "sku"))
-    if not market and "virtualMachineImageId" not in image:
-        reason = "publisher, offer and sku are needed, or virtualMachineImageId."
-        raise missing_property("virtualMachineConfiguration.imageReference", reason)
+    _check_image(image)
     if "startTask" in spec:
         check_work(spec["startTask"], "startTask.")
         retries = spec["startTask"].get("maxTaskRetryCount", 0)
         check_range("startTask.maxTaskRetryCount", retries, -1, 2**31 - 1)
-        configured = "containerConfiguration" in spec["virtualMachineConfiguration"]
-        if "containerSettings" in spec["startTask"] and not configured:
-            settings = spec["startTask"]["containerSettings"]
-            reason = "The pool has no container configuration."
-            raise invalid_property("startTask.containerSettings", settings, reason)
     if "windowsConfiguration" in spec["virtualMachineConfiguration"] and not is_windows(spec):
         raise invalid_property(
             "virtualMachineConfiguration.windowsConfiguration",
@@ -261,6 +258,22 @@ def _check_spec(spec: dict[str, Any]) -> None:
         )
     check_accounts(spec)
     check_networks(spec)
+
+
+def _check_image(image: dict[str, Any]) -> None:
+    market = all(name in image for name in ("publisher", "offer", "sku"))
+    path = "virtualMachineConfiguration.imageReference"
+    if not market and not any(name in image for name in _IMAGE_IDS):
+        reason = f"publisher, offer and sku are needed, or one of {', '.join(_IMAGE_IDS)}."
+        raise missing_property(path, reason)
+    own = image.get(_IMAGE_IDS[0])
+    if own is not None and not _IMAGE.fullmatch(own):
+        reason = (
+            "Allowed: /subscriptions/{id}/resourceGroups/{group}/providers/Microsoft.Compute/"
+            "galleries/{gallery}/images/{image}, with /versions/{version} or without, "
+            "or .../Microsoft.Compute/images/{image}."
+        )
+        raise invalid_property(f"{path}.{_IMAGE_IDS[0]}", own, reason)
 
 
 def _most_slots(vm_size: str) -> int:

@@ -15,7 +15,7 @@ from batch_emulator.operations.checks import (
     check_id,
     check_work,
 )
-from batch_emulator.operations.identities import check_identity, names_for
+from batch_emulator.operations.identities import check_identity
 from batch_emulator.operations.listing import PREPARATIONS, question
 from batch_emulator.operations.sources import check_sources
 from batch_emulator.scheduling.preparation import RELEASE_LIMIT
@@ -47,7 +47,6 @@ def check_preparation(service: Service, spec: dict[str, Any]) -> None:
     if _RELEASE in spec and _PREPARATION not in spec:
         raise missing_property(_PREPARATION, f"{_RELEASE} needs it.")
     ids = [_manager_id(spec)]
-    names = names_for(service, spec["poolInfo"])
     for kind, default in ((_PREPARATION, "jobpreparation"), (_RELEASE, "jobrelease")):
         task = spec.get(kind)
         if task is None:
@@ -59,7 +58,7 @@ def check_preparation(service: Service, spec: dict[str, Any]) -> None:
         ids.append(name.lower())
         check_work(task, f"{kind}.")
         check_sources(service, task, f"{kind}.")
-        check_identity(task, names, f"{kind}.")
+        check_identity(task, f"{kind}.")
     check_constraints(
         spec.get(_PREPARATION, {}).get("constraints", {}), f"{_PREPARATION}.constraints"
     )

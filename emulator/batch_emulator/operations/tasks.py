@@ -16,7 +16,7 @@ from batch_emulator.operations.checks import (
     check_work,
     require_active,
 )
-from batch_emulator.operations.identities import check_identity, names_for
+from batch_emulator.operations.identities import check_identity
 from batch_emulator.operations.listing import TASKS, question, selection
 from batch_emulator.operations.sources import check_auto_storage, check_sources
 from batch_emulator.scheduling import tasks as life
@@ -181,19 +181,14 @@ def _check_task(service: Service, job: Job, body: Json) -> None:
     check_work(body)
     check_constraints(body.get("constraints", {}))
     check_sources(service, body)
-    check_identity(body, names_for(service, {"poolId": job.pool_id}))
+    check_identity(body)
     if "multiInstanceSettings" in body:
         _check_instances(service, body)
     if "dependsOn" in body:
         _check_dependencies(job, body["dependsOn"])
     _check_exit_conditions(job, body.get("exitConditions", {}))
-    pool = service.account.pools.get(job.pool_id.lower())
     # More than the pool has is for the service no error either: it just never runs.
     check_range("requiredSlots", body.get("requiredSlots", 1), 1, 2**31 - 1)
-    if pool and pool.has_containers != ("containerSettings" in body):
-        needed = "needed: the pool has" if pool.has_containers else "forbidden: the pool has no"
-        reason = f"Container settings are {needed} container configuration."
-        raise invalid_property("containerSettings", body.get("containerSettings"), reason)
 
 
 def _check_instances(service: Service, body: Json) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from datetime import timedelta
+from itertools import islice
 
 from batch_emulator.scheduling.nodes import add_node, leave
 from batch_emulator.service import Service
@@ -14,6 +16,8 @@ ALLOCATION = 0.4
 """The part of a node's boot time before machines are there."""
 STOPPING = 0.2
 """The part that a resize takes to be stopped."""
+_EMPTY = 1.0
+"""Seconds, at most, until a new pool without nodes is steady, as recorded of the service."""
 _NO_USE = ("preempted", "unusable", "starttaskfailed", "unknown", "deallocating", "deallocated")
 
 
@@ -25,18 +29,25 @@ def resize(
     spot: int,
     deallocation: Deallocation = "requeue",
     timeout: timedelta | None = None,
+    new: bool = False,
 ) -> None:
-    """Want this many nodes from now on; it takes effect by and by."""
+    """Want this many nodes from now on; it takes effect by and by.
+
+    A new pool is resizing for a moment even where it is to have no nodes.
+    """
     pool.dedicated, pool.spot, pool.deallocation = dedicated, spot, deallocation
     pool.resize_timeout = timeout or RESIZE_TIMEOUT
     pool.resize_errors = []
     pool.touch(service.now())
     if pool.resizing is not None:
         pool.resizing.cancel()
-    if fits(pool):
+    if fits(pool) and not new:
         pool.allocate("steady", service.now())
         return
     pool.allocate("resizing", service.now())
+    if fits(pool):
+        pool.resizing = service.spawn(_come_to_rest(service, pool, _EMPTY))
+        return
     pool.resizing = service.spawn(_resize(service, pool))
 
 
@@ -97,8 +108,8 @@ async def _resize(service: Service, pool: Pool) -> None:
     pool.allocate("steady", service.now())
 
 
-async def _come_to_rest(service: Service, pool: Pool) -> None:
-    await service.clock.sleep(STOPPING * service.options.boot_time)
+async def _come_to_rest(service: Service, pool: Pool, longest: float = math.inf) -> None:
+    await service.clock.sleep(min(longest, STOPPING * service.options.boot_time))
     pool.allocate("steady", service.now())
 
 
@@ -172,8 +183,8 @@ def _surplus(pool: Pool, *, dedicated: bool) -> list[Node]:
 def _grow(service: Service, pool: Pool, *, dedicated: bool) -> None:
     missing = _missing(pool, dedicated=dedicated)
     room, limit = service.room(dedicated=dedicated)
-    for _ in range(min(missing, room)):
-        add_node(service, pool, dedicated=dedicated)
+    for number in islice(pool.free_numbers(), max(0, min(missing, room))):
+        add_node(service, pool, number, dedicated=dedicated)
     if missing > room:
         kind = "AccountCoreQuotaReached" if dedicated else "AccountLowPriorityCoreQuotaReached"
         pool.resize_errors.append((kind, f"The account's quota is reached: {limit}"))

@@ -12,7 +12,12 @@ from batch_emulator.node.environment import start_task_environment
 from batch_emulator.node.execute import execute
 from batch_emulator.node.spread import make_top
 from batch_emulator.node.work import Outcome, Work, WorkError
-from batch_emulator.scheduling.orders import APPLICATIONS, container_for, resource_files
+from batch_emulator.scheduling.orders import (
+    APPLICATIONS,
+    container_fault,
+    container_for,
+    resource_files,
+)
 from batch_emulator.service import Service
 from batch_emulator.state.container import ContainerInfo
 from batch_emulator.state.node import Node, NodeError
@@ -89,6 +94,7 @@ async def _run_start_task(service: Service, node: Node, spec: dict[str, Any]) ->
         environment=start_task_environment(service.options, service.endpoint, node, folder),
         resource_files=resource_files(service, spec.get("resourceFiles", ())),
         container=container_for(spec, node, partial(_note_container, node)),
+        fault=container_fault(spec, node, optional=True),
     )
     run = node.start_task = _resumed(service, node.start_task)
     limit = spec.get("maxTaskRetryCount", 0)

@@ -18,8 +18,8 @@ _LONGEST = timedelta(days=365)
 """Retentions beyond are held to this: clients send ten million days for "always"."""
 
 
-def add_node(service: Service, pool: Pool, *, dedicated: bool) -> Node:
-    """Add a node to a pool; it comes up by and by."""
+def add_node(service: Service, pool: Pool, number: int, *, dedicated: bool) -> Node:
+    """Add a node to a pool, with a number of its own there; it comes up by and by."""
     name = f"tvmps_{secrets.token_hex(12)}_{'d' if dedicated else 'p'}"
     root = service.pool_folder(pool.id) / name
     node = Node(
@@ -29,6 +29,7 @@ def add_node(service: Service, pool: Pool, *, dedicated: bool) -> Node:
         pool=pool,
         dedicated=dedicated,
         root=root,
+        number=number,
     )
     pool.nodes[name] = node
     pool.use(1, node.created)

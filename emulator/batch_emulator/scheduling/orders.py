@@ -15,6 +15,7 @@ from batch_emulator.service import Service
 from batch_emulator.state.container import ContainerInfo
 from batch_emulator.state.job import Job
 from batch_emulator.state.node import Node
+from batch_emulator.state.task import Failure
 from batch_emulator.wire.iso8601 import parse_duration
 
 APPLICATIONS = "applications"
@@ -33,6 +34,31 @@ def container_for(
     return Container(settings, node.root, registries, note)
 
 
+def container_fault(
+    spec: Mapping[str, Any], node: Node, *, optional: bool = False
+) -> Failure | None:
+    """Why a task's container settings do not fit its pool, or nothing.
+
+    The service accepts such a task and fails it on its node, with the sentence of
+    https://github.com/microsoft/ga4gh-tes/issues/525.
+
+    Args:
+        spec: what the client sent of the task.
+        node: where it would run.
+        optional: whether it may run without a container on a node that has them, as start,
+            preparation and release tasks may.
+    """
+    given, configured = "containerSettings" in spec, node.pool.has_containers
+    if given == configured or (optional and not given):
+        return None
+    message = (
+        "Container-enabled compute node requires task container settings"
+        if configured
+        else "Task container settings require a container-enabled compute node"
+    )
+    return Failure("ContainerTaskSettingsNotFound", message)
+
+
 def ignore(_info: ContainerInfo) -> None:
     """Nobody asks for the container of a subtask."""
 
@@ -45,6 +71,8 @@ def order(
     folder: Path,
     limit: timedelta | None = None,
     note: Callable[[ContainerInfo], None] = ignore,
+    *,
+    bare: bool = False,
 ) -> Work:
     """One try of a task of a job, in its folder on a node.
 
@@ -56,6 +84,7 @@ def order(
         folder: its folder there, which has its id as name.
         limit: how long its command may take, where its constraints do not say.
         note: is told of its container, if it asks for one.
+        bare: whether it may run without a container on a node that has them.
     """
     text = spec.get("constraints", {}).get("maxWallClockTime")
     packages = spec.get("applicationPackageReferences", [])
@@ -67,6 +96,7 @@ def order(
         resource_files=resource_files(service, spec.get("resourceFiles", ())),
         output_files=spec.get("outputFiles", []),
         container=container_for(spec, node, note),
+        fault=container_fault(spec, node, optional=bare),
         packages=packages,
         applications=node.root / APPLICATIONS if packages else None,
     )

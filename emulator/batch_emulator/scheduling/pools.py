@@ -42,7 +42,7 @@ def make_pool(service: Service, pool_id: str, given: dict[str, Any]) -> Pool:
         start_autoscale(service, pool)
     else:
         timeout = None if timeout is None else parse_duration(timeout)
-        resize(service, pool, dedicated=dedicated, spot=spot, timeout=timeout)
+        resize(service, pool, dedicated=dedicated, spot=spot, timeout=timeout, new=True)
     return pool
 
 

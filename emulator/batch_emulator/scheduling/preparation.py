@@ -152,7 +152,7 @@ async def _prepare(service: Service, visit: Visit, node: Node, run: Run) -> None
     spec = visit.job.preparation
     limit = spec.get("constraints", {}).get("maxTaskRetryCount", 0)
     note = partial(_note_container, visit, run)
-    work = partial(order, service, visit.job, spec, node, run.place.folder, note=note)
+    work = partial(order, service, visit.job, spec, node, run.place.folder, note=note, bare=True)
     await _try(service, visit, run, work, limit)
 
 
@@ -165,7 +165,7 @@ async def _release(service: Service, visit: Visit, node: Node) -> None:
     if "maxWallClockTime" in spec:
         limit = parse_duration(spec["maxWallClockTime"])
     note = partial(_note_container, visit, run)
-    work = partial(order, service, job, spec, node, folder, limit, note)
+    work = partial(order, service, job, spec, node, folder, limit, note, bare=True)
     await _try(service, visit, run, work, 0)
 
 

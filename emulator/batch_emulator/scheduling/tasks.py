@@ -140,7 +140,11 @@ def _follow(service: Service, task: Task, outcome: Outcome) -> None:
                 job.enqueue(waiting)
     if job.ends_with(task) and job.state in ("active", "disabling", "disabled"):
         terminate_job(service, job, "JMComplete")
-    elif job.state == "active" and job.spec.get("onTaskFailure") == "performexitoptionsjobaction":
+    elif (
+        outcome.failure is not _ENDED
+        and job.state == "active"
+        and job.spec.get("onTaskFailure") == "performexitoptionsjobaction"
+    ):
         if options.job == "terminate":
             terminate_job(service, job, "TaskFailed")
         elif options.job == "disable":

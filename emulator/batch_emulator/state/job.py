@@ -11,7 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from batch_emulator.clock import Timer
-from batch_emulator.state.defaults import UNLIMITED, complete_auto_pool
+from batch_emulator.state.defaults import (
+    UNLIMITED,
+    complete_auto_pool,
+    complete_constraints,
+    complete_user,
+)
 from batch_emulator.state.dependencies import Dependencies
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.state.standing import Standing
@@ -343,9 +348,13 @@ def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
     if "jobManagerTask" in spec:
         full["jobManagerTask"] = {**_MANAGER, **spec["jobManagerTask"]}
     if "jobPreparationTask" in spec:
-        full["jobPreparationTask"] = {**_PREPARATION, **spec["jobPreparationTask"]}
+        task: dict[str, Any] = {**_PREPARATION, **spec["jobPreparationTask"]}
+        limits = complete_constraints(task.get("constraints", {}))
+        full["jobPreparationTask"] = {**task, "constraints": limits}
+        full["jobPreparationTask"]["userIdentity"] = complete_user(task)
     if "jobReleaseTask" in spec:
-        full["jobReleaseTask"] = {**_RELEASE, **spec["jobReleaseTask"]}
+        task = {**_RELEASE, **spec["jobReleaseTask"]}
+        full["jobReleaseTask"] = {**task, "userIdentity": complete_user(task)}
     return full
 
 

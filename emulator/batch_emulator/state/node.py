@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from batch_emulator.state.defaults import complete_image, complete_start_task
+from batch_emulator.state.endpoints import ADDRESS, ADDRESS_V6, has_ipv6, inbound_endpoints
 from batch_emulator.state.journal import Journal
 from batch_emulator.state.node_user import NodeUser
 from batch_emulator.state.resource import Resource, without_none
@@ -44,8 +45,6 @@ NodeState = Literal[
 Scheduling = Literal["enabled", "disabled"]
 Drain = Literal["requeue", "terminate", "taskcompletion", "retaineddata"]
 """What becomes of the tasks of a node that is to do something else."""
-ADDRESS = "127.0.0.1"
-"""Reaches every node: they are all this machine."""
 _ADDRESSES = (1 << 24) - 4
 _NO_MACHINE = ("preempted", "deallocated")
 RECENT = 10
@@ -72,6 +71,7 @@ class Node(Resource):
         *Resource.SAVED,
         *("dedicated", "state", "state_since", "booted", "total_run", "total_succeeded"),
         *(
+            "number",
             "start_task",
             "start_spec",
             "scheduling",
@@ -87,6 +87,8 @@ class Node(Resource):
     dedicated: bool
     root: Path
     """What `AZ_BATCH_NODE_ROOT_DIR` names."""
+    number: int = 0
+    """Its place among the pool's nodes: the first that was free when it came."""
     state: NodeState = "creating"
     state_since: datetime = field(init=False)
     booted: datetime | None = None
@@ -206,7 +208,7 @@ class Node(Resource):
         machine = self.pool.spec.get("virtualMachineConfiguration", {})
         image = machine.get("imageReference")
         start = json.loads(self.start_spec) if self.start_spec else None
-        endpoints = self._endpoints()
+        endpoints = inbound_endpoints(self.pool.spec, self.number)
         return without_none(
             {
                 "id": self.id,
@@ -217,6 +219,7 @@ class Node(Resource):
                 "lastBootTime": format_time(self.booted) if self.booted else None,
                 "allocationTime": format_time(self.created),
                 "ipAddress": self.address,
+                "ipv6Address": ADDRESS_V6 if has_ipv6(self.pool.spec) else None,
                 "affinityId": f"TVM:{self.id}",
                 "vmSize": self.pool.spec["vmSize"],
                 "totalTasksRun": self.total_run,
@@ -236,22 +239,6 @@ class Node(Resource):
                 "virtualMachineInfo": {"imageReference": image and complete_image(image)},
             }
         )
-
-    def _endpoints(self) -> list[dict[str, Any]]:
-        """The ports of its pool's NAT pools: with no NAT before a loopback, front is back."""
-        network = self.pool.spec.get("networkConfiguration", {})
-        pools = network.get("endpointConfiguration", {}).get("inboundNATPools", ())
-        return [
-            {
-                "name": f"{nat['name']}.0",
-                "protocol": nat.get("protocol", "tcp"),
-                "publicIPAddress": ADDRESS,
-                "publicFQDN": "localhost",
-                "frontendPort": nat["backendPort"],
-                "backendPort": nat["backendPort"],
-            }
-            for nat in pools
-        ]
 
 
 def _recent(task: Task, node: Node, base: str) -> dict[str, Any]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import re
 from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Literal
@@ -146,6 +148,11 @@ class Pool(Resource):
     def count(self, *, dedicated: bool) -> int:
         """Nodes that are there; those that leave still count, as at the service."""
         return sum(node.dedicated == dedicated for node in self.nodes.values())
+
+    def free_numbers(self) -> Iterator[int]:
+        """The numbers that none of its nodes has now, the lowest first."""
+        taken = {node.number for node in self.nodes.values()}
+        return (number for number in itertools.count() if number not in taken)
 
     def use(self, nodes: int, now: datetime) -> None:
         """Have so many machines more, or fewer, from now on."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from batch_emulator.state.container import ContainerInfo
-from batch_emulator.state.defaults import UNLIMITED, complete_user
+from batch_emulator.state.defaults import complete_constraints, complete_user
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.wire.iso8601 import format_time, parse_duration
 
@@ -227,13 +227,7 @@ class Task(Resource):
 
     def _constraints(self, spec: dict[str, Any]) -> dict[str, Any]:
         given: dict[str, Any] = spec.get("constraints", {})
-        retries = given.get("maxTaskRetryCount", self.job.max_retries)
-        return {
-            "maxWallClockTime": UNLIMITED,
-            "retentionTime": "P7D",
-            "maxTaskRetryCount": retries,
-            **given,
-        }
+        return complete_constraints(given, self.job.max_retries)
 
     def execution(self) -> dict[str, Any]:
         """The service's `executionInfo`: results only once completed."""

@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any
 
 from batch_emulator.wire.iso8601 import format_time
+from batch_emulator.wire.secrets import tellable
 
 ERRORS: dict[str, tuple[int, str]] = {
     "ActiveJobAndScheduleQuotaReached": (
@@ -236,8 +237,9 @@ def _told(value: object) -> str:
 
 
 def invalid_property(name: str, value: object, reason: str) -> BatchError:
-    """The error for a property of the body that has a value it may not have."""
-    return BatchError("InvalidPropertyValue", PropertyName=name, PropertyValue=value, Reason=reason)
+    """The error for a property of the body that has a value it may not have; it tells no secret."""
+    told = tellable(name, value)
+    return BatchError("InvalidPropertyValue", PropertyName=name, PropertyValue=told, Reason=reason)
 
 
 def missing_property(name: str, reason: str = "The property is required.") -> BatchError:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Protocol, cast
+from typing import Any, Protocol
 from urllib.parse import quote
 
 from starlette.requests import Request
@@ -14,12 +14,11 @@ from starlette.responses import Response
 
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.iso8601 import format_http_time
+from batch_emulator.wire.secrets import MARKS, public
 
 JSON = "application/json;odata=minimalmetadata"
 ERRORS = "Microsoft.Azure.Batch.Protocol.Entities.Container.errors"
 """What an error says that it is."""
-
-_MARK = '"password":'
 
 
 class Versioned(Protocol):
@@ -64,8 +63,8 @@ def reply(
     if body is None:
         return Response(status_code=status, headers=headers)
     text = json.dumps(body, separators=(",", ":"))
-    if _MARK in text:
-        text = json.dumps(_public(body), separators=(",", ":"))
+    if any(mark in text for mark in MARKS):
+        text = json.dumps(public(body), separators=(",", ":"))
     return Response(text, status_code=status, headers=headers, media_type=JSON)
 
 
@@ -85,16 +84,6 @@ def reply_one(
 def element(request: Request, kind: str) -> str:
     """What an answer says that it is: one of a kind."""
     return f"{base_url(request)}/$metadata#{kind}/@Element"
-
-
-def _public(value: Any) -> Any:  # noqa: ANN401 - JSON is anything
-    """JSON without the passwords in it: registries' are kept for nodes, and never given back."""
-    if isinstance(value, Mapping):
-        members = cast("Mapping[str, Any]", value).items()
-        return {k: _public(v) for k, v in members if k != "password" or not v}
-    if isinstance(value, list):
-        return [_public(member) for member in cast("list[Any]", value)]
-    return value
 
 
 def own_url(request: Request) -> str:
