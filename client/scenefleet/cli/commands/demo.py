@@ -5,6 +5,10 @@ from __future__ import annotations
 import shlex
 import shutil
 import sys
+import threading
+import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +20,7 @@ from scenefleet.errors import ScenefleetError
 if TYPE_CHECKING:
     from scenefleet.recipe import RecipeFile
 
+_TICK_SECONDS = 5
 _RECIPE = """\
 # Written by `scenefleet demo`. Edit it, then: scenefleet run recipe.yaml
 version: 1
@@ -55,13 +60,33 @@ def command(folder: Path, *, seed: int) -> None:
     from scenefleet.recipe import read_recipe
 
     say(f"making scenes in {folder}/archive ...")
-    items = make_archive(folder / "archive", seed=seed, progress=_say_drawn)
+    with _ticking():
+        items = make_archive(folder / "archive", seed=seed, progress=_say_drawn)
     source = read_recipe(_recipe(folder))
     _search_api(folder, source, len(items))
     code = run_recipe(source, read_settings(None), yes=True, detach=False, as_json=False)
     if code == 0:
         _say_next(folder)
     sys.exit(code)
+
+
+@contextmanager
+def _ticking() -> Generator[None]:
+    """Says every few seconds that scenes are drawn still: the land alone may take long."""
+    over = threading.Event()
+
+    def tick() -> None:
+        start = time.monotonic()
+        while not over.wait(_TICK_SECONDS):
+            say(f"still drawing, {time.monotonic() - start:.0f} s")
+
+    thread = threading.Thread(target=tick, name="demo-ticks", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
 def _say_drawn(done: int, of: int) -> None:
