@@ -49,6 +49,21 @@ _EQUALS = (
     r"""(?:["']?\s*[=:]\s*["']?|(?:%25)*%(?:3d|3a)|\\u003[da]|&\#(?:61|58|x3d|x3a);|&equals;)"""
 )
 _VALUE = r"""[^\s"'<>&;,)}\]\\]"""
+WORDS_OF_MESSAGES = (
+    *("a", "an", "the", "it", "its", "this", "that", "there", "where", "by", "for", "only", "too"),
+    *("is", "are", "was", "were", "has", "have", "had", "does", "do", "did", "can", "could"),
+    *("must", "may", "should", "cannot", "unable", "no", "not", "none", "nothing", "neither"),
+    *("failed", "failure", "error", "permission", "access", "operation", "connection", "file"),
+    *("invalid", "unexpected", "unknown", "unsupported", "missing", "malformed", "corrupt"),
+    *("bad", "wrong", "expired", "denied", "refused", "timed", "stale", "broken", "http"),
+)
+_MESSAGE = rf"""(?<!passphrase:\s)(?<=:\s)(?:{"|".join(WORDS_OF_MESSAGES)})\x20[a-z0-9(]"""
+"""What follows `/etc/passwd: ` or `signature: ` in a message: a known word, then another.
+
+A path and a colon look like a secret's name and its value, so only words of this list are let
+through, whole and with more after them: whatever is left in a text, it is no other word than these.
+A passphrase may begin with one.
+"""
 _RULES = (
     # An address keeps no query: SAS tokens live there. Nor a part that reads like one further on.
     (re.compile(r"""((?:https?|s3|gs|az|abfss?|ftp|file|wss?)://[^\s?\#;"'<>\\]*)[?\#;](?!<redacted>)"""
@@ -67,7 +82,7 @@ _RULES = (
     (re.compile(r"\b(Basic|Negotiate) [A-Za-z0-9+/]{16,}=*", re.IGNORECASE), r"\1 <redacted>"),
     # A secret that stands apart from its address, as in a bare SAS, a header or a JSON object.
     (re.compile(rf"(?<![\w.-])({_NAME})({_EQUALS})(?!\s*<redacted>|(?:Bearer|SharedKey\w*|Basic|"
-                rf"Digest|Negotiate)\b){_VALUE}+", re.IGNORECASE),
+                rf"Digest|Negotiate)\b|{_MESSAGE}){_VALUE}+", re.IGNORECASE),
      r"\1\2<redacted>"),
     # A JSON web token by its looks: two or three parts in base64 that begin with `{"`.
     (re.compile(r"\beyJ[\w-]{8,}\.[\w-]{4,}(?:\.[\w-]*)?"), "<redacted>"),

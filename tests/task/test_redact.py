@@ -1,7 +1,15 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from scenefleet_task.failure import TaskError
-from scenefleet_task.redact import address, cleaned, names_secret, redact
+from scenefleet_task.redact import (
+    WORDS_OF_MESSAGES,
+    address,
+    cleaned,
+    names_secret,
+    redact,
+)
 from scenefleet_task.setting import Setting, read_setting
 from scenefleet_task.spec import Exit
 
@@ -76,10 +84,72 @@ def test_what_helps_is_left() -> None:
         "token expired, sign again",
         "HTTP 403 (AuthenticationFailed: Signature did not match)",
         "Basic operations, 100% done & more",
+        "/etc/passwd: not a raster",
+        "/etc/passwd: No such file or directory",
+        "'/etc/passwd': no such file",
+        "/home/me/.aws/credentials: Permission denied",
+        "/data/token.tif: its CRS names a file",
+        "C:\\data\\my_secret: the raster has no CRS",
+        "s3://bucket/credentials: HTTP 404",
+        "cannot open passwd: is a directory",
+        "Signature: did not match",
     ],
 )
 def test_other_words_are_left(text: str) -> None:
     assert redact(text) == cleaned(text) == text
+
+
+NAMES = [
+    *("token", "my_secret", "password", "passwd", "pwd", "passphrase", "signature", "credentials"),
+    *("sig", "sas", "api-key", "AccountKey", "Authorization", "Cookie", "session-id"),
+]
+BEFORE = ["", "/etc/", "https://h/a/", "'", '"', "the ", "C:\\data\\", "a, ", "not a "]
+WORDS = ["not", "the", "no", "Permission", "is", "HTTP"]
+
+
+@given(
+    st.sampled_from(BEFORE),
+    st.sampled_from(NAMES),
+    st.sampled_from([": ", ":", "=", " = ", ": '", '": "', "':", ":  "]),
+    st.sampled_from(["", *WORDS]),
+    st.text("ABCXYZ0189_-+/.", min_size=4, max_size=40).map("{}TOPSECRET".format),
+    st.sampled_from(["", " a raster", "\n", ": not a raster", "; b"]),
+)
+def test_a_value_is_redacted_though_it_begins_with_a_word_of_messages(
+    before: str, name: str, equals: str, word: str, value: str, after: str
+) -> None:
+    value = value.replace("/", "", 1) if value.startswith("//") else value
+    assert "TOPSECRET" not in redact(f"{before}{name}{equals}{word}{value}{after}")
+
+
+@given(st.sampled_from(BEFORE), st.sampled_from(NAMES), st.text(max_size=12))
+def test_what_stands_after_a_name_is_redacted_or_a_message(
+    before: str, name: str, word: str
+) -> None:
+    known = {w.casefold() for w in WORDS_OF_MESSAGES}
+    text = redact(f"{before}{name}: {word} raster")
+    first = word.split(" ", maxsplit=1)[0]
+    plain = first.isascii() and first.isalnum()
+    assert "<redacted>" in text or not plain or first.casefold() in known
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "passphrase: the quick brown fox",
+        "password: 'not a raster'",
+        '{"password": "the value"}',
+        "password=not a raster",
+        "/etc/passwd: hunter2 is it",
+        "/etc/passwd: not",
+        "token: nothing",
+        "password:not a raster",
+        "password: no-one knows",
+        "password: the: value",
+    ],
+)
+def test_where_it_is_open_whether_words_are_a_value_they_are_redacted(text: str) -> None:
+    assert "<redacted>" in redact(text)
 
 
 @pytest.mark.parametrize(

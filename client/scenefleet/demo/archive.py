@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, cast
 
@@ -34,6 +34,7 @@ def make_archive(
     seed: int = 7,
     size: int = SIZE,
     acquisitions: Iterable[Acquisition] = ACQUISITIONS,
+    progress: Callable[[int, int], None] | None = None,
 ) -> list[dict[str, Any]]:
     """A small time series of made-up Sentinel-2 scenes; one seed always gives the same bytes.
 
@@ -45,6 +46,8 @@ def make_archive(
         seed: of everything random.
         size: pixels a side of a tile at 10 m; even.
         acquisitions: the overpasses to draw.
+        progress: is called with how many overpasses are drawn, and of how many: with 0 once the
+            land is there, then after each.
 
     Returns:
         The STAC items, hrefs relative to the folder, sorted by time and tile.
@@ -60,6 +63,10 @@ def make_archive(
     land = landscape.draw(np.random.default_rng([seed, 0]), shape)
     with ThreadPoolExecutor(_THREADS) as pool:
         waiting = [pool.submit(_draw, folder, land, one, seed, size) for one in chosen]
+        if progress is not None:
+            progress(0, len(waiting))
+            for count, _ in enumerate(as_completed(waiting), 1):
+                progress(count, len(waiting))
         items = [item for future in waiting for item in future.result()]
     _write_json(folder / "collection.json", collection(items))
     document = {"type": "FeatureCollection", _FINGERPRINT: fingerprint, "features": items}

@@ -12,19 +12,29 @@ Cli = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
-def cli(tmp_path: Path) -> Cli:
-    """`cli("run", "recipe.yaml")` in a folder and a home of its own."""
+def cli_in(tmp_path: Path) -> Cli:
+    """`cli_in(folder, "run", "recipe.yaml")`, with a home of its own."""
 
-    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    def run(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [str(Path(sys.executable).with_name("scenefleet")), *arguments],
-            cwd=tmp_path,
+            cwd=folder,
             env={**os.environ, "HOME": str(tmp_path / "home"), **environment},
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=240,
             check=False,
         )
+
+    return run
+
+
+@pytest.fixture
+def cli(cli_in: Cli, tmp_path: Path) -> Cli:
+    """`cli("run", "recipe.yaml")` in a folder and a home of its own."""
+
+    def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+        return cli_in(tmp_path, *arguments, **environment)
 
     return run

@@ -63,6 +63,15 @@ def test_an_archive_that_is_whole_is_left_alone_and_a_broken_one_mended(tmp_path
     assert digests(tmp_path) == before
 
 
+def test_progress_tells_of_the_land_and_of_each_overpass(tmp_path):
+    told = []
+    few = acq.ACQUISITIONS[:3]
+    make_archive(
+        tmp_path, size=128, acquisitions=few, progress=lambda done, of: told.append((done, of))
+    )
+    assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
+
+
 def test_an_odd_size_is_refused(tmp_path):
     with pytest.raises(ValueError, match="131 is odd"):
         make_archive(tmp_path, size=131)
