@@ -70,6 +70,11 @@ CLIENTS = (
         "@azure/batch for Node.js",
     ),
     Client(
+        "node8",
+        (str(REPOSITORY / ".venv/bin/node"), str(HERE / "node8/drive.mjs")),
+        "@azure/batch 8.0.0",
+    ),
+    Client(
         "page",
         (sys.executable, str(HERE / "page.py")),
         "docs/emulator.md",
