@@ -6,7 +6,7 @@
 
 BIN := .venv/bin
 AZURITE := tests/azurite/node_modules/.package-lock.json
-NODE_CLIENT := tests/conformance/node/node_modules/.package-lock.json
+NODE_CLIENTS := $(patsubst %,tests/conformance/%/node_modules/.package-lock.json,node node8)
 INSTALL := requirements/install requirements/pip.txt pyproject.toml
 COMPILE := .venv-lock/bin/uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 PYTEST_OPTIONS ?=
@@ -43,7 +43,7 @@ stac-server: .venv-stac/.stac-server ## a STAC server that others wrote, for tes
 
 CONFORMANCE_OPTIONS ?=
 
-conformance: setup .venv-conformance/.sdk14 .venv-conformance/.cli $(NODE_CLIENT) ## other official clients drive the Batch emulator (CONFORMANCE_OPTIONS="--only cli")
+conformance: setup .venv-conformance/.sdk5 .venv-conformance/.sdk11 .venv-conformance/.sdk14 .venv-conformance/.cli $(NODE_CLIENTS) ## other official clients drive the Batch emulator (CONFORMANCE_OPTIONS="--only cli")
 	$(BIN)/python tests/conformance/run.py $(CONFORMANCE_OPTIONS)
 
 FUZZ_OPTIONS ?=
@@ -80,13 +80,15 @@ lock: .venv-lock/bin/uv ## pin the newest dependencies in requirements/*.txt
 	$(COMPILE) --upgrade requirements/stac-server.in -o requirements/stac-server.txt
 	$(COMPILE) --upgrade requirements/peers.in -o requirements/peers.txt
 	$(COMPILE) --upgrade requirements/fuzz.in -o requirements/fuzz.txt
+	$(COMPILE) --upgrade requirements/conformance-sdk5.in -o requirements/conformance-sdk5.txt
+	$(COMPILE) --upgrade requirements/conformance-sdk11.in -o requirements/conformance-sdk11.txt
 	$(COMPILE) --upgrade requirements/conformance-sdk14.in -o requirements/conformance-sdk14.txt
 	$(COMPILE) --upgrade requirements/conformance-cli.in -o requirements/conformance-cli.txt
 	$(COMPILE) --upgrade --allow-unsafe requirements/pip.in -o requirements/pip.txt
 
 clean: ## remove the environments and what tools left
 	rm -rf .venv .venv-stac .venv-peers .venv-lock .venv-conformance .venv-fuzz build dist
-	rm -rf tests/azurite/node_modules tests/conformance/node/node_modules
+	rm -rf tests/azurite/node_modules tests/conformance/node*/node_modules
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
 .venv/.run: $(INSTALL) requirements/run.txt
@@ -127,6 +129,6 @@ $(AZURITE): .venv/.dev tests/azurite/package.json tests/azurite/package-lock.jso
 	PATH="$$PWD/$(BIN):$$PATH" npm ci --prefix tests/azurite --omit=dev --ignore-scripts --loglevel=error
 	@touch $@
 
-$(NODE_CLIENT): .venv/.dev tests/conformance/node/package.json tests/conformance/node/package-lock.json tests/conformance/node/.npmrc
-	PATH="$$PWD/$(BIN):$$PATH" npm ci --prefix tests/conformance/node --omit=dev --ignore-scripts --loglevel=error
+tests/conformance/%/node_modules/.package-lock.json: .venv/.dev tests/conformance/%/package.json tests/conformance/%/package-lock.json tests/conformance/%/.npmrc
+	PATH="$$PWD/$(BIN):$$PATH" npm ci --prefix tests/conformance/$* --omit=dev --ignore-scripts --loglevel=error
 	@touch $@

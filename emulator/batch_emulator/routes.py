@@ -120,5 +120,7 @@ OLDER_OPERATIONS: tuple[tuple[str, str, Operation], ...] = (
     ("DELETE", _CERTIFICATE, older.find_certificate),
     ("POST", _CERTIFICATE + "/canceldelete", older.find_certificate),
     ("GET", _NODE + "/rdp", older.get_remote_desktop),
+    ("GET", "/nodeagentskus", account.list_node_agents),
+    ("POST", "/pools/{poolId}/upgradeos", older.upgrade_system),
 )
 """Those that only older api-versions have."""

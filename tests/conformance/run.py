@@ -45,6 +45,16 @@ class Client:
 
 CLIENTS = (
     Client(
+        "sdk5",
+        (str(ENVIRONMENTS / "sdk5/bin/python"), str(HERE / "earlier.py")),
+        "azure-batch 5.1.1",
+    ),
+    Client(
+        "sdk11",
+        (str(ENVIRONMENTS / "sdk11/bin/python"), str(HERE / "earlier.py")),
+        "azure-batch 11.0.0",
+    ),
+    Client(
         "sdk14",
         (str(ENVIRONMENTS / "sdk14/bin/python"), str(HERE / "sdk14.py")),
         "azure-batch 14.2.0",
@@ -58,6 +68,11 @@ CLIENTS = (
         "node",
         (str(REPOSITORY / ".venv/bin/node"), str(HERE / "node/drive.mjs")),
         "@azure/batch for Node.js",
+    ),
+    Client(
+        "node8",
+        (str(REPOSITORY / ".venv/bin/node"), str(HERE / "node8/drive.mjs")),
+        "@azure/batch 8.0.0",
     ),
     Client(
         "page",

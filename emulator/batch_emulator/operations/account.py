@@ -1,4 +1,4 @@
-"""Operations on the account: the images that nodes can have."""
+"""Operations on the account: the images that nodes can have, and their node agents."""
 
 from __future__ import annotations
 
@@ -7,9 +7,12 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from batch_emulator.operations.listing import IMAGES, question
+from batch_emulator.operations.listing import AGENTS, IMAGES, question
 from batch_emulator.service import Service
+from batch_emulator.wire.errors import BatchError
+from batch_emulator.wire.former import SKUS_UNTIL
 from batch_emulator.wire.paging import reply_page
+from batch_emulator.wire.versions import version_of
 
 _CONTAINERS = ["DockerCompatible"]
 _IMAGES: tuple[tuple[str, str, str, str, list[str], str | None], ...] = (
@@ -47,6 +50,33 @@ async def list_images(service: Service, request: Request) -> Response:  # noqa: 
     asked = question(request, IMAGES, None)
     images = [_Image(at) for at in range(len(_IMAGES))]
     return reply_page(request, images, asked, lambda image: image.document)
+
+
+async def list_node_agents(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
+    """List node agents, each with its images: what versions before 2019-06-01.9.0 have instead."""
+    if version_of(request) > SKUS_UNTIL:
+        raise BatchError("InvalidUri", Reason=f"{request.method} {request.url.path}")
+    asked = question(request, AGENTS, None)
+    names = sorted({image[3] for image in _IMAGES})
+    agents = [_Agent(at, name) for at, name in enumerate(names)]
+    return reply_page(request, agents, asked, lambda agent: agent.document)
+
+
+class _Agent:
+    """A node agent in a list."""
+
+    def __init__(self, sequence: int, name: str) -> None:
+        images = [_Image(at).document for at, image in enumerate(_IMAGES) if image[3] == name]
+        self.sequence = sequence
+        self.gone = False
+        self.document: dict[str, Any] = {
+            "id": name,
+            "verifiedImageReferences": [image["imageReference"] for image in images],
+            "osType": "linux",
+        }
+
+    def peek(self, path: str) -> Any:  # noqa: ANN401 - a property may be anything
+        return self.document.get(path)
 
 
 class _Image:

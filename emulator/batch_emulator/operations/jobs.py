@@ -15,6 +15,7 @@ from batch_emulator.operations.job_checks import (
     check_pool_info,
 )
 from batch_emulator.operations.listing import JOBS, question, selection
+from batch_emulator.operations.older import counts_as_told
 from batch_emulator.operations.preparation import check_preparation
 from batch_emulator.scheduling import jobs as life
 from batch_emulator.scheduling.auto_pools import leave_pool
@@ -139,7 +140,7 @@ async def count_tasks(service: Service, request: Request) -> Response:
         "taskCounts": job.counts.document(),
         "taskSlotCounts": job.slot_counts.document(),
     }
-    return reply_one(request, "taskcountsresult", counts)
+    return reply_one(request, *counts_as_told(request, counts))
 
 
 def _changeable(service: Service, request: Request) -> Job:

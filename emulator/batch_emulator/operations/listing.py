@@ -10,9 +10,10 @@ from collections.abc import Mapping
 from starlette.requests import Request
 
 from batch_emulator.wire.body import property_names, schemas
+from batch_emulator.wire.former import names_today
 from batch_emulator.wire.odata import Property, parse_filter, parse_select, prop
 from batch_emulator.wire.paging import Question, page_size, skip_token
-from batch_emulator.wire.versions import is_older
+from batch_emulator.wire.versions import version_of
 
 _SAME = "eq ne"
 _ORDER = "eq ne ge gt le lt"
@@ -99,6 +100,7 @@ PREPARATIONS: Properties = {
 USAGES: Properties = {"poolId": prop("text", _TEXT)}
 NODE_COUNTS: Properties = {"poolId": prop("text", "eq")}
 FILES: Properties = {"name": prop("text", "startswith")}
+AGENTS: Properties = {"id": prop("text", _SAME), "osType": prop("choice", _SAME)}
 IMAGES: Properties = {
     "osType": prop("choice", _SAME),
     "verificationType": prop("choice", _SAME),
@@ -124,6 +126,7 @@ def question(
 
 
 def selection(request: Request, shape: str) -> frozenset[str] | None:
-    """The `$select` of a request for resources of a shape."""
-    names = property_names(shape, older=is_older(request))
-    return parse_select(request.query_params.get("$select"), names)
+    """The `$select` of a request for resources of a shape, by today's names."""
+    version = version_of(request)
+    selected = parse_select(request.query_params.get("$select"), property_names(shape, version))
+    return None if selected is None else names_today(selected, shape, version)

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from batch_emulator.operations.listing import USAGES, question
+from batch_emulator.operations.older import usage_as_told
 from batch_emulator.service import Service
 from batch_emulator.state.account import Account
 from batch_emulator.state.usage import KEPT, Usage
@@ -63,7 +64,7 @@ async def list_metrics(service: Service, request: Request) -> Response:
     all_metrics = _metrics(service.account, max(first, asked.after // _USAGES), end)
     later = (metrics for metrics in all_metrics if metrics.sequence > asked.after)
     page = list(islice(later, EXAMINED + 1))
-    return reply_page(request, page, asked, lambda metrics: metrics.document())
+    return reply_page(request, page, asked, lambda one: usage_as_told(request, one.document()))
 
 
 def _metrics(account: Account, first: int, end: int) -> Iterator[_Metrics]:

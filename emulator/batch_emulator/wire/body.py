@@ -15,8 +15,9 @@ from typing import Any, NoReturn, cast
 from starlette.requests import Request
 
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
+from batch_emulator.wire.former import as_today
 from batch_emulator.wire.iso8601 import format_time, parse_duration, parse_time
-from batch_emulator.wire.versions import is_older, number_of_text, with_older
+from batch_emulator.wire.versions import NEWEST, number_of_text, shapes_of, version_of
 
 Json = dict[str, Any]
 
@@ -33,27 +34,29 @@ _SECRETS = {"UserAccount": ("password",), "LinuxUserConfiguration": ("sshPrivate
 
 
 @cache
-def schemas(*, older: bool = False) -> dict[str, Json]:
-    """All shapes, by the wheel's class names; what only older api-versions have on demand."""
-    if older:
-        return with_older(schemas())
+def schemas(version: str = NEWEST) -> dict[str, Json]:
+    """All shapes of an api-version, by the wheel's class names."""
+    if version != NEWEST:
+        return shapes_of(version, schemas())
     text = files("batch_emulator.wire").joinpath("schemas.json").read_text("utf-8")
     return cast("dict[str, Json]", json.loads(text))
 
 
-def property_names(shape: str, *, older: bool = False) -> frozenset[str]:
+def property_names(shape: str, version: str = NEWEST) -> frozenset[str]:
     """The names a resource of this shape can have."""
-    return frozenset(schemas(older=older)[shape]["properties"])
+    return frozenset(schemas(version)[shape]["properties"])
 
 
 async def read_body(request: Request, shape: str, *, optional: bool = False) -> Json:
-    """The request's JSON, checked against a shape; `null` counts as absent.
+    """The request's JSON, checked against a shape of its version, by today's names.
+
+    `null` counts as absent.
 
     Raises:
         BatchError: if it is too large, no JSON, or not of the shape.
     """
     body = await read_json(request, optional=optional)
-    return check(body, shape, older=is_older(request))
+    return check(body, shape, version=version_of(request))
 
 
 async def read_json(request: Request, *, optional: bool = False) -> Json:
@@ -102,19 +105,19 @@ async def _read(request: Request) -> bytes:
     return bytes(parts)
 
 
-def check(value: Json, shape: str, path: str = "", *, older: bool = False) -> Json:
-    """Check an object against a shape and return it without its `null` members.
+def check(value: Json, shape: str, path: str = "", *, version: str = NEWEST) -> Json:
+    """Check an object against a shape and return it by today's names, without `null` members.
 
     Args:
         value: the object.
         shape: the name of what it is to be.
         path: where it stands in the body.
-        older: whether it may have what only older api-versions have.
+        version: the api-version whose shapes it is to have.
 
     Raises:
         BatchError: naming the property, the value and what is allowed.
     """
-    schema = schemas(older=older)[shape]
+    schema = schemas(version)[shape]
     properties: Json = schema["properties"]
     result: Json = {}
     for name, member in value.items():
@@ -129,30 +132,30 @@ def check(value: Json, shape: str, path: str = "", *, older: bool = False) -> Js
         if name == "displayName" and isinstance(member, str) and len(member) > _LONGEST_NAME:
             raise invalid_property(path + name, member, f"Allowed: {_LONGEST_NAME} characters.")
         if member is not None:
-            checked = _check(member, properties[name], path + name, older=older)
+            checked = _check(member, properties[name], path + name, version=version)
             result[name] = "" if name in _SECRETS.get(shape, ()) else checked
     for name in schema.get("required", ()):
         if name not in result:
             raise missing_property(path + name)
     if shape == "BatchMetadataItem" and not result["name"]:
         raise BatchError("EmptyMetadataKey", PropertyName=f"{path}name")
-    return result
+    return as_today(result, shape, version)
 
 
-def _check(value: Any, kind: Json, path: str, *, older: bool) -> Any:  # noqa: ANN401 - JSON
+def _check(value: Any, kind: Json, path: str, *, version: str) -> Any:  # noqa: ANN401 - JSON
     if "ref" in kind:
         if not isinstance(value, dict):
             raise invalid_property(path, value, "An object is expected.")
-        return check(cast("Json", value), kind["ref"], path + ".", older=older)
+        return check(cast("Json", value), kind["ref"], path + ".", version=version)
     if "list" in kind:
         if not isinstance(value, list):
             raise invalid_property(path, value, "An array is expected.")
         members = cast("list[Any]", value)
         one = kind["list"]
-        return [_check(v, one, f"{path}[{i}]", older=older) for i, v in enumerate(members)]
+        return [_check(v, one, f"{path}[{i}]", version=version) for i, v in enumerate(members)]
     if "enum" in kind:
         return _check_choice(value, kind["enum"], path)
-    if older:
+    if version != NEWEST:
         value = number_of_text(value, kind["type"])
     reason = _fault(value, kind["type"])
     if reason:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from batch_emulator.wire.body import Json
 from batch_emulator.wire.errors import BatchError, invalid_query
 from batch_emulator.wire.odata import Predicate
-from batch_emulator.wire.reply import base_url, own_url, reply
+from batch_emulator.wire.reply import base_url, own_url, reply, told
 
 PAGE = 1000
 """Members of a page unless asked for fewer: the service's own limit."""
@@ -128,7 +128,7 @@ def _page(request: Request, members: list[Json], after: Place | None) -> Respons
     collection = request.url.path.strip("/").rpartition("/")[2]
     body: Json = {
         "odata.metadata": f"{base_url(request)}/$metadata#{collection}",
-        "value": members,
+        "value": [told(request, collection, member) for member in members],
     }
     if after is not None:
         rest = [(k, v) for k, v in request.query_params.multi_items() if k != "$skiptoken"]

@@ -12,9 +12,12 @@ from urllib.parse import quote
 from starlette.requests import Request
 from starlette.responses import Response
 
+from batch_emulator.wire.body import schemas
 from batch_emulator.wire.errors import BatchError
+from batch_emulator.wire.former import as_then
 from batch_emulator.wire.iso8601 import format_http_time
 from batch_emulator.wire.secrets import MARKS, public
+from batch_emulator.wire.versions import version_of
 
 JSON = "application/json;odata=minimalmetadata"
 ERRORS = "Microsoft.Azure.Batch.Protocol.Entities.Container.errors"
@@ -77,8 +80,13 @@ def reply_one(
     url: str | None = None,
 ) -> Response:
     """Answer with one thing; like the service's, the answer says of which collection it is."""
-    body = {"odata.metadata": element(request, kind), **document}
+    body = {"odata.metadata": element(request, kind), **told(request, kind, document)}
     return reply(200, body=body, resource=resource, url=url)
+
+
+def told(request: Request, collection: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A member of a collection as the request's api-version tells it."""
+    return as_then(document, collection, version_of(request), schemas())
 
 
 def element(request: Request, kind: str) -> str:

@@ -1,9 +1,10 @@
-"""The api-versions that clients in use send, and where their shapes differ from the newest one.
+"""The api-versions that are taken, and what older ones have that the newest one has not.
 
 Found by comparing the models and routes of azure-batch 14.2.0 and 15.0.0b1 (2024-02-01.19.0) and of
 @azure/batch 10.2.0 for Node.js (2022-10-01.16.0) with azure-batch 15.1.0 (2025-06-01): newer
 versions added properties and took away a few, and all else is the same. So an older version is
 taken with every property that any of them has, and what was taken away comes back to it alone.
+What has another name in versions before 2020-09-01.12.0 is in `former`.
 """
 
 from __future__ import annotations
@@ -16,26 +17,35 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from batch_emulator.wire.errors import BatchError, invalid_query
+from batch_emulator.wire.former import with_former
 
 Json = dict[str, Any]
 
 PARAMETER = "api-version"
 NEWEST = "2025-06-01"
 OLDER = (
+    "2017-09-01.6.0",
+    "2018-03-01.6.1",
+    "2018-08-01.7.0",
+    "2018-12-01.8.0",
+    "2019-06-01.9.0",
+    "2019-08-01.10.0",
+    "2020-03-01.11.0",
+    "2020-09-01.12.0",
+    "2021-06-01.14.0",
+    "2022-01-01.15.0",
     "2022-10-01.16.0",
     "2023-05-01.17.0",
     "2023-11-01.18.0",
     "2024-02-01.19.0",
     "2024-07-01.20.0",
 )
-"""From the oldest that a client in use sends: @azure/batch for Node.js."""
-_WITH_CERTIFICATES = OLDER[:4]
-"""Those that still have certificates and remote desktop files, and cannot deallocate a node."""
+"""From the one that azure-batch 4.0.0 sends, of 2017."""
+_CERTIFICATES_UNTIL = "2024-02-01.19.0"
+"""The last that has certificates and remote desktop files, and cannot deallocate a node."""
 _FORMER = frozenset(
     (
-        *("2022-01-01.15.0", "2021-06-01.14.0", "2020-09-01.12.0", "2020-03-01.11.0"),
-        *("2019-08-01.10.0", "2019-06-01.9.0", "2018-12-01.8.0", "2018-08-01.7.0"),
-        *("2018-03-01.6.1", "2017-09-01.6.0", "2017-06-01.5.1", "2017-05-01.5.0"),
+        *("2017-06-01.5.1", "2017-05-01.5.0"),
         *("2017-01-01.4.0", "2016-07-01.3.1", "2016-02-01.3.0", "2015-12-01.2.2"),
         *("2015-11-01.2.1", "2015-06-01.2.0", "2015-03-01.1.1", "2014-10-01.1.0"),
     )
@@ -127,23 +137,28 @@ def check_version(query: str) -> None:
         raise invalid_query(PARAMETER, given, f"Known: {_known()}.")
 
 
+def version_of(request: Request) -> str:
+    """The version that a request is of."""
+    return request.query_params.get(PARAMETER, NEWEST)
+
+
 def is_older(request: Request) -> bool:
     """Whether a request is of an older version than the newest."""
-    return request.query_params.get(PARAMETER, NEWEST) != NEWEST
+    return version_of(request) != NEWEST
 
 
 def has_certificates(request: Request) -> bool:
     """Whether a request's version has what later ones took away: certificates, remote desktop."""
-    return request.query_params.get(PARAMETER) in _WITH_CERTIFICATES
+    return version_of(request) <= _CERTIFICATES_UNTIL
 
 
-def with_older(schemas: Mapping[str, Json]) -> dict[str, Json]:
-    """The newest version's shapes, with all that older ones have beside."""
+def shapes_of(version: str, schemas: Mapping[str, Json]) -> dict[str, Json]:
+    """An older version's shapes: the newest's, what any older one has beside, its own names."""
     merged = {**schemas, **SHAPES}
     for shape, properties in PROPERTIES.items():
         own = merged[shape]
         merged[shape] = {**own, "properties": {**own["properties"], **properties}}
-    return merged
+    return with_former(merged, version)
 
 
 def number_of_text(value: object, kind: str) -> object:
