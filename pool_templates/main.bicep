@@ -38,6 +38,15 @@ param maxNodes int = 20
 @minValue(1)
 param taskSlots int = 4
 
+@description('Resource id of the subnet that nodes are in; empty for a network of Batch\'s own.')
+param subnetId string = ''
+
+@description('Resource ids of subnets that reach the storage account, each with the service endpoint Microsoft.Storage; with any of these or of storageAddresses, nobody else does.')
+param storageSubnetIds array = []
+
+@description('Public addresses or ranges (CIDR) that reach the storage account, as those of the operators.')
+param storageAddresses array = []
+
 @description('Set on everything that is made, for the bill.')
 param tags object = {
   project: 'scenefleet'
@@ -52,6 +61,9 @@ var roles = {
   storageBlobDelegator: 'db58b8e5-c6ad-4a2a-8342-4190687cbf4a'
   batchDataContributor: '6aaa78f1-f7de-44ca-8722-c64a23943cae'
 }
+
+// What a subnet adds to a pool.
+var network = empty(subnetId) ? {} : { networkConfiguration: { subnetId: subnetId } }
 
 // The templates, word for word; below only what a template cannot know is added.
 var templates = [
@@ -79,6 +91,12 @@ resource storage 'Microsoft.Storage/storageAccounts@2024-01-01' = {
     allowSharedKeyAccess: false
     minimumTlsVersion: 'TLS1_2'
     supportsHttpsTrafficOnly: true
+    networkAcls: {
+      bypass: 'None'
+      defaultAction: empty(storageSubnetIds) && empty(storageAddresses) ? 'Allow' : 'Deny'
+      ipRules: [for address in storageAddresses: { value: address }]
+      virtualNetworkRules: [for subnet in storageSubnetIds: { id: subnet }]
+    }
   }
 }
 
@@ -119,10 +137,7 @@ resource nodesWrite 'Microsoft.Authorization/roleAssignments@2022-04-01' = {
   properties: {
     principalId: nodes.properties.principalId
     principalType: 'ServicePrincipal'
-    roleDefinitionId: subscriptionResourceId(
-      'Microsoft.Authorization/roleDefinitions',
-      roles.storageBlobDataContributor
-    )
+    roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataContributor)
   }
 }
 
@@ -142,10 +157,7 @@ resource operatorsWrite 'Microsoft.Authorization/roleAssignments@2022-04-01' = [
     properties: {
       principalId: operator
       principalType: operatorType
-      roleDefinitionId: subscriptionResourceId(
-        'Microsoft.Authorization/roleDefinitions',
-        roles.storageBlobDataContributor
-      )
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDataContributor)
     }
   }
 ]
@@ -158,10 +170,7 @@ resource operatorsDelegate 'Microsoft.Authorization/roleAssignments@2022-04-01' 
     properties: {
       principalId: operator
       principalType: operatorType
-      roleDefinitionId: subscriptionResourceId(
-        'Microsoft.Authorization/roleDefinitions',
-        roles.storageBlobDelegator
-      )
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.storageBlobDelegator)
     }
   }
 ]
@@ -173,10 +182,7 @@ resource operatorsSubmit 'Microsoft.Authorization/roleAssignments@2022-04-01' = 
     properties: {
       principalId: operator
       principalType: operatorType
-      roleDefinitionId: subscriptionResourceId(
-        'Microsoft.Authorization/roleDefinitions',
-        roles.batchDataContributor
-      )
+      roleDefinitionId: subscriptionResourceId('Microsoft.Authorization/roleDefinitions', roles.batchDataContributor)
     }
   }
 ]
@@ -194,7 +200,7 @@ resource pools 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = [
       }
     }
     // union() goes into nested objects, so the rest of the template stays.
-    properties: union(template.properties, {
+    properties: union(template.properties, network, {
       taskSlotsPerNode: min(taskSlots, template.properties.taskSlotsPerNode)
       deploymentConfiguration: {
         virtualMachineConfiguration: {
@@ -213,11 +219,7 @@ resource pools 'Microsoft.Batch/batchAccounts/pools@2025-06-01' = [
       }
       scaleSettings: {
         autoScale: {
-          formula: replace(
-            template.properties.scaleSettings.autoScale.formula,
-            'maxNodes = 20;',
-            'maxNodes = ${maxNodes};'
-          )
+          formula: replace(template.properties.scaleSettings.autoScale.formula, 'maxNodes = 20;', 'maxNodes = ${maxNodes};')
         }
       }
     })

@@ -33,6 +33,13 @@ def slots_per_node(pool: Json) -> int:
     return int(pool.get("taskSlotsPerNode") or 1)
 
 
+def identities(pool: Json) -> list[str]:
+    """Resource ids of the managed identities of its nodes."""
+    given = cast("Json", pool.get("identity") or {})
+    assigned = cast("list[Json]", given.get("userAssignedIdentities") or [])
+    return [str(one.get("resourceId")) for one in assigned]
+
+
 def machine_of(pool: Json) -> Machine:
     """What one of its nodes has."""
     return vm_machine(str(pool.get("vmSize", "")))
@@ -104,9 +111,7 @@ def _containers(pool: Json, image: str | None) -> list[str]:
 
 
 def _identity(pool: Json, wanted: str | None) -> list[str]:
-    given = cast("Json", pool.get("identity") or {})
-    assigned = cast("list[Json]", given.get("userAssignedIdentities") or [])
-    held = [str(one.get("resourceId")) for one in assigned]
+    held = identities(pool)
     if wanted is None or wanted.casefold() in (one.casefold() for one in held):
         return []
     return [

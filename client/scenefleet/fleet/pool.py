@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from scenefleet.errors import FleetError
 from scenefleet.fleet.connection import error_code, told
-from scenefleet.fleet.existing_pool import Need, misfits
+from scenefleet.fleet.existing_pool import Need, identities, misfits
 from scenefleet.fleet.pool_differences import differences
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def ensure_pool(
     pool = str(body["id"])
     existing = find_pool(client, pool)
     if existing is not None:
-        _check(body, existing, note)
+        _check(body, existing, note, deployed=needs_identity or identities(existing) != [])
         return False
     if needs_identity:
         raise FleetError(
@@ -113,7 +113,9 @@ def check_image(client: BatchClient, body: dict[str, Any]) -> None:
     )
 
 
-def _check(body: dict[str, Any], existing: dict[str, Any], note: str | None) -> None:
+def _check(
+    body: dict[str, Any], existing: dict[str, Any], note: str | None, *, deployed: bool
+) -> None:
     if existing.get("state") == "deleting":
         raise FleetError(f"pool {body['id']} is being deleted; give the command again in a minute")
     if found := differences(body, existing):
@@ -121,6 +123,12 @@ def _check(body: dict[str, Any], existing: dict[str, Any], note: str | None) -> 
             f"pool {body['id']} exists, but is not what the recipe asks for:\n  "
             + "\n  ".join([*found, *([note] if note else [])])
             + "\nSet the recipe's `compute` and `resources` to what the pool has, or copy the "
-            "template to a file of another name and name that as `compute.pool`, or delete the "
-            f"pool (az batch pool delete --pool-id {body['id']})."
+            "template to a file of another name and name that as `compute.pool`, or "
+            + (
+                "deploy the pool again while it has no nodes (pool_templates/README.md): a pool "
+                "with an identity cannot be made by this client, so do not delete it. To use it as "
+                f"it is, write `pool: {{id: {body['id']}}}`."
+                if deployed
+                else f"delete the pool (az batch pool delete --pool-id {body['id']})."
+            )
         )

@@ -202,6 +202,17 @@ def test_a_pool_is_reused_if_equal_and_a_conflict_if_not(client: Any) -> None:
         ensure_pool(client, body | {"id": "other"}, needs_identity=True)
 
 
+def test_deleting_is_not_advised_for_a_pool_that_only_a_deployment_makes(client: Any) -> None:
+    body = local_pool(0) | {"id": "deployed"}
+    ensure_pool(client, body, needs_identity=False)
+    other = body | {"vmSize": "Standard_D2s_v5"}
+    with pytest.raises(FleetError, match="pool delete --pool-id deployed"):
+        ensure_pool(client, other, needs_identity=False)
+    with pytest.raises(FleetError, match=r"deploy the pool again.*\{id: deployed\}") as caught:
+        ensure_pool(client, other, needs_identity=True)
+    assert "pool delete" not in str(caught.value)
+
+
 def test_a_pool_with_more_tasks_on_a_node_than_memory_allows_is_told(client: Any) -> None:
     body = local_pool(0) | {"id": "slots", "taskSlotsPerNode": 3}
     assert ensure_pool(client, body, needs_identity=False)
