@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from scenefleet_task.exits import Exit
+from scenefleet_task.exits import MAY_PASS, Exit
 from scenefleet_task.result import Output, Result
 
 
@@ -40,6 +40,8 @@ class Attempt:
     """A folder of this attempt in the working folder; the supervisor removes it."""
     spent: float = 0.0
     """CPU seconds that earlier attempts of this supervisor took."""
+    left: int = 0
+    """Further attempts that there may be after this one."""
 
     @property
     def log_file(self) -> Path:
@@ -84,4 +86,5 @@ def conclude(
         valid_percent=found.valid_percent,
         reasons=found.reasons,
         outputs=found.outputs,
+        further=attempt.left > 0 and exit_ in MAY_PASS,
     )

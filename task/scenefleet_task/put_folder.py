@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import glob
 import hashlib
 import os
-import secrets
-import time
 from collections.abc import Iterable, Sequence
+from io import FileIO
 from pathlib import Path
 from zlib import crc32
 
 from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
+from scenefleet_task.part_file import part_file
 from scenefleet_task.put import Digest
 from scenefleet_task.spool import CHUNK, Spool
 
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
-_STALE = 3600.0
-"""Seconds after which nobody is writing a temporary file any more."""
 _DENIED = {errno.EACCES, errno.EPERM, errno.EROFS}
 
 
@@ -65,22 +61,16 @@ def place(chunks: Iterable[bytes], target: Path) -> Digest:
     Raises:
         TaskError: if it cannot be written, or reads back otherwise.
     """
-    # Letters of its own keep two attempts at one task (a lost node's, a retry's) apart: process ids
-    # do not, where each runs in a container.
-    part = target.with_name(f".{target.name}.{secrets.token_hex(8)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        _sweep(target)
-        digest, wanted = _write(chunks, part)
-        found = _check(part)
-        if found == wanted:
-            part.replace(target)
-            _sync_folder(target.parent)
+        with part_file(target) as (part, file):
+            digest, wanted = _write(chunks, file)
+            found = _check(part)
+            if found == wanted:
+                part.replace(target)
+                _sync_folder(target.parent)
     except OSError as error:
         raise store_error(error, target) from None
-    finally:
-        with contextlib.suppress(OSError):  # once renamed, or never written, it is not there
-            part.unlink()
     if found != wanted:
         raise TaskError(
             Exit.STORE_UNREACHABLE,
@@ -100,26 +90,17 @@ def store_error(error: OSError, target: Path) -> TaskError:
     return TaskError(Exit.STORE_UNREACHABLE, f"{said} Check that the store is there, then retry.")
 
 
-def _sweep(target: Path) -> None:
-    """Removes what attempts left that were killed while they wrote this file."""
-    for part in target.parent.glob(f".{glob.escape(target.name)}.*.part"):
-        with contextlib.suppress(OSError):  # another attempt may be just as tidy
-            if part.stat().st_mtime < time.time() - _STALE:
-                part.unlink()
-
-
-def _write(chunks: Iterable[bytes], part: Path) -> tuple[Digest, int]:
+def _write(chunks: Iterable[bytes], file: FileIO) -> tuple[Digest, int]:
     """The file's digest, and its CRC-32 for `_check`."""
     sha256, crc, size = hashlib.sha256(), 0, 0
-    with part.open("wb", buffering=0) as file:
-        for chunk in chunks:
-            sha256.update(chunk)
-            crc = crc32(chunk, crc)
-            size += len(chunk)
-            rest = memoryview(chunk)
-            while rest:  # a raw file may take less than all
-                rest = rest[file.write(rest) :]
-        os.fsync(file.fileno())
+    for chunk in chunks:
+        sha256.update(chunk)
+        crc = crc32(chunk, crc)
+        size += len(chunk)
+        rest = memoryview(chunk)
+        while rest:  # a raw file may take less than all
+            rest = rest[file.write(rest) :]
+    os.fsync(file.fileno())
     return Digest(size, sha256.hexdigest()), crc
 
 

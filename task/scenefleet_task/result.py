@@ -51,6 +51,8 @@ class Result:
     reasons: dict[str, int] = field(default_factory=dict[str, int])
     """Pixels by `spec.Reason` in lower case; sums to the raster's size."""
     outputs: tuple[Output, ...] = ()
+    further: bool = False
+    """Whether the supervisor was to make another attempt: then this one decides nothing."""
 
 
 def to_line(result: Result) -> str:

@@ -23,7 +23,7 @@ from typing import Never
 from scenefleet_task.attempt import Attempt, usage
 from scenefleet_task.computing import Computing
 from scenefleet_task.errand import Errand, Text
-from scenefleet_task.exits import MAY_PASS, Exit
+from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
 from scenefleet_task.setting import Setting
 from scenefleet_task.supervise import WHY, begin, end, fail, remove, say, supervise
@@ -52,10 +52,10 @@ def run_attempts(computing: Computing, text: Text, errand: Errand, setting: Sett
         setting: where files go, memory, and how many further attempts there may be.
     """
     given = set(os.listdir())  # noqa: PTH208 - names are all that is wanted
-    attempt = begin(errand, os.environ)
+    attempt = replace(begin(errand, os.environ), left=setting.retries)
     result = supervise(attempt, computing, text, errand, setting)
     for number in range(setting.retries):
-        if result.code not in MAY_PASS:
+        if not result.further:
             break
         seconds = _pause_of(number) * (1 + random.random() * _JITTER)  # noqa: S311 - no secret
         say(f"{result.exit}: {result.message}")
@@ -64,7 +64,9 @@ def run_attempts(computing: Computing, text: Text, errand: Errand, setting: Sett
         _empty(given, os.environ)
         stopped = _pause(seconds)
         spent = usage().cpu_seconds
-        attempt = replace(_begin_after(attempt, errand), spent=spent)
+        attempt = replace(
+            _begin_after(attempt, errand), spent=spent, left=setting.retries - number - 1
+        )
         if stopped is not None:
             text_ = f"ended by {stopped.name} between two attempts, {WHY[stopped]}"
             return end(attempt, fail(attempt, TaskError(Exit.STOPPED, text_), setting))

@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SEARCH = "{{catalog: '{url}', collections: [sentinel-2-l2a]}}"
 
 
@@ -70,6 +72,53 @@ def test_a_killed_client_leaves_nothing_behind_and_the_next_goes_on(
     assert run["counts"]["done"] == 12
     redone = [path for path in attempts(desk) if path not in tried]
     assert len(redone) == 12 - len(before), "a finished scene was computed again"
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("victim", ["node/agent.py", "batch_emulator serve"])
+def test_what_a_lost_agent_or_emulator_cut_off_is_redone_by_the_same_run(
+    archive: Path,
+    serve: Callable[[Path], Any],
+    fault: type[Any],
+    desk: Any,
+    wait_for: Callable[..., None],
+    victim: str,
+) -> None:
+    server = serve(archive)
+    names = [one["id"] for one in json.loads((archive / "items.json").read_text())["features"]]
+    server.faults = {f"data/{names[3]}/B04.tif": fault(hang=30, times=1)}
+    search = SEARCH.format(url=server.url("items.json")).replace("}", ", limit: 4}")
+    desk.write("lost", search, "compute: {slots: 1}")
+    with desk.start("run") as process:
+        wait_for(lambda: len(results(desk, "lost")) == 3)
+        wait_for(lambda: running(desk) == 1)
+        os.kill(process_of(desk.folder, victim), signal.SIGKILL)
+        code = process.wait(timeout=60)
+    if "agent" in victim:
+        assert code == 5
+        assert f"cut off: {names[3]}" in desk.said
+    else:
+        assert code == 1
+        assert "emulator (process" in desk.said
+        assert "was ended by SIGKILL" in desk.said
+    assert desk.json("status")["counts"] == {"waiting": 1, "running": 0, "done": 3, "failed": 0}
+    server.faults = {}
+    assert desk.json("run")["state"] == "done"
+
+
+def process_of(folder: Path, words: str) -> int:
+    """The process that works for a folder's run and whose command line has these words."""
+    found: list[int] = []
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            mine = str(folder).encode() in (process / "environ").read_bytes()
+            command = (process / "cmdline").read_text().replace("\0", " ")
+        except OSError:  # gone meanwhile
+            continue
+        if mine and words in command:
+            found.append(int(process.name))
+    (one,) = found
+    return one
 
 
 def test_ctrl_c_cancels_and_the_same_run_goes_on(

@@ -46,6 +46,7 @@ def test_what_may_pass_is_tried_again_and_each_attempt_keeps_its_own(
     assert (ran.code, ran.result.exit) == (0, "done")
     first, last = results(store)
     assert (first.exit, last) == ("source_denied", ran.result)
+    assert (first.further, last.further) == (True, False)
     logs = {p.parent.name: p.read_text() for p in store.glob("runs/run-1/logs/*/*/log.txt")}
     assert "403" in logs[first.attempt]
     assert "403" not in logs[last.attempt]
@@ -62,7 +63,8 @@ def test_the_last_of_all_attempts_gives_the_exit_code(
 ) -> None:
     range_server.faults["red.tif"] = kit.Fault(status=403)
     ran = kit.run(document, tmp_path / "store", tmp_path / "work", SCENEFLEET_RETRIES="1")
-    assert (ran.code, [r.exit for r in results(tmp_path / "store")]) == (11, ["source_denied"] * 2)
+    kept = [(r.exit, r.further) for r in results(tmp_path / "store")]
+    assert (ran.code, kept) == (11, [("source_denied", True), ("source_denied", False)])
 
 
 def test_what_must_fail_again_is_not_computed_again(

@@ -298,7 +298,7 @@ def test_a_service_that_refuses_for_ever_is_an_error_and_leaves_nothing(
         LARGE.send(upload)
     upload.close()
     assert caught.value.exit is exit_
-    assert "sig" not in caught.value.message
+    assert "sig=" not in caught.value.message
     assert not names(container)
     assert not list(tmp_path.iterdir())
     assert not senders()
@@ -383,7 +383,7 @@ time.sleep(60)
 
 @pytest.mark.parametrize("when", ["writing", "placing"])
 def test_a_killed_process_leaves_no_file_that_stays(tmp_path: Path, when: str) -> None:
-    """What it was placing is hidden, and goes with the next file of its name an hour later."""
+    """What it was placing is hidden, and the next attempt removes it."""
     work, store = tmp_path / "work", tmp_path / "store"
     work.mkdir()
     with subprocess.Popen(
@@ -398,10 +398,8 @@ def test_a_killed_process_leaves_no_file_that_stays(tmp_path: Path, when: str) -
     assert [(p.name.startswith("."), p.suffix) for p in left] == (
         [(True, ".part")] if when == "placing" else []
     )
+    for part in left:
+        os.utime(part, (time.time() - 60,) * 2)
     FolderTarget(store).put(b"again", "ndvi.tif")
     assert (store / "ndvi.tif").read_bytes() == b"again"
-    assert set(store.iterdir()) == {store / "ndvi.tif", *left}  # it might be another's, alive
-    for part in left:
-        os.utime(part, (time.time() - 4000,) * 2)
-    FolderTarget(store).put(b"once more", "ndvi.tif")
     assert list(store.iterdir()) == [store / "ndvi.tif"]

@@ -42,6 +42,8 @@ def _speak(event: Event, write: Callable[[str], None]) -> None:
             write(line)
     elif isinstance(event, TaskChanged) and event.state == "failed":
         write(f"failed: {event.item}" + (f": {event.message}" if event.message else ""))
+    elif isinstance(event, TaskChanged) and event.state == "waiting" and event.message:
+        write(f"cut off: {event.item}: {event.message}")
 
 
 def _print(console: Any, text: str) -> None:  # noqa: ANN401 - rich's, imported late

@@ -30,7 +30,7 @@ def describe_failure(code: str, message: str, details: Iterable[tuple[str, str]]
     """
     said = " ".join([f"{code}: {message}", *(f"{name}: {value}" for name, value in details)])
     if "wall clock" in said.lower():
-        help_ = "It ran out of time: raise compute.max_hours, or use faster nodes."
+        help_ = "It ran out of time: raise compute.task_minutes, or use faster nodes."
     else:
         help_ = _REMEDIES.get(code, "")
     return " ".join(filter(None, [redact(said), help_]))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,6 +26,8 @@ from scenefleet.fleet.secrecy import conceal, surroundings
 LOCAL_POOL = "local"
 _BOOT = 0.05
 """Seconds a virtual node takes to come up: nobody wants to wait the emulator's usual 5 s."""
+_DEATH = 2.0
+"""Seconds for an emulator whose connections broke off to be seen ended."""
 
 
 def local_pool(slots: int) -> dict[str, Any]:
@@ -60,6 +63,10 @@ def emulator(*, slots: int) -> Generator[Connection]:
         process = _start(key, slots, log)
         try:
             yield Connection(*_ready(process, log), key)
+        except FleetError:
+            if (end := _end_of(process)) is None:
+                raise
+            raise FleetError(end) from None
         finally:
             _stop(process)
 
@@ -94,6 +101,23 @@ def _ready(process: subprocess.Popen[bytes], log: IO[bytes]) -> tuple[str, str]:
         raise FleetError(
             "The local Batch emulator did not start: " + (" | ".join(said) or "it said nothing")
         ) from None
+
+
+def _end_of(process: subprocess.Popen[bytes]) -> str | None:
+    """Returns how an emulator ended that answers no more, or None where it still runs."""
+    try:
+        code = process.wait(timeout=_DEATH)
+    except subprocess.TimeoutExpired:
+        return None
+    why = f"with exit code {code}"
+    if code < 0:
+        why = f"by {signal.Signals(-code).name}"
+    if code == -signal.SIGKILL:
+        why += ", most often for want of memory (lower `compute.slots`)"
+    return (
+        f"The local Batch emulator (process {process.pid}) was ended {why}, and its tasks with it. "
+        "Finished scenes stand; the same `scenefleet run` goes on with the scenes that are left."
+    )
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:

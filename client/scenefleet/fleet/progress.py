@@ -44,7 +44,8 @@ class TaskRecord:
     """The service's own words for why it failed, where not by the task's exit code alone."""
     node: str | None
     cut_off: bool = False
-    """Whether a cancel or the end of its job ended it, before it could succeed or fail."""
+    """Whether a cancel, the end of its job or the loss of its node ended it, before it could
+    succeed or fail."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +100,13 @@ def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
     info = task.execution_info
     failure = info.failure_info if info else None
     result = _text(info.result) if info and info.result else None
-    words = None
+    words, cut_off = None, False
     if failure is not None and failure.code != "FailureExitCode":
         pairs: list[Any] = failure.details or []
         details = [(str(d.name), str(d.value)) for d in pairs]
         words = describe_failure(str(failure.code), str(failure.message), details)
+        # the service's or the node's own fault, not the task's: a lost agent, a node's full disk
+        cut_off = _text(failure.category) == "servererror" or _is_ended(words)
     return TaskRecord(
         id=task.id,
         stage=_text(task.state),  # pyright: ignore[reportArgumentType] - the service's own words
@@ -113,11 +116,11 @@ def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
         retries=info.retry_count or 0 if info else 0,
         failure=words,
         node=task.node_info.node_id if task.node_info else None,
-        cut_off=words is not None and _is_cut_off(words),
+        cut_off=cut_off,
     )
 
 
-def _is_cut_off(failure: str) -> bool:
+def _is_ended(failure: str) -> bool:
     """Tells a task that was ended from outside from one that its own time limit ended.
 
     The service gives both the code `TaskEnded`; only its words tell them apart.

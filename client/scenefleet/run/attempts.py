@@ -63,10 +63,12 @@ def failed_last(attempts: dict[str, list[Result]], tasks: Iterable[str]) -> set[
     """The tasks, of those given, whose latest attempt failed by itself.
 
     One that was stopped from outside (a cancel, a lost node) did not fail: it was not let finish.
-    Nor does a full store count: the same run goes on once there is room.
+    Nor did one that was cut off between two attempts. Nor does a full store count: the same run
+    goes on once there is room.
     """
     ok = (spec.Exit.DONE, spec.Exit.STOPPED, spec.Exit.STORE_FULL)
-    return {task for task in tasks if (tries := attempts.get(task)) and tries[-1].code not in ok}
+    last = {task: tries[-1] for task in tasks if (tries := attempts.get(task))}
+    return {task for task, one in last.items() if one.code not in ok and not one.further}
 
 
 def _read(store: Store, path: str) -> Result | None:

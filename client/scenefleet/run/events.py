@@ -37,7 +37,7 @@ class TaskChanged:
     item: str
     state: TaskState
     message: str | None
-    """Why it failed, as far as the service knows; the report knows more."""
+    """Why it failed or was cut off, as far as the service knows; the report knows more."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,8 +60,9 @@ def is_cut_off(last: Result | None, record: TaskRecord | None) -> bool:
     """
     if record is not None and (record.cut_off or record.failure is not None):
         return record.cut_off
-    code = record.exit_code if record is not None else last and last.code
-    return code == spec.Exit.STOPPED
+    if record is not None:
+        return record.exit_code == spec.Exit.STOPPED
+    return last is not None and (last.code == spec.Exit.STOPPED or last.further)
 
 
 def _outcome(

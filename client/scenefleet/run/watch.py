@@ -147,7 +147,8 @@ class _View:
         state = _STAGES.get(record.stage) or ("done" if record.succeeded else "failed")
         message = record.failure
         if state == "failed" and is_cut_off(None, record):
-            state, message = "waiting", None
+            ended = record.failure is None or record.failure.startswith("TaskEnded:")
+            state, message = "waiting", None if ended else record.failure
         elif state == "failed" and message is None:
             result = last_result(self.store, self.run.id, record.id)
             message = f"{result.exit}: {result.message}" if result else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -11,8 +12,10 @@ from pathlib import Path
 
 import pytest
 
+from scenefleet.errors import FleetError
 from scenefleet.fleet import lease, local
 from scenefleet.fleet.connection import Connection, connect
+from scenefleet.fleet.progress import job_status
 from witnessing import witnessing
 
 KEY = "c2VjcmV0"
@@ -98,3 +101,27 @@ def _listens(port: str) -> bool:
         line.split()[1].endswith(f":{int(port):04X}") and line.split()[3] == "0A"
         for line in Path("/proc/net/tcp").read_text().splitlines()[1:]
     )
+
+
+def test_an_emulator_that_was_killed_is_named_as_that() -> None:
+    with pytest.raises(FleetError, match=r"\(process \d+\) was ended by SIGKILL") as caught:
+        _lose_an_emulator()
+    assert "the same `scenefleet run` goes on" in str(caught.value)
+
+
+def test_an_error_of_an_emulator_that_runs_is_left_as_it_is() -> None:
+    with pytest.raises(FleetError, match="refused"), local.emulator(slots=1):
+        raise FleetError("refused")
+
+
+def _lose_an_emulator() -> None:
+    with local.emulator(slots=1) as connection, connect(connection) as client:
+        (pid,) = _servers()
+        os.kill(pid, signal.SIGKILL)
+        job_status(client, "job-1")
+
+
+def _servers() -> list[int]:
+    """Emulators that this process has started."""
+    children = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").read_text().split()
+    return [int(c) for c in children if b"serve" in Path(f"/proc/{c}/cmdline").read_bytes()]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -279,6 +280,16 @@ def test_a_task_that_its_own_limit_ended_has_failed(store: FolderStore) -> None:
     records = {A.id: record(A, "completed", succeeded=False, failure=words)}
     (first, *_) = fold(PLAN, {}, {A.id: [result(A, spec.Exit.STOPPED)]}, records)
     assert first.state == "failed"
+
+
+def test_a_task_cut_off_between_two_attempts_is_sent_again(store: FolderStore) -> None:
+    run = create(store, source(), PLAN, [])
+    first = replace(result(A, spec.Exit.SOURCE_UNREACHABLE), further=True)
+    write_attempt(store, run.id, first)
+    assert A in remaining(store, run.id, PLAN, failed=False)
+    assert fold(PLAN, {}, read_attempts(store, run.id), {})[0].state == "waiting"
+    write_attempt(store, run.id, result(A, spec.Exit.SOURCE_UNREACHABLE, "2"))
+    assert A not in remaining(store, run.id, PLAN, failed=False)
 
 
 def test_a_cut_off_task_gets_no_result_and_is_sent_again(store: FolderStore) -> None:
