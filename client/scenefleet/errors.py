@@ -7,6 +7,7 @@ ScenefleetError
 ├── StoreError          the store could not be read or written               exit code 1
 │   └── NotInStoreError no such file there
 ├── FleetError          Azure Batch (or the emulator) refused or failed      exit code 1
+│   └── SilentFleetError it is busy or does not answer: later may help
 ├── NotAuthorisedError  a credential is missing, wrong or too weak           exit code 4
 ├── BudgetError         the estimate is above the budget                     exit code 6
 └── UsageError          invalid arguments                                    exit code 2
@@ -43,6 +44,10 @@ class NotInStoreError(StoreError):
 
 class FleetError(ScenefleetError):
     """Azure Batch, or the emulator, refused or failed."""
+
+
+class SilentFleetError(FleetError):
+    """Azure Batch, or the emulator, is busy or does not answer: the same call may succeed later."""
 
 
 class NotAuthorisedError(ScenefleetError):

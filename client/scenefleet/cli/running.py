@@ -173,7 +173,13 @@ def go(
     with open_fleet(source, desk.settings, key=key(desk.store, run.id)) as fleet:
         try:
             run, submitted = submit(
-                desk.store, fleet, run, left, source=source, settings=desk.settings
+                desk.store,
+                fleet,
+                run,
+                left,
+                source=source,
+                settings=desk.settings,
+                notice=lambda text: say(f"held up: {text}"),
             )
             if detach:
                 tasks = count(submitted.new, "task")

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from scenefleet.errors import FleetError, NotAuthorisedError, ScenefleetError
+from scenefleet.errors import FleetError, NotAuthorisedError, ScenefleetError, SilentFleetError
 from scenefleet.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +17,16 @@ if TYPE_CHECKING:
 
 
 _SIGNATURE = re.compile(r"sig=[^&\s\"']+", re.IGNORECASE)
+
+
+_CONNECT_SECONDS = 15
+"""For a connection; the SDK's own 300, four times over, is 20 minutes of silence."""
+_READ_SECONDS = 100
+"""For an answer: more than the service takes for its longest lists."""
+_LONGEST_PAUSE = 20
+"""Seconds between the SDK's own tries; longer patience is ours, since it tells the user."""
+_BUSY = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses after which the same call may succeed later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +69,13 @@ def connect(connection: Connection) -> BatchClient:
         from azure.identity import DefaultAzureCredential
 
         credential = DefaultAzureCredential()
-    return BatchClient(endpoint=connection.endpoint, credential=credential)
+    return BatchClient(
+        endpoint=connection.endpoint,
+        credential=credential,
+        connection_timeout=_CONNECT_SECONDS,
+        read_timeout=_READ_SECONDS,
+        retry_backoff_max=_LONGEST_PAUSE,
+    )
 
 
 @contextmanager
@@ -86,11 +102,13 @@ def told(what: str) -> Generator[None]:
     except HttpResponseError as error:
         if error.status_code in (401, 403):
             raise _denied(what, error) from None
-        raise FleetError(f"{what}: Azure Batch answered {service_text(error)}") from None
+        kind = SilentFleetError if error.status_code in _BUSY else FleetError
+        raise kind(f"{what}: Azure Batch answered {service_text(error)}") from None
     except (ServiceRequestError, ServiceResponseError) as error:
-        raise FleetError(
+        raise SilentFleetError(
             f"{what}: Azure Batch cannot be reached ({type(error).__name__}). Check the network "
-            "and `batch_endpoint` in the settings; what was submitted goes on without this client."
+            "and `batch_endpoint` in the settings, which has the form "
+            "https://ACCOUNT.REGION.batch.azure.com."
         ) from None
     except binascii.Error:
         raise NotAuthorisedError(f"{what}: the Batch key in the settings is malformed") from None
@@ -124,6 +142,15 @@ def error_code(error: Any) -> str | None:  # noqa: ANN401 - as above
     """The service's error code, such as `JobExists`."""
     code = getattr(getattr(error, "model", None), "code", None)
     return str(code) if code else None
+
+
+def is_passing(error: BaseException) -> bool:
+    """Tells whether the service is only busy or silent, so that the same call may succeed later."""
+    from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
+
+    if isinstance(error, HttpResponseError):
+        return error.status_code in _BUSY
+    return isinstance(error, ServiceRequestError | ServiceResponseError)
 
 
 def _denied(what: str, error: Any) -> NotAuthorisedError:  # noqa: ANN401 - as above

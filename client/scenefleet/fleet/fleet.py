@@ -6,7 +6,7 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
@@ -18,6 +18,7 @@ from scenefleet.fleet import lease, local, nodes, progress, submit
 from scenefleet.fleet.choice import PoolChoice, choose_pool, local_slots
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
 from scenefleet.fleet.existing_pool import machine_of, remarks, slots_per_node
+from scenefleet.fleet.patience import Patience
 from scenefleet.fleet.pool import check_image, ensure_pool, find_pool, use_pool
 from scenefleet.fleet.secrecy import signing
 from scenefleet.recipe import RecipeFile
@@ -145,6 +146,7 @@ class Fleet:
         files: Mapping[str, NodeFile],
         code_name: str,
         access: NodeAccess,
+        notice: Callable[[str], None] = lambda _: None,
     ) -> submit.Sent:
         """Makes the job, adds a task a document, and lets the job end when all of them have.
 
@@ -159,6 +161,7 @@ class Fleet:
             files: what tasks download to their working folders, by file name.
             code_name: which of them is the code.
             access: how tasks reach the store.
+            notice: takes sentences for the user while the service makes the submission wait.
         """
         compute = source.recipe.compute
         python = shlex.quote(sys.executable) if self._here else "python3"
@@ -176,10 +179,13 @@ class Fleet:
             task_minutes=compute.task_minutes,
             hours=compute.max_hours,
         )
-        submit.create_job(self._client, wanted)
+        patience = Patience(notice)
+        submit.create_job(self._client, wanted, patience=patience)
         deadline = time.monotonic() + _SUBMIT_SECONDS
-        sent = submit.add_tasks(self._client, wanted, documents, deadline=deadline)
-        submit.close_job(self._client, job)
+        sent = submit.add_tasks(
+            self._client, wanted, documents, deadline=deadline, patience=patience
+        )
+        submit.close_job(self._client, job, patience=patience)
         return sent
 
     def job(self, job: str) -> progress.JobStatus | None:

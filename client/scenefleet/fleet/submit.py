@@ -13,11 +13,13 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet.errors import FleetError
 from scenefleet.fleet.connection import error_code, told, unsigned
+from scenefleet.fleet.patience import Patience
 from scenefleet.plan import document_lines
 from scenefleet.store import NodeAccess, NodeFile
 from scenefleet_task import spec
@@ -31,6 +33,8 @@ _CALLS = 8
 """Calls at once: with 100 ms a call, 8 send 4,400 tasks a second, and 32 only twice that."""
 _BATCH_RETRIES = 0
 """Batch would try each failure again, also one that must come again: the supervisor chooses."""
+_PATIENCE = Patience()
+_ENDED = frozenset({"JobCompleted", "JobTerminating"})
 
 Json = dict[str, Any]
 
@@ -72,7 +76,7 @@ class Sent:
         return Sent(self.new + other.new, self.there + other.there)
 
 
-def create_job(client: BatchClient, wanted: JobSpec) -> None:
+def create_job(client: BatchClient, wanted: JobSpec, *, patience: Patience = _PATIENCE) -> None:
     """Makes the job, or finds it made. It does not end before `close_job`.
 
     Raises:
@@ -103,23 +107,26 @@ def create_job(client: BatchClient, wanted: JobSpec) -> None:
     )
     with told(f"creating job {wanted.job}"):
         try:
-            client.create_job(options)
+            patience.bear(f"creating job {wanted.job}", lambda: client.create_job(options))
         except HttpResponseError as error:
             if error_code(error) != "JobExists":
                 raise
 
 
-def close_job(client: BatchClient, job: str) -> None:
+def close_job(client: BatchClient, job: str, *, patience: Patience = _PATIENCE) -> None:
     """Lets the job end by itself as soon as all its tasks have."""
     from azure.batch import models
+    from azure.core.exceptions import HttpResponseError
 
+    change = models.BatchJobUpdateOptions(
+        all_tasks_complete_mode=models.BatchAllTasksCompleteMode.TERMINATE_JOB
+    )
     with told(f"closing job {job}"):
-        client.update_job(
-            job,
-            models.BatchJobUpdateOptions(
-                all_tasks_complete_mode=models.BatchAllTasksCompleteMode.TERMINATE_JOB
-            ),
-        )
+        try:
+            patience.bear(f"closing job {job}", lambda: client.update_job(job, change))
+        except HttpResponseError as error:
+            if error_code(error) not in _ENDED:  # closed by a call whose answer was lost
+                raise
 
 
 def add_tasks(
@@ -129,6 +136,7 @@ def add_tasks(
     *,
     deadline: float,
     clock: Callable[[], float] = time.monotonic,
+    patience: Patience = _PATIENCE,
 ) -> Sent:
     """Adds a task for each document; one that is there already counts as sent.
 
@@ -138,6 +146,7 @@ def add_tasks(
         documents: one a task, in the plan's order; gone through once, and not kept.
         deadline: when to give up, by `clock`.
         clock: seconds, rising.
+        patience: how to bear a service that is busy or silent.
 
     Raises:
         FleetError: if a task is refused, or the deadline has passed; tasks that were sent stay.
@@ -149,7 +158,7 @@ def add_tasks(
             if len(running) >= _CALLS:
                 finished, running = wait(running, return_when=FIRST_COMPLETED)
                 sent = sum((future.result() for future in finished), sent)
-            running.add(pool.submit(_send, client, wanted.job, tasks, deadline, clock))
+            running.add(pool.submit(_send, client, wanted.job, tasks, deadline, clock, patience))
         return sum((future.result() for future in running), sent)
 
 
@@ -216,6 +225,7 @@ def _send(
     tasks: Sequence[Json],
     deadline: float,
     clock: Callable[[], float],
+    patience: Patience,
 ) -> Sent:
     """One chunk: halved when it is too large, its throttled tasks sent again until the deadline."""
     from azure.core.exceptions import HttpResponseError
@@ -224,13 +234,19 @@ def _send(
     with told(f"adding tasks to job {job}"):
         while True:
             try:
-                answer = client.create_task_collection(job, cast("Any", {"value": rest}))
+                body = cast("Any", {"value": rest})
+                answer = patience.bear(
+                    f"adding tasks to job {job}",
+                    partial(client.create_task_collection, job, body),
+                )
             except HttpResponseError as error:
                 if error_code(error) != "RequestBodyTooLarge" or len(rest) == 1:
                     raise
                 half = len(rest) // 2
                 parts = (rest[:half], rest[half:])
-                return sum((_send(client, job, part, deadline, clock) for part in parts), sent)
+                return sum(
+                    (_send(client, job, part, deadline, clock, patience) for part in parts), sent
+                )
             results = cast("list[Json]", cast("Any", answer).get("value") or [])
             verdicts = {str(one.get("taskId")): _verdict(job, one) for one in results}
             sent += sum((v for v in verdicts.values() if v is not None), Sent())

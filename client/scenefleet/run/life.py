@@ -6,7 +6,7 @@ by the outputs what is left to do.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from scenefleet.errors import FleetError
 from scenefleet.fleet import CANCELLED, Fleet, TaskRecord, choose_pool, stop_reason
@@ -54,11 +54,13 @@ def submit(
     *,
     source: RecipeFile,
     settings: Settings,
+    notice: Callable[[str], None] = lambda _: None,
 ) -> tuple[Run, Submitted]:
     """Sends tasks to the service; safe to repeat, whatever cut it off.
 
     A job of this run that is still active is added to; otherwise a new one is made, since the
-    service never opens an ended job again.
+    service never opens an ended job again. `notice` takes sentences for the user while the service
+    makes the submission wait.
     """
     code = build_code()
     write_once(store, code.path, code.data)
@@ -95,6 +97,7 @@ def submit(
             files=files,
             code_name=code.name,
             access=access,
+            notice=notice,
         )
     except FleetError:
         if fleet.job(job) is None:  # refused: nothing of this submission is there

@@ -25,9 +25,13 @@ class Waiting:
     """When a node was first seen broken while none could work; None while that is not so."""
     said: float | None = None
     last: PoolHealth | None = None
+    stopped: bool = False
+    """Whether the run was ended for this: nothing is looked at any more."""
 
     def is_due(self, now: float) -> bool:
         """Tells whether it is time to look; not at once, since nodes need a while to start."""
+        if self.stopped:
+            return False
         return now - (self.began if self.looked is None else self.looked) >= LOOK_SECONDS
 
     def note(self, health: PoolHealth, now: float) -> Nodes | None:

@@ -7,14 +7,16 @@ from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from scenefleet.errors import SilentFleetError
 from scenefleet.fleet import Fleet, JobStatus, TaskRecord
 from scenefleet.plan import Plan
 from scenefleet.run.attempts import last_result
-from scenefleet.run.events import Event, Progress, TaskChanged, Trouble
+from scenefleet.run.events import Event, Nodes, Progress, TaskChanged, Trouble
 from scenefleet.run.finished import find_finished
 from scenefleet.run.job_end import explain_end, explain_hold
 from scenefleet.run.life import settle, stop
 from scenefleet.run.model import Run, TaskState
+from scenefleet.run.outage import Outage
 from scenefleet.run.outcomes import is_cut_off
 from scenefleet.run.record import load_recipe
 from scenefleet.run.waiting import Waiting
@@ -60,35 +62,53 @@ def watch(
     """
     if give_up_minutes is None:
         give_up_minutes = load_recipe(store, run).recipe.compute.give_up_minutes
-    waiting, stopped = Waiting(give_up_minutes, clock()), False
+    waiting = Waiting(give_up_minutes, clock())
     items = {document.id: document.source.id for document in plan.documents}
     view = _View(store, fleet, run, items)
     seen: Progress | None = None
     wait = interval
+    outage = Outage(run.id)
     while True:
-        status = fleet.job(run.jobs[-1])
-        yield from view.changes(status)
-        if status is None or status.ended:
-            yield from view.end(status)
-            break
-        if view.done_before is None:
-            others = [d for d in plan.documents if d.id not in view.records]
-            view.done_before = len(find_finished(store, others, deep=False))
-        progress = view.progress(view.done_before)
-        if progress != seen:
-            seen, wait = progress, interval
-            yield progress
-        yield from view.troubles(status, progress)
-        if run.pool and waiting.is_due(clock()):
-            event = waiting.note(fleet.pool_health(run.pool), clock())
-            if event is not None:
-                yield event
-            reason = waiting.verdict(clock())
-            if reason is not None and not stopped:
-                run, stopped = stop(store, fleet, run, reason), True
+        try:
+            status = fleet.job(run.jobs[-1])
+            yield from view.changes(status)
+            if status is None or status.ended:
+                yield from view.end(status)
+                break
+            if view.done_before is None:
+                others = [d for d in plan.documents if d.id not in view.records]
+                view.done_before = len(find_finished(store, others, deep=False))
+            progress = view.progress(view.done_before)
+            if progress != seen:
+                seen, wait = progress, interval
+                yield progress
+            yield from view.troubles(status, progress)
+            if waiting.is_due(clock()):
+                yield from _look_at_nodes(store, fleet, run, waiting, clock())
+            if outage.end():
+                yield Trouble("Azure Batch answers again")
+        except SilentFleetError as error:
+            if run.backend == "local":  # its emulator ended with its client
+                raise
+            yield from map(Trouble, outage.note(error, clock()))
         pause(wait)
         wait = min(wait * 1.2, _LONGEST)
     yield settle(store, fleet, run, plan, view.records)
+
+
+def _look_at_nodes(
+    store: Store, fleet: Fleet, run: Run, waiting: Waiting, now: float
+) -> Iterator[Nodes]:
+    """Gives off what is new of the run's nodes, and ends the job when waiting is in vain."""
+    if run.pool is None:
+        return
+    event = waiting.note(fleet.pool_health(run.pool), now)
+    if event is not None:
+        yield event
+    reason = waiting.verdict(now)
+    if reason is not None:
+        stop(store, fleet, run, reason)
+        waiting.stopped = True
 
 
 @dataclass(slots=True)
