@@ -49,20 +49,33 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
     say(f"report   {address}/{report}")
     if run.state in (RunState.PARTIAL, RunState.FAILED):
         say(f"next     scenefleet logs {run.id} --store {there}    (what the failed tasks said)")
-        say(f"         {_remedy(ended, run, there)}")
+        say(f"         {_remedy(desk, ended, there)}")
     elif run.state == RunState.CANCELLED:
-        say("next     the same `scenefleet run` goes on with the scenes that are left")
+        say(f"next     {run_again(desk)}    (goes on with the scenes that are left)")
     return code
 
 
-def _remedy(ended: Ended, run: Run, address: str) -> str:
+def run_again(desk: Desk) -> str:
+    """Returns the command that computes the recipe again, ready to be pasted into a shell.
+
+    Where the store was named instead of a recipe, no file is known, and FILE stands for it.
+    """
+    return f"scenefleet run {_file(desk)}"
+
+
+def _file(desk: Desk) -> str:
+    return "FILE" if desk.source is None else shlex.quote(str(desk.source.path))
+
+
+def _remedy(desk: Desk, ended: Ended, address: str) -> str:
     """What may help the failed scenes: not the same again, where that must fail again."""
     failed = {outcome.exit for outcome in ended.outcomes if outcome.state == "failed"}
+    again, file = run_again(desk), _file(desk)
     if failed == {"script"}:
-        return "mend the script, look by `scenefleet try`, then `scenefleet run`   (a new run)"
+        return f"mend the script, look by `scenefleet try {file}`, then `{again}`   (a new run)"
     if failed == {"radiometry"}:
-        return "correct the items, or `scenefleet run --radiometry trust`   (a new run)"
-    return f"scenefleet retry {run.id} --store {address}   (redo the failed scenes)"
+        return f"correct the items, or `{again} --radiometry trust`   (a new run)"
+    return f"scenefleet retry {ended.run.id} --store {address}   (redo the failed scenes)"
 
 
 def summary(desk: Desk, run: Run, ended: Ended | None) -> dict[str, object]:
