@@ -53,29 +53,46 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
     if run.state in (RunState.PARTIAL, RunState.FAILED):
         say(f"next     scenefleet logs {run.id} --store {there}    (what the failed tasks said)")
         exits = {o.exit for o in ended.outcomes if o.state == "failed"}
-        for line in remedies(exits, run.id, there):
+        for line in remedies(exits, run.id, there, _file(desk)):
             say(f"         {line}")
     if run.state == RunState.CANCELLED or run.stopped:
-        say("next     the same `scenefleet run` goes on with the scenes that are left")
+        say(f"next     {run_again(desk)}    (goes on with the scenes that are left)")
     return code
 
 
+def run_again(desk: Desk) -> str:
+    """Returns the command that computes the recipe again, ready to be pasted into a shell.
+
+    Where the store was named instead of a recipe, no file is known, and FILE stands for it.
+    """
+    return f"scenefleet run {_file(desk)}"
+
+
+def _file(desk: Desk) -> str:
+    return "FILE" if desk.source is None else shlex.quote(str(desk.source.path))
+
+
 _AGAIN_IN_VAIN = {
-    "script": "mend the script, look by `scenefleet try`, then `scenefleet run`   (a new run)",
-    "radiometry": "correct the items, or `scenefleet run --radiometry trust`   (a new run)",
+    "script": "mend the script, look by `scenefleet try {file}`, then `scenefleet run {file}`   "
+    "(a new run)",
+    "radiometry": "correct the items, or `scenefleet run {file} --radiometry trust`   (a new run)",
 }
 """What helps where the same again must fail again, by exit."""
 
 
-def remedies(failed: AbstractSet[str | None], run: str, address: str) -> list[str]:
+def remedies(
+    failed: AbstractSet[str | None], run: str, address: str, file: str = "FILE"
+) -> list[str]:
     """Returns what may help the failed scenes, a line a remedy; `retry` only if it can help one.
 
     Args:
         failed: exits of the failed scenes; None for one that is not known.
         run: the run's id.
         address: the store's address, quoted for a shell.
+        file: the recipe's, quoted for a shell.
     """
-    lines = [line for exit_, line in _AGAIN_IN_VAIN.items() if exit_ in failed]
+    vain = _AGAIN_IN_VAIN.items()
+    lines = [line.format(file=file) for exit_, line in vain if exit_ in failed]
     if failed - set(_AGAIN_IN_VAIN):
         lines.append(f"scenefleet retry {run} --store {address}   (redo the failed scenes)")
     return lines

@@ -77,7 +77,7 @@ class Verbs(click.Group):
 @click.group(
     cls=Verbs,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
-    epilog="First steps:  scenefleet demo  |  scenefleet init && scenefleet run recipe.yaml",
+    epilog="First steps:  scenefleet demo  |  scenefleet init && scenefleet plan recipe.yaml",
 )
 @click.version_option(__version__, prog_name="scenefleet")
 @click.option("--debug", is_flag=True, help="Show a traceback for any error.")

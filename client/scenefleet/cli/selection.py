@@ -20,6 +20,7 @@ from scenefleet.fleet import PoolChoice, choose_pool, read_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan
 from scenefleet.plan.sizes import WORDS
 from scenefleet.recipe import Recipe, RecipeFile
+from scenefleet.recipe.model import Budget
 from scenefleet.settings import Settings
 from scenefleet.store import hosts_of
 from scenefleet_task.spec import TaskDocument
@@ -162,8 +163,15 @@ def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
 
 
 def say_estimate(prepared: Prepared) -> None:
-    """The estimate in one or two lines."""
-    say(estimate_text(prepared.estimate, prepared.source.recipe))
+    """Says the estimate in one or two lines, and where a budget has no effect."""
+    recipe = prepared.source.recipe
+    say(estimate_text(prepared.estimate, recipe))
+    if recipe.compute.backend == "local" and recipe.budget != Budget():
+        keys = " and ".join(f"`budget.{key}`" for key, value in recipe.budget if value is not None)
+        say(
+            f"note: {keys} {'has' if ' and ' not in keys else 'have'} no effect with `backend: "
+            "local`: a run on this machine costs nothing"
+        )
     told = prepared.estimate.sizes
     say(
         f"sizes of {count(sum(told.values()), 'raster')}: "

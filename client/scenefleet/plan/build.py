@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -16,6 +17,7 @@ from scenefleet.plan.outputs import AlikeOutputs, bands_of
 from scenefleet.plan.parts import Choices, SceneBands, make_part, reach_of
 from scenefleet.recipe import Recipe
 from scenefleet.recipe.area import polygons
+from scenefleet.recipe.crs import unit_of
 from scenefleet.recipe.script import ScriptPart
 from scenefleet_task import spec
 from scenefleet_task.reach import bare_host
@@ -139,14 +141,29 @@ def _document(
             reach=reach_of(scene.parts, hosts),
         )
     )
-    if (pixels := common_pixels(document)) > spec.MOST_PIXELS:
-        raise CatalogError(
-            f"Item {scene.id!r}: an output on the recipe's `grid` would have about {pixels:.2g} "
-            f"pixels; at most {spec.MOST_PIXELS:.0e} are made. Write a coarser `resolution` "
-            "(in units of the CRS), or clip to a smaller area."
-        )
+    _check_pixels(scene, document)
     _check_size(scene, document, line)
     return document, line
+
+
+def _check_pixels(scene: Scene, document: spec.TaskDocument) -> None:
+    pixels = common_pixels(document)
+    if document.grid is None or pixels <= spec.MOST_PIXELS:
+        return
+    grid = document.grid
+    fits = grid.resolution * math.sqrt(pixels / spec.MOST_PIXELS)
+    raise CatalogError(
+        f"Item {scene.id!r}: an output on the recipe's `grid` would have about {pixels:.2g} "
+        f"pixels; at most {spec.MOST_PIXELS:.0e} are made. `resolution: {grid.resolution:g}` is in "
+        f"units of the CRS ({unit_of(grid.crs).name}): write {_above(fits):g} or more, or clip to "
+        "a smaller area."
+    )
+
+
+def _above(value: float) -> float:
+    """The next number of two digits above, with a tenth to spare for boxes that turn a little."""
+    step = 10.0 ** (math.floor(math.log10(value * 1.1)) - 1)
+    return math.ceil(value * 1.1 / step) * step
 
 
 def _check_size(scene: Scene, document: spec.TaskDocument, line: bytes) -> None:

@@ -1,4 +1,4 @@
-"""How large an output on a common grid will be, told from degrees. Pure arithmetic."""
+"""How large an output on a common grid will be, told from degrees and its CRS's unit."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import Any
 
+from scenefleet.recipe.crs import unit_of
 from scenefleet_task.spec import TargetGrid, TaskDocument
 
-_FINEST = 0.1
-"""A resolution below this is taken for degrees: no satellite's pixel is so small in metres."""
 _DEGREE = 111_195
 """Metres, on the sphere whose surface is the ellipsoid's."""
 
@@ -29,8 +28,8 @@ def common_pixels(document: TaskDocument) -> float:
 
 
 def grid_metres(grid: TargetGrid) -> float:
-    """Metres along a pixel of a common grid, told from its resolution alone."""
-    return grid.resolution if grid.resolution >= _FINEST else grid.resolution * _DEGREE
+    """Returns metres along a pixel of a common grid, by the unit of its CRS."""
+    return grid.resolution * unit_of(grid.crs).metres
 
 
 def _boxes(geometry: dict[str, Any]) -> Iterator[tuple[float, ...]]:

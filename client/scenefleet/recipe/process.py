@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from scenefleet.recipe.constants import checked
+from scenefleet.recipe.crs import unit_of
 from scenefleet.recipe.indices import IndexWish, find_index
 from scenefleet.recipe.part import Part
 from scenefleet.recipe.script import ScriptFile
@@ -27,8 +28,6 @@ from scenefleet_task import formula
 _OUTPUT = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,39}", re.ASCII)
 _SHOWN = 120
 """Characters of a formula that a message repeats."""
-_DEGREES = ("EPSG:4326", "EPSG:4258", "EPSG:4269")
-"""The CRS in degrees that are named most."""
 _WKT2 = re.compile(
     r"(PROJCRS|GEOGCRS|GEODCRS|GEOGRAPHICCRS|GEODETICCRS|PROJECTEDCRS|DERIVEDPROJCRS|BOUNDCRS"
     r"|COMPOUNDCRS)\s*\[.*\]",
@@ -107,7 +106,7 @@ class GridPart(Part):
     """A grid that the outputs of all scenes share. Pixel edges lie at `align + n x resolution`."""
 
     crs: str
-    """`EPSG:` and a number, or WKT2; the task checks that it exists."""
+    """`EPSG:` and a number, or WKT2, of a CRS that PROJ knows; projected or geographic."""
     resolution: Annotated[float, Field(gt=0), AllowInfNan(allow_inf_nan=False)]
     """Size of a pixel, square, in units of the CRS."""
     align: tuple[
@@ -120,9 +119,9 @@ class GridPart(Part):
 
     @model_validator(mode="after")
     def _metres_are_no_degrees(self) -> Self:
-        if self.crs in _DEGREES and self.resolution >= 1:
+        if unit_of(self.crs).geographic and self.resolution >= 1:
             raise ValueError(
-                f"resolution {self.resolution:g} is in degrees, the unit of {self.crs}; "
+                f"resolution {self.resolution:g} is in degrees, the unit of {self.crs[:60]}; "
                 f"{self.resolution:g} m are about {self.resolution / 111_000:.2g}"
             )
         return self
@@ -132,8 +131,10 @@ class GridPart(Part):
     def _crs(cls, value: object) -> object:
         text = str(value).strip()
         if re.fullmatch(r"EPSG:\d{1,6}", text, re.IGNORECASE | re.ASCII):
+            unit_of(text.upper())
             return text.upper()
         if _WKT2.fullmatch(text):
+            unit_of(text)
             return text
         code = f"EPSG:{text}" if text.isdigit() else "EPSG:3035"
         raise ValueError(

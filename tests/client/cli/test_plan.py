@@ -114,3 +114,24 @@ def test_doctor_says_how_many_run_at_once(cli: Cli, write: Write) -> None:
         cli("doctor", "--recipe", "recipe.yaml", "--json").stdout)}  # fmt: skip
     assert checks["tasks"]["verdict"] == "ok"
     assert checks["tasks"]["text"] == "2 at once here, 300MB and 2 threads each"
+
+
+@pytest.mark.parametrize(
+    ("budget", "note"),
+    [
+        (
+            "{max_cost: 5, node_price: 1}",
+            "`budget.max_cost` and `budget.node_price` have no effect",
+        ),
+        ("{node_price: 1}", "`budget.node_price` has no effect"),
+        ("{}", None),
+    ],
+)
+def test_a_budget_of_a_local_run_is_said_to_have_no_effect(
+    cli: Cli, write: Write, budget: str, note: str | None
+) -> None:
+    write(f"budget: {budget}")
+    done = cli("plan")
+    assert done.returncode == 0, done.stderr
+    assert (f"note: {note}" in done.stderr) if note else ("no effect" not in done.stderr)
+    assert "costs nothing" not in done.stdout

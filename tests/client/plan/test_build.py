@@ -226,6 +226,7 @@ GRID = "process: {clip: %s, mask: none, grid: {crs: %s, resolution: %s}}"
         ("true", "EPSG:32631", 2, 6_980 * 11_120 / 4),
         ("false", "EPSG:32631", 100, 69_400 * 111_200 / 10_000),
         ("true", "EPSG:4326", 0.0001, 1000 * 1000 * 0.628),
+        ("true", "EPSG:2263", 10, 6_980 * 11_120 / 3.048**2),  # in feet
     ],
 )
 def test_the_estimate_knows_a_common_grid(
@@ -239,8 +240,13 @@ def test_the_estimate_knows_a_common_grid(
 
 
 def test_a_grid_too_fine_is_refused_before_anything_runs() -> None:
-    with pytest.raises(CatalogError, match=r"about 7\.7e\+11 pixels.*coarser `resolution`"):
-        plan(recipe(GRID % ("true", "EPSG:32631", 0.1), "{bbox: [5, 51, 6, 52]}"), [scene()])
+    wide = "{bbox: [5, 51, 6, 52]}"
+    with pytest.raises(CatalogError, match=r"about 7\.7e\+11 pixels.*\(metre\): write") as refused:
+        plan(recipe(GRID % ("true", "EPSG:32631", 0.1), wide), [scene()])
+    fits = str(refused.value).partition("write ")[2].split()[0]
+    assert plan(recipe(GRID % ("true", "EPSG:32631", fits), wide), [scene()]).documents
+    with pytest.raises(CatalogError, match=r"0\.0001` is in units of the CRS \(metre\)"):
+        plan(recipe(GRID % ("true", "EPSG:3035", 0.0001), wide), [scene()])
 
 
 def test_trust_takes_one_guess_for_an_item_whose_bands_disagree() -> None:

@@ -3,10 +3,12 @@
 import json
 import textwrap
 from pathlib import Path
+from typing import Any, cast
 
 import jsonschema
 import pytest
 import yaml
+from rasterio.crs import CRS
 
 from scenefleet.errors import RecipeError
 from scenefleet.recipe import IndexWish, Masking, Recipe, json_schema, parse, resolved
@@ -205,6 +207,14 @@ def test_each_entry_of_a_list_is_refused_at_its_own_line() -> None:
         ("{radiometry: maybe}", ["process.radiometry", "'trust', 'check' or 'refuse'"]),
         ("{grid: {crs: 3035, resolution: 20}}", ["process.grid.crs", "EPSG:3035"]),
         ("{grid: {crs: 'PROJCS[]', resolution: 20}}", ["process.grid.crs", "WKT2"]),
+        (
+            "{grid: {crs: EPSG:99999, resolution: 20}}",
+            ["grid.crs", "EPSG:99999", "EPSG:3035"],
+        ),
+        ("{grid: {crs: EPSG:4978, resolution: 20}}", ["process.grid.crs", "neither projected"]),
+        ("{grid: {crs: EPSG:5773, resolution: 20}}", ["process.grid.crs", "neither projected"]),
+        ("{grid: {crs: 'PROJCRS[\"x\"]', resolution: 20}}", ["process.grid.crs", "PROJ knows"]),
+        ("{grid: {crs: EPSG:4267, resolution: 20}}", ["process.grid", "in degrees", "0.00018"]),
         ("{grid: {crs: EPSG:3035}}", ["process.grid.resolution", "missing"]),
         ("{grid: {crs: EPSG:3035, resolution: 0}}", ["process.grid.resolution", "greater than 0"]),
         ("{grid: {crs: EPSG:3035, resolution: 1, size: 2}}", ["unknown key", "resampling"]),
@@ -216,7 +226,8 @@ def test_refusals_of_process(process: str, words: list[str]) -> None:
 
 
 def test_a_grid_takes_codes_and_wkt2() -> None:
-    wkt = 'PROJCRS["x",BASEGEOGCRS["y"]]'
+    wkt = " ".join(cast("Any", CRS).from_epsg(2056).to_wkt(version="WKT2_2019").split())
+    assert wkt.startswith("PROJCRS[")
     for given, read in (("epsg:3035", "EPSG:3035"), (f"'{wkt}'", wkt)):
         grid = recipe(f"process: {{grid: {{crs: {given}, resolution: 20}}}}").process.grid
         assert grid is not None

@@ -26,7 +26,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Show how far a run [default: the newest] has come, a row a scene."""
-    from scenefleet.cli.ending import summary
+    from scenefleet.cli.ending import run_again, summary
     from scenefleet.cli.reach import reach
     from scenefleet.results.caveats import caveat_lines, describe_empty
     from scenefleet.run import Ended, RunState, describe, is_active, load_plan, look, settle
@@ -70,4 +70,4 @@ def command(
     for line in caveat_lines(outcomes):
         say(line)
     if lost:
-        say("Its client was cut off; the same `scenefleet run` goes on with what is left.")
+        say(f"Its client was cut off; `{run_again(desk)}` goes on with what is left.")

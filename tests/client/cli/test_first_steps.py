@@ -1,0 +1,21 @@
+"""Whoever begins reads of one next step, wherever that is: `init`, the help and the README."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+Cli = Callable[..., CompletedProcess[str]]
+README = Path(__file__).parents[3] / "README.md"
+STEP = r"scenefleet\s+(\w+)\s+recipe\.yaml"  # help texts may break a line anywhere
+
+
+def test_init_help_and_readme_name_the_same_next_step(cli: Cli) -> None:
+    after_init = r"scenefleet\s+init\b[^\n]*?(?:&&|\n)\s*" + STEP
+    readme = re.findall(after_init, README.read_text())
+    helped = re.findall(after_init, cli("--help").stdout + cli("init", "--help").stdout)
+    said = re.findall("next: " + STEP, cli("init").stderr)
+    assert (len(readme), len(helped), len(said)) == (1, 2, 1)
+    assert {*readme, *helped, *said} == {"plan"}
