@@ -15,8 +15,8 @@ _TELL_SECONDS = 60.0
 class Outage:
     """How long there has been no answer, in seconds of one rising clock."""
 
-    run: str
-    """The run's id, for the command that comes back to it."""
+    command: str
+    """What comes back to the run."""
     since: float | None = None
     said: float | None = None
 
@@ -29,7 +29,7 @@ class Outage:
         if self.since is None:
             self.since = now
         gone = now - self.since
-        back = f"come back by `scenefleet watch {self.run}`"
+        back = f"come back by `{self.command}`"
         if gone > _PATIENCE:
             raise SilentFleetError(
                 f"{error} There was no answer for {gone / 60:.0f} minutes. Tasks that were "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
@@ -67,14 +68,16 @@ def watch(
     view = _View(store, fleet, run, items)
     seen: Progress | None = None
     wait = interval
-    outage = Outage(run.id)
+    outage = Outage(f"scenefleet watch {run.id} --store {shlex.quote(store.address)}")
     while True:
         try:
             status = fleet.job(run.jobs[-1])
             yield from view.changes(status)
             if status is None or status.ended:
+                ended = settle(store, fleet, run, plan, view.records)
                 yield from view.end(status)
-                break
+                yield ended
+                return
             if view.done_before is None:
                 others = [d for d in plan.documents if d.id not in view.records]
                 view.done_before = len(find_finished(store, others, deep=False))
@@ -93,7 +96,6 @@ def watch(
             yield from map(Trouble, outage.note(error, clock()))
         pause(wait)
         wait = min(wait * 1.2, _LONGEST)
-    yield settle(store, fleet, run, plan, view.records)
 
 
 def _look_at_nodes(
