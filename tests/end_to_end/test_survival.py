@@ -288,7 +288,7 @@ def test_a_submission_cut_off_before_its_end_is_ended_by_the_next_run(
         "import os, signal, sys\n"
         "from scenefleet.cli.main import main\n"
         "from scenefleet.fleet import submit\n"
-        "submit.close_job = lambda *_: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "submit.close_job = lambda *_, **__: os.kill(os.getpid(), signal.SIGKILL)\n"
         "sys.argv = ['scenefleet', 'run', '--yes']\n"
         "main()\n"
     )

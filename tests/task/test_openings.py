@@ -72,6 +72,7 @@ NAMED = {
     "/proc/self/stat",
     "/proc/self/statm",
     "/proc/self/status",
+    "/proc/sys/kernel/random/boot_id",  # which machine wrote a file that is not finished
     "/proc/stat",
     "/proc/sys/vm/overcommit_memory",
     str(Path.home() / ".gdal/gdalrc"),

@@ -25,6 +25,8 @@ MARKS = ('"password":', '"accountKey":', '"sasKey":', '"protectedSettings":')
 """How JSON that may hold a secret is told from other JSON, in little time."""
 _QUERY = re.compile(r"(://[^\s?\"']*)\?[^\s\"']*")
 _LOGIN = re.compile(r"://[^\s/@\"']*@")
+_DEEPEST = 16
+"""Levels of a value that an error repeats."""
 _INDEX = re.compile(r"\[\d+\]")
 
 
@@ -58,14 +60,16 @@ def tellable(path: str, value: object) -> object:
     return _redact(value)
 
 
-def _redact(value: Any) -> Any:  # noqa: ANN401 - JSON is anything
+def _redact(value: Any, depth: int = 0) -> Any:  # noqa: ANN401 - JSON is anything
+    if depth > _DEEPEST:
+        return "..."
     if isinstance(value, str):
         return _LOGIN.sub("://...@", _QUERY.sub(r"\1?...", value))
     if isinstance(value, Mapping):
         members = cast("Mapping[str, Any]", value).items()
-        return {k: WITHHELD if _is_secret(k, v) else _redact(v) for k, v in members}
+        return {k: WITHHELD if _is_secret(k, v) else _redact(v, depth + 1) for k, v in members}
     if isinstance(value, list):
-        return [_redact(member) for member in cast("list[Any]", value)]
+        return [_redact(member, depth + 1) for member in cast("list[Any]", value)]
     return value
 
 
