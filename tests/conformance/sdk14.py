@@ -187,7 +187,8 @@ def nodes(client: BatchServiceClient) -> None:
         client.compute_node.reimage(POOL, ready()[0].id)
         until(ready, lambda n: len(n) == 3)
     with step("node", "list of extensions"):
-        same(list(client.compute_node_extension.list(POOL, ready()[0].id)), [])
+        found = client.compute_node_extension.list(POOL, ready()[0].id)
+        same([one.vm_extension.name for one in found], ["batchNodeExtension"])
     with step("node", "remove_nodes"):
         gone = ready()[-1].id
         client.pool.remove_nodes(POOL, models.NodeRemoveParameter(node_list=[gone]))
