@@ -27,13 +27,15 @@ _RED = spec.Band(
 )
 
 
-def document(name: str) -> spec.TaskDocument:
-    """Returns a task document of a scene that is never read."""
+def document(
+    name: str, *, product: str = "test", properties: dict[str, Any] | None = None
+) -> spec.TaskDocument:
+    """Returns a task document of a scene that is never read; its item has these properties."""
     return spec.seal(
         spec.TaskDocument(
             version=spec.VERSION,
             id="",
-            product="test",
+            product=product,
             folder=name,
             source=spec.Source(
                 id=name,
@@ -42,7 +44,7 @@ def document(name: str) -> spec.TaskDocument:
                 datetime="2023-06-01T00:00:00Z",
                 bbox=(5.0, 51.0, 6.0, 52.0),
                 geometry={"type": "Point", "coordinates": [5, 51]},
-                properties={},
+                properties=properties or {},
             ),
             access="none",
             parts=(spec.Part(item=name, bands=(_RED,), masks=(), check=None),),
@@ -65,15 +67,14 @@ def source() -> RecipeFile:
     return RecipeFile(parse(_RECIPE, Path("r.yaml")), Path("r.yaml"), _RECIPE)
 
 
-def put_output(store: Store, one: spec.TaskDocument) -> None:
+def put_output(store: Store, one: spec.TaskDocument, data: bytes = b"pixels") -> None:
     """Writes what a task that is done leaves behind."""
-    data = b"pixels"
     folder = item_path(one).rpartition("/")[0]
     checksum = "1220" + hashlib.sha256(data).hexdigest()
-    asset = {"href": "./red.tif", "file:size": len(data), "file:checksum": checksum}
+    asset = {"href": "./ndvi.tif", "file:size": len(data), "file:checksum": checksum}
     properties = {"scenefleet:task": one.id, "scenefleet:valid_percent": 50.0}
-    store.write(f"{folder}/red.tif", data)
-    item = {"id": one.folder, "properties": properties, "assets": {"red": asset}}
+    store.write(f"{folder}/ndvi.tif", data)
+    item = {"id": one.folder, "properties": properties, "assets": {"ndvi": asset}}
     store.write(item_path(one), json.dumps(item).encode())
 
 

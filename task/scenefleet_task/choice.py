@@ -47,15 +47,15 @@ def choose(wish: Wish, grid: Grid, outputs: Window, clip: Clip | None) -> Window
     Raises:
         TaskError: `NO_OVERLAP`, if the window that is wanted has no pixel of the outputs.
     """
-    area = clip or _area(wish, grid)
     if wish.window:
         return _named(wish.window, outputs, clip)
-    if wish.whole and wish.near:
-        asked = _area(wish, grid)
-        found = shared(asked.window, outputs) if asked else None
+    near = _area(wish, grid)
+    if wish.whole:
+        found = shared(near.window, outputs) if near else None
         if found is None or (clip and clip.outside(found).all()):
             raise _missed("the area that was named", outputs, clip)
         return found
+    area = clip or near
     return _densest(area, outputs) if area else _middle(outputs)
 
 

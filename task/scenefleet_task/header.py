@@ -165,7 +165,7 @@ def _bands(dataset: Any) -> str:  # noqa: ANN401
     return f"{bands} ({', '.join(texts)}{more})"
 
 
-def _key(dataset: Any, name: Name) -> str:  # noqa: ANN401
+def _key(dataset: Any, name: Name) -> str:  # noqa: ANN401 - a rasterio dataset
     """What to write into the recipe; with the number, where a description is the band's name."""
     collection = name.collection or "<collection>"
     texts = [text.casefold() for text in _texts(dataset)]

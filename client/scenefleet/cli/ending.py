@@ -77,7 +77,7 @@ _AGAIN_IN_VAIN = {
     "(a new run)",
     "radiometry": "correct the items, or `scenefleet run {file} --radiometry trust`   (a new run)",
 }
-"""What helps where the same again must fail again, by exit."""
+"""Remedies for failures that a retry would only repeat, by exit."""
 
 
 def remedies(

@@ -16,14 +16,14 @@ _GAP = 2
 
 
 def width() -> int | None:
-    """Columns of the terminal that standard output goes to; None where it goes elsewhere."""
+    """Returns the columns of the terminal behind standard output; None where there is none."""
     if not sys.stdout.isatty():
         return None
     return max(20, shutil.get_terminal_size().columns)
 
 
 def shorten(text: str, most: int) -> str:
-    """The text in at most so many characters, its middle left out: ends tell names apart."""
+    """Shortens a text to `most` characters by leaving out its middle: the ends tell names apart."""
     if len(text) <= most:
         return text
     tail = (most - 1) // 2
@@ -38,7 +38,7 @@ def put_rows(
     spare: Sequence[int],
     most: int | None,
 ) -> None:
-    """A table on standard output, no wider than the terminal where there is one.
+    """Writes a table to standard output, no wider than the terminal where there is one.
 
     Args:
         headers: of the columns.

@@ -133,6 +133,11 @@ def service_text(error: Any) -> str:  # noqa: ANN401 - azure-core's error around
     return unsigned(" ".join(part for part in parts if part))
 
 
+def word(value: Any) -> str:  # noqa: ANN401 - the SDK's enums, or text it does not know
+    """Returns one of the service's words, such as a state, in lower case."""
+    return str(getattr(value, "value", value)).lower()
+
+
 def unsigned(text: str) -> str:
     """A text of the service without the signatures of addresses that it may repeat."""
     return _SIGNATURE.sub("sig=...", text)

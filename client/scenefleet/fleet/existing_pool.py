@@ -18,7 +18,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Need:
-    """What a recipe needs of a pool."""
+    """The requirements of one recipe, which a pool is held against."""
 
     image: str | None
     """The container image of its tasks; None where they run on the node itself."""
@@ -29,19 +29,19 @@ class Need:
 
 
 def slots_per_node(pool: Json) -> int:
-    """Tasks at once on one of its nodes; the service means 1 where it answers none."""
+    """Returns how many tasks run at once on a node; the service means 1 where it answers none."""
     return int(pool.get("taskSlotsPerNode") or 1)
 
 
 def identities(pool: Json) -> list[str]:
-    """Resource ids of the managed identities of its nodes."""
+    """Returns the resource ids of the managed identities of its nodes."""
     given = cast("Json", pool.get("identity") or {})
     assigned = cast("list[Json]", given.get("userAssignedIdentities") or [])
     return [str(one.get("resourceId")) for one in assigned]
 
 
 def machine_of(pool: Json) -> Machine:
-    """What one of its nodes has."""
+    """Returns the cores and memory of one node, by the pool's `vmSize`."""
     return vm_machine(str(pool.get("vmSize", "")))
 
 

@@ -125,7 +125,7 @@ class Fleet:
     def pool_slots(self, pool: str) -> int | None:
         """Tasks at once on a node of the pool, or None where there is none of that id."""
         found = find_pool(self._client, pool)
-        return None if found is None else int(found.get("taskSlotsPerNode") or 1)
+        return None if found is None else slots_per_node(found)
 
     def check_image(self, choice: PoolChoice) -> None:
         """Checks that the service supports the pool's operating system image, and will for a while.

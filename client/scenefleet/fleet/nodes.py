@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from scenefleet.fleet.connection import told, unsigned
+from scenefleet.fleet.connection import told, unsigned, word
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -40,7 +40,7 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PoolHealth:
-    """How many nodes a pool has in which state, and what is wrong."""
+    """The nodes of one pool, counted by state, and what keeps it from having more."""
 
     pool: str
     wanted: int
@@ -110,17 +110,17 @@ def pool_health(client: BatchClient, pool: str) -> PoolHealth:
 
 
 def _state(node: Any) -> str:  # noqa: ANN401 - the SDK's model
-    state = _text(node.state)
-    disabled = _text(node.scheduling_state) == "disabled"
+    state = word(node.state)
+    disabled = word(node.scheduling_state) == "disabled"
     return "scheduling disabled" if disabled and state in _USABLE else state
 
 
 def _errors(node: Any) -> list[str]:  # noqa: ANN401 - the SDK's model
-    """What is wrong with a node, each error once."""
+    """Returns the errors of a node as texts, each once."""
     errors: list[Any] = node.errors or []
     found = [_error(error.code, error.message, error.error_details) for error in errors]
     info = node.start_task_info
-    if _text(node.state) == "starttaskfailed" and info is not None:
+    if word(node.state) == "starttaskfailed" and info is not None:
         failure = info.failure_info
         ended = f"exit code {info.exit_code}" if info.exit_code is not None else ""
         said = _error(failure.code, failure.message, failure.details) if failure else ""
@@ -149,7 +149,3 @@ def _trouble(code: str, message: str) -> str:
     remedy = _REMEDIES.get(code)
     text = unsigned(f"{code}: {' '.join(message.split())}")[:_LONGEST]
     return f"{text} ({remedy})" if remedy else text
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - the SDK's enums, or text it does not know
-    return str(getattr(value, "value", value)).lower()

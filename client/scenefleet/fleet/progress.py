@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
-from scenefleet.fleet.connection import told
+from scenefleet.fleet.connection import told, word
 from scenefleet.fleet.failure_words import describe_failure
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def job_status(client: BatchClient, job: str) -> JobStatus | None:
         except ResourceNotFoundError:
             return None
     reason = found.execution_info.termination_reason if found.execution_info else None
-    mode = _text(found.all_tasks_complete_mode)
-    return JobStatus(mode == "noaction", _text(found.state), reason)
+    mode = word(found.all_tasks_complete_mode)
+    return JobStatus(mode == "noaction", word(found.state), reason)
 
 
 def counts(client: BatchClient, job: str) -> Counts:
@@ -99,17 +99,17 @@ def changed_tasks(client: BatchClient, job: str, since: datetime | None) -> list
 def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
     info = task.execution_info
     failure = info.failure_info if info else None
-    result = _text(info.result) if info and info.result else None
+    result = word(info.result) if info and info.result else None
     words, cut_off = None, False
     if failure is not None and failure.code != "FailureExitCode":
         pairs: list[Any] = failure.details or []
         details = [(str(d.name), str(d.value)) for d in pairs]
         words = describe_failure(str(failure.code), str(failure.message), details)
         # the service's or the node's own fault, not the task's: a lost agent, a node's full disk
-        cut_off = _text(failure.category) == "servererror" or _is_ended(words)
+        cut_off = word(failure.category) == "servererror" or _is_ended(words)
     return TaskRecord(
         id=task.id,
-        stage=_text(task.state),  # pyright: ignore[reportArgumentType] - the service's own words
+        stage=word(task.state),  # pyright: ignore[reportArgumentType] - the service's own words
         changed=task.state_transition_time,
         exit_code=info.exit_code if info else None,
         succeeded=None if result is None else result == "success",
@@ -126,7 +126,3 @@ def _is_ended(failure: str) -> bool:
     The service gives both the code `TaskEnded`; only its words tell them apart.
     """
     return failure.startswith("TaskEnded:") and "wall clock" not in failure.lower()
-
-
-def _text(value: Any) -> str:  # noqa: ANN401 - the SDK's enums, or text it does not know
-    return str(getattr(value, "value", value)).lower()

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 from azure.batch import models
 
+import small_run
 from batch_emulator.process import start
 from scenefleet.errors import FleetError, NotAuthorisedError
 from scenefleet.fleet import progress
@@ -56,47 +57,11 @@ def job(name: str, **changes: Any) -> JobSpec:
     return JobSpec(**values | changes)
 
 
-RED = spec.Band(
-    name="red",
-    asset="B04",
-    href="https://example.org/B04.tif",
-    scale=0.0001,
-    offset=0.0,
-    nodata=0.0,
-    rule="s2-baseline<04.00",
-)
-
-
 def documents(count: int, *, padding: int = 0) -> list[spec.TaskDocument]:
     # random text hardly compresses, so that the task's size in the request is near its own
     noise = b64encode(Random(1).randbytes(padding)).decode()
     return [
-        spec.seal(
-            spec.TaskDocument(
-                version=spec.VERSION,
-                id="",
-                product="p",
-                folder=f"s{n}",
-                source=spec.Source(
-                    id=f"s{n}",
-                    collection="c",
-                    href=None,
-                    datetime="2023-06-01T00:00:00Z",
-                    bbox=(5.0, 51.0, 6.0, 52.0),
-                    geometry={"type": "Point", "coordinates": [5, 51]},
-                    properties={"noise": noise + str(n * 31337)},
-                ),
-                access="none",
-                parts=(spec.Part(item=f"s{n}", bands=(RED,), masks=(), check=None),),
-                outputs=(spec.Output(name="red", title="red", formula="red", scale=0.0001),),
-                dtype="int16",
-                stacked=False,
-                compression="deflate",
-                script=None,
-                grid=None,
-                clip=None,
-            )
-        )
+        small_run.document(f"s{n}", product="p", properties={"noise": noise + str(n * 31337)})
         for n in range(count)
     ]
 

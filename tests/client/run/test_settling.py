@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 
+import small_run
 from scenefleet.errors import StoreError, UsageError
 from scenefleet.fleet import TaskRecord
 from scenefleet.plan import Plan
@@ -33,48 +33,13 @@ from scenefleet.run.outcomes import fold, verdict
 from scenefleet.store.folder import FolderStore
 from scenefleet_task import spec
 from scenefleet_task.result import Result
+from small_run import put_output
 
 TEXT = "version: 1\nname: test\nsearch: {bbox: [1, 2, 3, 4], dates: 2023}\n"
 
 
-RED = spec.Band(
-    name="red",
-    asset="B04",
-    href="https://example.org/B04.tif",
-    scale=0.0001,
-    offset=0.0,
-    nodata=0.0,
-    rule="s2-baseline<04.00",
-)
-
-
 def document(name: str) -> spec.TaskDocument:
-    return spec.seal(
-        spec.TaskDocument(
-            version=spec.VERSION,
-            id="",
-            product="test",
-            folder=name,
-            source=spec.Source(
-                id=name,
-                collection="c",
-                href=None,
-                datetime="2023-06-01T00:00:00Z",
-                bbox=(5.0, 51.0, 6.0, 52.0),
-                geometry={"type": "Point", "coordinates": [5, 51]},
-                properties={"eo:cloud_cover": 12},
-            ),
-            access="none",
-            parts=(spec.Part(item=name, bands=(RED,), masks=(), check=None),),
-            outputs=(spec.Output(name="red", title="red", formula="red", scale=0.0001),),
-            dtype="int16",
-            stacked=False,
-            compression="deflate",
-            script=None,
-            grid=None,
-            clip=None,
-        )
-    )
+    return small_run.document(name, properties={"eo:cloud_cover": 12})
 
 
 PLAN = Plan(name="test", documents=(document("a"), document("b"), document("c")))
@@ -84,16 +49,6 @@ A, B, C = PLAN.documents
 @pytest.fixture
 def store(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "results")
-
-
-def put_output(store: FolderStore, one: spec.TaskDocument, data: bytes = b"pixels") -> None:
-    folder = item_path(one).rpartition("/")[0]
-    checksum = "1220" + hashlib.sha256(data).hexdigest()
-    asset = {"href": "./ndvi.tif", "file:size": len(data), "file:checksum": checksum}
-    properties = {"scenefleet:task": one.id, "scenefleet:valid_percent": 50.0}
-    store.write(f"{folder}/ndvi.tif", data)
-    item = {"id": one.folder, "properties": properties, "assets": {"ndvi": asset}}
-    store.write(item_path(one), json.dumps(item).encode())
 
 
 def result(one: spec.TaskDocument, exit_: spec.Exit, attempt: str = "1") -> Result:

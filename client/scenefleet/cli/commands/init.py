@@ -21,7 +21,7 @@ from scenefleet.errors import ScenefleetError, UsageError
 )
 @click.option("--schema", is_flag=True, help="Print the recipe's JSON Schema and write nothing.")
 @click.option(
-    "--force", is_flag=True, help="Replace the recipe that is there; templates are always kept."
+    "--force", is_flag=True, help="Replace an existing recipe; edited templates are always kept."
 )
 def command(recipe: Path, *, azure: bool, schema: bool, force: bool) -> None:
     """Write a commented recipe to start from."""
@@ -43,7 +43,7 @@ def command(recipe: Path, *, azure: bool, schema: bool, force: bool) -> None:
 
 
 def _write_templates(folder: Path) -> None:
-    """Writes what `folder` lacks of the pool templates; a file that is there may be edited."""
+    """Writes the pool templates that `folder` lacks; existing ones may have been edited."""
     from scenefleet.fleet.packaged import packaged_files
 
     for name, data in packaged_files().items():
