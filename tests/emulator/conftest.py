@@ -38,14 +38,26 @@ class Batch:
     def name(self, kind: str) -> str:
         return f"{kind}-{next(_names)}"
 
-    def pool(self, nodes: int = 1, **properties: Any) -> str:
+    def pool(self, nodes: int = 1, *, waits: bool = True, **properties: Any) -> str:
         pool_id = self.name("pool")
         body = pool_body(pool_id, **properties)
         if not properties.get("enableAutoScale"):
             body.setdefault("targetDedicatedNodes", nodes)
         self.client.create_pool(models.BatchPoolCreateOptions(body))
         self.pools.append(pool_id)
+        if (
+            waits
+            and body.get("targetDedicatedNodes") == 0
+            and not body.get("targetLowPriorityNodes")
+        ):
+            self.steady(pool_id)  # a new pool is resizing for a moment, also to no nodes
         return pool_id
+
+    def steady(self, pool: str) -> None:
+        """Waits until the pool can be resized."""
+        self.until(
+            lambda: self.client.get_pool(pool), lambda found: found.allocation_state == "steady"
+        )
 
     def job(self, pool: str | None = None, **properties: Any) -> str:
         job_id = self.name("job")

@@ -253,9 +253,6 @@ def test_enable_evaluate_disable(batch, refused):
     error = refused(lambda: batch.client.evaluate_pool_auto_scale(pool, evaluate_options))
     assert error.status_code == 409
     enable = models.BatchPoolEnableAutoScaleOptions(auto_scale_formula="$TargetDedicatedNodes = 1;")
-    batch.until(  # a new pool is resizing for a moment, also to no nodes
-        lambda: batch.client.get_pool(pool), lambda found: found.allocation_state == "steady"
-    )
     batch.client.enable_pool_auto_scale(pool, enable)
     batch.ready(pool, 1)
     run = batch.client.evaluate_pool_auto_scale(pool, evaluate_options)

@@ -33,7 +33,7 @@ def test_an_auto_pool_without_targets_is_one_of_no_nodes(batch):
 
 def test_a_new_pool_without_nodes_is_resizing_for_a_moment(emulator):
     batch = emulator("--boot-time=5")
-    pool = batch.pool(nodes=0)
+    pool = batch.pool(nodes=0, waits=False)
     assert batch.client.get_pool(pool).allocation_state == "resizing"
     assert batch.until(lambda: batch.client.get_pool(pool).allocation_state == "steady")
 

@@ -115,8 +115,9 @@ def test_an_error_of_an_emulator_that_runs_is_left_as_it_is() -> None:
 
 
 def _lose_an_emulator() -> None:
+    before = set(_servers())
     with local.emulator(slots=1) as connection, connect(connection) as client:
-        (pid,) = _servers()
+        (pid,) = set(_servers()) - before
         os.kill(pid, signal.SIGKILL)
         job_status(client, "job-1")
 
