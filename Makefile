@@ -21,7 +21,7 @@ demo: .venv/.run ## the main job on made-up scenes: no account, no network
 	$(BIN)/scenefleet demo
 
 test: setup azurite stac-server ## all tests but the long ones (SCENEFLEET_CI=1: none may skip for want of a thing)
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" $(PYTEST_OPTIONS)
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long" $(PYTEST_OPTIONS)
 
 test-long: setup azurite stac-server ## the long tests: benchmarks on tiny scenes, what the pages tell to type
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(PYTEST_OPTIONS)

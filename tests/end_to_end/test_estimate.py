@@ -29,8 +29,18 @@ def middle(item: dict[str, Any]) -> list[float]:
     return [west + width, south + height, east - width, north - height]
 
 
-@pytest.mark.parametrize("by", ["header", "proj:shape", "footprint"])
-@pytest.mark.parametrize("more", ["clip: false", "clip: true", "clip: true, indices: [ndvi, ndwi]"])
+IN_SHORT = [("clip: false", "footprint"), ("clip: true", "header")]
+"""The pairs that `make test` has; `make test-long` has the others."""
+
+
+@pytest.mark.parametrize(
+    ("more", "by"),
+    [
+        pytest.param(more, by, marks=() if (more, by) in IN_SHORT else pytest.mark.long)
+        for more in ("clip: false", "clip: true", "clip: true, indices: [ndvi, ndwi]")
+        for by in ("header", "proj:shape", "footprint")
+    ],
+)
 def test_an_estimate_is_within_a_factor_of_two(
     desk: Any, scenes: Path, serve: Callable[[Path], Any], by: str, more: str
 ) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 SEARCH = "{{catalog: '{url}', collections: [sentinel-2-l2a], limit: 5}}"
 QUICK = "compute: {retries: 0}"
 
@@ -170,6 +172,7 @@ def test_spending_money_asks_unless_nothing_is_left(on_azure: Any, archive: Path
     assert on_azure.json("run")["state"] == "done"
 
 
+@pytest.mark.long
 def test_the_same_recipe_in_two_stores_is_two_runs(on_azure: Any, archive: Path) -> None:
     search = SEARCH.format(url=archive / "items.json").replace("limit: 5", "limit: 2")
     jobs = set()
@@ -182,6 +185,7 @@ def test_the_same_recipe_in_two_stores_is_two_runs(on_azure: Any, archive: Path)
     assert len(jobs) == 2
 
 
+@pytest.mark.long
 def test_a_detached_run_is_settled_by_who_looks_later(
     on_azure: Any, archive: Path, wait_for: Callable[..., None]
 ) -> None:

@@ -147,6 +147,7 @@ def test_ctrl_c_cancels_and_the_same_run_goes_on(
     assert before <= results(desk, "stopped")
 
 
+@pytest.mark.long
 def test_the_same_run_in_a_second_terminal_follows_the_first(
     archive: Path,
     serve: Callable[[Path], Any],
@@ -188,6 +189,7 @@ def test_a_second_terminal_sees_and_cancels(
     assert desk.json("status")["state"] == "cancelled"
 
 
+@pytest.mark.long
 def test_the_same_bytes_on_another_folder(archive: Path, desk: Any) -> None:
     desk.write("same", SEARCH.format(url=archive / "items.json"))
     desk.run("run")
@@ -224,6 +226,7 @@ def test_a_changed_recipe_computes_only_what_changed(archive: Path, desk: Any) -
     assert len(attempts(desk)) == 5
 
 
+@pytest.mark.long
 def test_two_runs_started_at_once_compute_each_scene_once(archive: Path, desk: Any) -> None:
     search = SEARCH.format(url=archive / "items.json").replace("}", ", limit: 4}")
     desk.write("race", search, "compute: {slots: 1}")
@@ -234,6 +237,7 @@ def test_two_runs_started_at_once_compute_each_scene_once(archive: Path, desk: A
     assert len(attempts(desk)) == 4, "a scene was computed twice"
 
 
+@pytest.mark.long
 def test_another_recipe_of_the_same_name_waits_for_the_first(
     archive: Path,
     serve: Callable[[Path], Any],
@@ -264,6 +268,7 @@ def test_another_recipe_of_the_same_name_waits_for_the_first(
     assert not list(desk.folder.glob("home/s/**/*.json")), "where an emulator was"
 
 
+@pytest.mark.long
 def test_of_two_recipes_of_one_name_started_at_once_one_runs(archive: Path, desk: Any) -> None:
     search = SEARCH.format(url=archive / "items.json").replace("}", ", limit: 3}")
     desk.write("both", search, "process: {indices: [ndvi]}")
@@ -276,6 +281,7 @@ def test_of_two_recipes_of_one_name_started_at_once_one_runs(archive: Path, desk
     assert codes in ([0, 0], [0, 2]), second.stderr
 
 
+@pytest.mark.long
 def test_a_submission_cut_off_before_its_end_is_ended_by_the_next_run(
     archive: Path, on_azure: Any, wait_for: Callable[..., None]
 ) -> None:

@@ -36,7 +36,9 @@ def fields(count=1000):
         circle().difference(circle(radius=0.2)),
         shapely.union_all([circle(x=179.6), circle(x=-179.6)]),
         circle(y=89.6),
-        shapely.union_all([circle(x=x, y=y) for x in range(-170, 180, 20) for y in (-60, 0, 60)]),
+        shapely.union_all(
+            [circle(x, y, count=400) for x in range(-170, 180, 20) for y in (-60, 0, 60)]
+        ),
     ],
 )
 def test_an_outline_is_never_smaller_than_its_area(area, posts):
