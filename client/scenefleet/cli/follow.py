@@ -8,7 +8,17 @@ from functools import partial
 from typing import Any
 
 from scenefleet.cli.show import count, say, shown
-from scenefleet.run import Ended, Event, Nodes, Progress, Submitted, TaskChanged, Trouble, describe
+from scenefleet.run import (
+    Ended,
+    Event,
+    Nodes,
+    Progress,
+    Stopping,
+    Submitted,
+    TaskChanged,
+    Trouble,
+    describe,
+)
 
 
 def follow(events: Iterable[Event], *, total: int) -> Ended:
@@ -37,6 +47,9 @@ def _speak(event: Event, write: Callable[[str], None]) -> None:
         write(f"submitted {count(event.new, 'task')}{again}{skipped}")
     elif isinstance(event, Trouble):
         write(f"held up: {event.text}")
+    elif isinstance(event, Stopping):
+        write(f"stopping: {event.reason}")
+        write("  what runs is ended, what is done stands, and the rest waits for another `run`")
     elif isinstance(event, Nodes):
         for line in describe(event.health, event.minutes_left):
             write(line)

@@ -57,6 +57,13 @@ class Nodes:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """A rule ends the run; what runs is ended, what is done stands."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The run has ended; nothing comes after this."""
 
@@ -64,4 +71,4 @@ class Ended:
     outcomes: tuple[TaskOutcome, ...]
 
 
-Event = Submitted | Progress | TaskChanged | Trouble | Nodes | Ended
+Event = Submitted | Progress | TaskChanged | Trouble | Nodes | Stopping | Ended

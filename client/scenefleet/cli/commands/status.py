@@ -29,7 +29,16 @@ def command(
     from scenefleet.cli.ending import run_again, summary
     from scenefleet.cli.reach import reach
     from scenefleet.results.caveats import caveat_lines, describe_empty
-    from scenefleet.run import Ended, RunState, describe, is_active, load_plan, look, settle
+    from scenefleet.run import (
+        Ended,
+        RunState,
+        describe,
+        is_active,
+        is_submitting,
+        load_plan,
+        look,
+        settle,
+    )
 
     plan = load_plan(desk.store, run)
     running = run.state == RunState.RUNNING
@@ -65,6 +74,8 @@ def command(
     say(f"{run.id}: {run.state}: " + ", ".join(f"{n} {s}" for s, n in sorted(states.items())))
     if run.stopped:
         say(f"stopped  {run.stopped}")
+    if is_submitting(run):
+        say(f"held up  another command submits this run: {run.submitting}")
     for line in [] if health is None else describe(health):
         say(line)
     for line in caveat_lines(outcomes):
