@@ -78,8 +78,22 @@ def put_output(store: Store, one: spec.TaskDocument, data: bytes = b"pixels") ->
     store.write(item_path(one), json.dumps(item).encode())
 
 
-def begin(client: Any, store: Store, *, job: str, pool: str, command: str = "true") -> Run:
-    """Submits the run's three tasks to a pool that is there, and records it as running."""
+def plan_of(number: int) -> Plan:
+    """Returns a plan of so many scenes."""
+    return Plan(name="test", documents=tuple(document(f"scene-{n:03}") for n in range(number)))
+
+
+def begin(
+    client: Any,
+    store: Store,
+    *,
+    job: str,
+    pool: str,
+    command: str = "true",
+    plan: Plan = PLAN,
+    minutes: int = 10,
+) -> Run:
+    """Submits a run's tasks, three or a plan's, to a pool that is there; records it as running."""
     wanted = JobSpec(
         job=job,
         pool=pool,
@@ -88,11 +102,11 @@ def begin(client: Any, store: Store, *, job: str, pool: str, command: str = "tru
         files={},
         access=NodeAccess({}),
         retries=0,
-        task_minutes=10,
+        task_minutes=minutes,
         hours=1,
     )
     create_job(client, wanted)
-    add_tasks(client, wanted, PLAN.documents, deadline=1e9, clock=lambda: 0.0)
+    add_tasks(client, wanted, plan.documents, deadline=1e9, clock=lambda: 0.0)
     close_job(client, job)
-    run = create(store, source(), PLAN, [])
+    run = create(store, source(), plan, [])
     return update(store, run, state=RunState.RUNNING, jobs=(job,), pool=pool)
