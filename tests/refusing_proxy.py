@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ def of_nodes(request: BaseHTTPRequestHandler) -> bool:
 
 
 @contextmanager
-def proxy(target: str, refusal: Refusal) -> Iterator[str]:
+def proxy(target: str, refusal: Refusal) -> Generator[str]:
     """Runs a proxy before a service; gives the address with the service's own path."""
     parts = urlsplit(target)
 
@@ -77,7 +77,7 @@ def proxy(target: str, refusal: Refusal) -> Iterator[str]:
             if self.command != "HEAD":
                 self.wfile.write(text.encode())
 
-        def log_message(self, *_: object) -> None:
+        def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - its names
             """Says nothing."""
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)

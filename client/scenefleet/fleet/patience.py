@@ -58,7 +58,7 @@ class Patience:
                 pause = max(wait, min(asked, limit - gone))  # any server may ask for days
             if gone - said >= _TELL_SECONDS:
                 said = gone
-                self.notice(f"{what}: {why}; trying again for {(limit - gone) / 60:.0f} min")
+                self.notice(f"{what}: {why}; trying again for {_span(limit - gone)}")
             self._rest(pause)
             wait = min(wait * 2, _LONGEST_PAUSE)
 
@@ -89,3 +89,7 @@ class Patience:
             return None, 0.0, 0.0
         why = f"Azure Batch {f'answered {status}' if status else 'did not answer'}"
         return why, self.limit, asked or 0.0
+
+
+def _span(seconds: float) -> str:
+    return f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

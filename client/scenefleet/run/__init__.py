@@ -13,6 +13,7 @@ from scenefleet.run.events import (
 from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
 from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
+from scenefleet.run.repetition import group_failures
 from scenefleet.run.rivals import alone
 from scenefleet.run.submission import is_submitting, submit
 from scenefleet.run.superseded import Superseded, find_superseded
@@ -40,6 +41,7 @@ __all__ = [
     "describe",
     "find",
     "find_superseded",
+    "group_failures",
     "is_active",
     "is_submitting",
     "key",

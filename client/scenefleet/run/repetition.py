@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from heapq import nlargest
 
+from scenefleet.run.model import TaskOutcome
+
 _LONGEST = 600
 """Characters of a failure's message that a run's record repeats."""
 _CHANGING = re.compile(r"\S*[\d/]\S*")
@@ -33,6 +35,17 @@ def kind_of(exit_: str, message: str, names: Iterable[str]) -> str:
         text = re.sub(rf"(?<!\w){re.escape(name)}{end}", "#", text)
     text = _SEVERAL.sub("#", _CHANGING.sub("#", text))
     return f"{exit_}: {' '.join(text.split())}"
+
+
+def group_failures(outcomes: Iterable[TaskOutcome]) -> list[tuple[TaskOutcome, int]]:
+    """Returns one failed scene of each kind, with how many failed in that way; most first."""
+    groups: dict[str, list[TaskOutcome]] = {}
+    for outcome in outcomes:
+        if outcome.state == "failed":
+            kind = kind_of(outcome.exit or "failed", outcome.message or "", {outcome.item})
+            groups.setdefault(kind, []).append(outcome)
+    ranked = sorted(groups.values(), key=len, reverse=True)
+    return [(group[0], len(group)) for group in ranked]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,8 +75,8 @@ class Repetition:
         """Takes in a task that succeeded."""
         self._put(task, _End(moment, None, ""))
 
-    def fail(self, task: str, moment: datetime, kind: str, message: str) -> None:
-        """Takes in a task that failed by itself.
+    def fail(self, task: str, moment: datetime, kind: str, message: str) -> bool:
+        """Takes in a task that failed by itself; returns whether another did in the same way.
 
         Args:
             task: its id.
@@ -74,6 +87,7 @@ class Repetition:
         self._put(task, _End(moment, kind, message))
         self._kinds[kind] += 1
         self._news = True
+        return self._kinds[kind] > 1
 
     def forget(self, task: str) -> None:
         """Takes out a task that runs again, or that was cut off."""

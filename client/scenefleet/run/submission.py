@@ -12,7 +12,9 @@ from datetime import UTC, datetime, timedelta
 
 from scenefleet.errors import CancelledError, FleetError
 from scenefleet.fleet import Fleet, choose_pool
+from scenefleet.plan import document_ids
 from scenefleet.recipe import RecipeFile
+from scenefleet.run.attempts import failed_last, read_attempts
 from scenefleet.run.code import build_code
 from scenefleet.run.events import Submitted
 from scenefleet.run.model import Rules, Run, RunState
@@ -111,7 +113,9 @@ def submit(
             )
         raise
     run = update(store, run, submitting=None)
-    return run, Submitted(sent.new, sent.there, run.tasks - len(documents))
+    others = run.tasks - len(documents)
+    failed = _failed(store, run, documents) if others else 0
+    return run, Submitted(sent.new, sent.there, others - failed, failed)
 
 
 def is_submitting(run: Run, moment: datetime | None = None) -> bool:
@@ -139,6 +143,13 @@ def _check(store: Store, run: Run) -> None:
             f"{run.id} was cancelled by another command while its tasks were sent; finished scenes "
             "stand, and the same `scenefleet run` goes on"
         )
+
+
+def _failed(store: Store, run: Run, documents: Sequence[spec.TaskDocument]) -> int:
+    """How many tasks are not sent because they failed before."""
+    attempts = read_attempts(store, run.id)
+    others = set(attempts) - set(document_ids(documents))
+    return len(failed_last(attempts, others))
 
 
 def _open_job(fleet: Fleet, run: Run, prefix: str) -> str:

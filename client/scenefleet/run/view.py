@@ -151,8 +151,9 @@ class View:
             why = (result.message if result else message) or "no reason given"
             message = f"{exit_}: {why}" if result else message
             kind = kind_of(exit_, why, self._names(record.id))
-            self.repetition.fail(record.id, record.changed, kind, f"{exit_}: {why}")
-        elif state == "done":
+            again = self.repetition.fail(record.id, record.changed, kind, f"{exit_}: {why}")
+            return TaskChanged(record.id, item, state, message, again=again)
+        if state == "done":
             self.repetition.succeed(record.id, record.changed)
         else:
             self.repetition.forget(record.id)
