@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from scenefleet.plan import Plan
 from scenefleet.recipe import RecipeFile, parse
 from scenefleet.run import Run, RunState, create, update
 from scenefleet.run.finished import item_path
-from scenefleet.store import NodeAccess, Store
+from scenefleet.store import NodeAccess, NodeFile, Store
 from scenefleet_task import spec
 
 _RECIPE = "version: 1\nname: test\nsearch: {bbox: [1, 2, 3, 4], dates: 2023}\n"
@@ -92,6 +93,7 @@ def begin(
     command: str = "true",
     plan: Plan = PLAN,
     minutes: int = 10,
+    files: Mapping[str, NodeFile] | None = None,
 ) -> Run:
     """Submits a run's tasks, three or a plan's, to a pool that is there; records it as running."""
     wanted = JobSpec(
@@ -99,7 +101,7 @@ def begin(
         pool=pool,
         run="run",
         command=command,
-        files={},
+        files=files or {},
         access=NodeAccess({}),
         retries=0,
         task_minutes=minutes,
