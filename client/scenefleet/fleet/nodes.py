@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
@@ -83,6 +83,12 @@ class PoolHealth:
     def states(self) -> str:
         """The counts as words, such as `2 unusable, 1 starting`."""
         return ", ".join(f"{n} {_WORDS.get(state, state)}" for state, n in self.counts.items())
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """The same as JSON values, times in RFC 3339."""
+        values = asdict(self)
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
 
     def _count(self, states: frozenset[str]) -> int:
         return sum(number for state, number in self.counts.items() if state in states)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -51,7 +50,7 @@ def command(
         elif running and fleet is not None and run.pool:
             health = fleet.pool_health(run.pool)
     if as_json:
-        nodes = {"nodes": None if health is None else asdict(health)}
+        nodes = {"nodes": None if health is None else health.document}
         put_json(summary(desk, run, Ended(run, outcomes)) | nodes)
         return
     rows = [
