@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from scenefleet.plan import Plan
 from scenefleet.recipe import RecipeFile, parse
 from scenefleet.run import Run, RunState, create, update
 from scenefleet.run.finished import item_path
-from scenefleet.store import NodeAccess, Store
+from scenefleet.store import NodeAccess, NodeFile, Store
 from scenefleet_task import spec
 
 _RECIPE = "version: 1\nname: test\nsearch: {bbox: [1, 2, 3, 4], dates: 2023}\n"
@@ -78,21 +79,36 @@ def put_output(store: Store, one: spec.TaskDocument, data: bytes = b"pixels") ->
     store.write(item_path(one), json.dumps(item).encode())
 
 
-def begin(client: Any, store: Store, *, job: str, pool: str, command: str = "true") -> Run:
-    """Submits the run's three tasks to a pool that is there, and records it as running."""
+def plan_of(number: int) -> Plan:
+    """Returns a plan of so many scenes."""
+    return Plan(name="test", documents=tuple(document(f"scene-{n:03}") for n in range(number)))
+
+
+def begin(
+    client: Any,
+    store: Store,
+    *,
+    job: str,
+    pool: str,
+    command: str = "true",
+    plan: Plan = PLAN,
+    minutes: int = 10,
+    files: Mapping[str, NodeFile] | None = None,
+) -> Run:
+    """Submits a run's tasks, three or a plan's, to a pool that is there; records it as running."""
     wanted = JobSpec(
         job=job,
         pool=pool,
         run="run",
         command=command,
-        files={},
+        files=files or {},
         access=NodeAccess({}),
         retries=0,
-        task_minutes=10,
+        task_minutes=minutes,
         hours=1,
     )
     create_job(client, wanted)
-    add_tasks(client, wanted, PLAN.documents, deadline=1e9, clock=lambda: 0.0)
+    add_tasks(client, wanted, plan.documents, deadline=1e9, clock=lambda: 0.0)
     close_job(client, job)
-    run = create(store, source(), PLAN, [])
+    run = create(store, source(), plan, [])
     return update(store, run, state=RunState.RUNNING, jobs=(job,), pool=pool)

@@ -10,6 +10,7 @@ ScenefleetError
 │   └── SilentFleetError it is busy or does not answer: later may help
 ├── NotAuthorisedError  a credential is missing, wrong or too weak           exit code 4
 ├── BudgetError         the estimate is above the budget                     exit code 6
+├── CancelledError      another command cancelled what this one was doing    exit code 5
 └── UsageError          invalid arguments                                    exit code 2
 """
 
@@ -49,6 +50,14 @@ class FleetError(ScenefleetError):
 class SilentFleetError(FleetError):
     """Azure Batch, or the emulator, is busy or does not answer: the same call may succeed later."""
 
+    def __init__(
+        self, text: str, *, status: int | None = None, retry_after: float | None = None
+    ) -> None:
+        """Takes the sentence, the HTTP status and the seconds to wait, each where one came."""
+        super().__init__(text)
+        self.status = status
+        self.retry_after = retry_after
+
 
 class NotAuthorisedError(ScenefleetError):
     """A credential that is missing, wrong or too weak."""
@@ -60,6 +69,12 @@ class BudgetError(ScenefleetError):
     """An estimate above the budget."""
 
     exit_code = 6
+
+
+class CancelledError(ScenefleetError):
+    """Another command cancelled what this one was doing."""
+
+    exit_code = 5
 
 
 class UsageError(ScenefleetError):

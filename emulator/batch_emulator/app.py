@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import uuid
 from collections.abc import Callable
+from email.utils import format_datetime
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -116,9 +117,10 @@ class _Wire:
             return
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
         exchange = scope["exchange"] = self._begin(scope)
-        answer = _Answer(send, exchange, _identify(headers, exchange.id), self._service.ledger.save)
+        answer = _Answer(send, exchange, _identify(headers, exchange.id), self._service)
         try:
             self._check(scope, headers)
+            answer.clock = self._service.clock.now
             await self._app(scope, receive, answer)
         except ClientDisconnect:
             return
@@ -195,12 +197,14 @@ class _Answer:
         send: Send,
         exchange: Exchange,
         headers: list[tuple[bytes, bytes]],
-        before: Callable[[], None],
+        service: Service,
     ) -> None:
         self._send = send
         self._exchange = exchange
         self._headers = headers
-        self.before = before
+        self.before: Callable[[], None] = service.ledger.save
+        self.clock = service.clock.real
+        """Tells the answer's date: of a refusal that time, by which signatures are checked."""
         self.begun = False
 
     async def __call__(self, message: Message) -> None:
@@ -208,5 +212,6 @@ class _Answer:
             self.before()
             self.begun = True
             self._exchange.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *self._headers]
+            date = (b"date", format_datetime(self.clock(), usegmt=True).encode())
+            message["headers"] = [*message.get("headers", ()), date, *self._headers]
         await self._send(message)

@@ -145,5 +145,6 @@ def _config(app: Starlette, options: Options) -> uvicorn.Config:
         timeout_keep_alive=math.ceil(options.client_timeout),
         timeout_graceful_shutdown=1,
         server_header=False,
+        date_header=False,  # the application's own clock tells it
         h11_max_incomplete_event_size=HEAD_LIMIT,
     )

@@ -81,6 +81,8 @@ RULES: list[tuple[str, str, str]] = [
     (r".*", r"scenefleet (doctor --recipe (azure|recipe)\.yaml|run azure\.yaml)", "wants Azure"),
     (r"pool_templates/README\.md", r"terraform .*", "wants Azure, and Terraform's provider"),
     (r".*", r"az batch pool (resize|show|autoscale) .*", "wants Azure"),
+    (r"docs/engineer\.md", r"scenefleet (run|retry|status) first\.yaml.*",
+     "tests/end_to_end/test_first_day.py"),
     (r"docs/engineer\.md", r"scenefleet (run|plan|watch|--debug run).*", "wants Azure"),
     (r"docs/engineer\.md", r"(az batch job delete|chmod 600)", "wants Azure"),
     (r"docker/.*", r"(docker|base=).*", "wants a registry, and a network"),

@@ -10,7 +10,7 @@ from scenefleet.cli.options import Desk
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.results import write_collection, write_report
 from scenefleet.results.caveats import caveat_lines, much_cut, much_negative, much_outside
-from scenefleet.run import Ended, Run, RunState, load_plan
+from scenefleet.run import Ended, Run, RunState, group_failures, load_plan
 
 EXIT = {RunState.DONE: 0, RunState.PARTIAL: 3, RunState.FAILED: 3, RunState.CANCELLED: 5}
 """Exit code by final state."""
@@ -37,13 +37,17 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
         return code
     failed = states["failed"]
     tail = f", {failed} failed" if failed else ""
+    tail += f", {states['waiting']} waiting" if states["waiting"] else ""
     say(f"{run.id}: {run.state}: {count(states['done'], 'scene')} done{tail}")
     if run.stopped:
         say(f"stopped  {run.stopped}")
-    for outcome in [o for o in ended.outcomes if o.state == "failed"][:5]:
-        say(f"  {outcome.item}: {outcome.exit or 'failed'}: {outcome.message or 'no reason given'}")
-    if failed > 5:
-        say(f"  ... and {failed - 5} more; the report lists them all")
+    for outcome, number in group_failures(ended.outcomes)[:5]:
+        why = f"{outcome.exit or 'failed'}: {outcome.message or 'no reason given'}"
+        more = f" (and {number - 1} more in the same way)" if number > 1 else ""
+        say(f"  {outcome.item}: {why}{more}")
+        failed -= number
+    if failed:
+        say(f"  ... and {failed} more in other ways; the report lists them all")
     for line in caveat_lines(ended.outcomes):
         say(line)
     address, there = desk.store.address, shlex.quote(desk.store.address)

@@ -8,7 +8,17 @@ from functools import partial
 from typing import Any
 
 from scenefleet.cli.show import count, say, shown
-from scenefleet.run import Ended, Event, Nodes, Progress, Submitted, TaskChanged, Trouble, describe
+from scenefleet.run import (
+    Ended,
+    Event,
+    Nodes,
+    Progress,
+    Stopping,
+    Submitted,
+    TaskChanged,
+    Trouble,
+    describe,
+)
 
 
 def follow(events: Iterable[Event], *, total: int) -> Ended:
@@ -33,17 +43,30 @@ def _line(event: Event, total: int) -> None:
 def _speak(event: Event, write: Callable[[str], None]) -> None:
     if isinstance(event, Submitted):
         skipped = f"; {event.done} done already" if event.done else ""
+        skipped += f"; {event.failed} failed before (`retry` sends them)" if event.failed else ""
         again = f"; {event.there} were there already" if event.there else ""
         write(f"submitted {count(event.new, 'task')}{again}{skipped}")
     elif isinstance(event, Trouble):
         write(f"held up: {event.text}")
+    elif isinstance(event, Stopping):
+        write(f"stopping: {event.reason}")
+        write("  what runs is ended, what is done stands, and the rest waits for another `run`")
     elif isinstance(event, Nodes):
         for line in describe(event.health, event.minutes_left):
             write(line)
     elif isinstance(event, TaskChanged) and event.state == "failed":
-        write(f"failed: {event.item}" + (f": {event.message}" if event.message else ""))
+        write(f"failed: {event.item}{_why(event)}")
     elif isinstance(event, TaskChanged) and event.state == "waiting" and event.message:
         write(f"cut off: {event.item}: {event.message}")
+
+
+def _why(event: TaskChanged) -> str:
+    """Why a scene failed: in full for the first of its kind, since others would say the same."""
+    if not event.message:
+        return ""
+    return (
+        f": {event.message.partition(':')[0]}, as before" if event.again else f": {event.message}"
+    )
 
 
 def _print(console: Any, text: str) -> None:  # noqa: ANN401 - rich's, imported late

@@ -6,6 +6,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from scenefleet.cli.options import Desk
+from scenefleet.cli.show import say
 from scenefleet.fleet import Fleet, join_fleet
 from scenefleet.run import Run, RunState, key
 
@@ -22,5 +23,11 @@ def reach(desk: Desk, run: Run, *, ended_too: bool = False) -> Generator[Fleet |
     """
     asks = ended_too or run.state == RunState.RUNNING
     backend = run.backend if asks else "local"
-    with join_fleet(backend, desk.settings, key=key(desk.store, run.id)) as fleet:
+    name = key(desk.store, run.id)
+    with join_fleet(backend, desk.settings, key=name, notice=say_held) as fleet:
         yield fleet
+
+
+def say_held(text: str) -> None:
+    """Says what a verb waits for."""
+    say(f"held up: {text}")

@@ -15,10 +15,10 @@ from scenefleet.cli.anew import Redone, redone, say_redone
 from scenefleet.cli.ending import conclude, publish, summary
 from scenefleet.cli.follow import follow
 from scenefleet.cli.options import Desk, desk_of
-from scenefleet.cli.reach import reach
+from scenefleet.cli.reach import reach, say_held
 from scenefleet.cli.selection import prepare, say_estimate, say_slots
 from scenefleet.cli.show import count, put_json, say
-from scenefleet.errors import BudgetError, FleetError, UsageError
+from scenefleet.errors import BudgetError, CancelledError, FleetError, UsageError
 from scenefleet.fleet import (
     Fleet,
     check_addresses,
@@ -148,7 +148,8 @@ def finish(desk: Desk, run: Run, plan: Plan, *, as_json: bool) -> int:
     say(f"{run.id}: nothing to submit")
     with reach(desk, run, ended_too=run.backend == "azure") as fleet:
         if fleet is not None and is_active(fleet, run):
-            fleet.close(run.jobs[-1])  # of a submission that was cut off before it did this
+            if fleet.job(run.jobs[-1]) is not None:  # else another command is about to make it
+                fleet.close(run.jobs[-1])  # of a submission that was cut off before it did this
             events = watch(desk.store, fleet, run, plan, interval=_pace(run))
             try:
                 ended = follow(events, total=run.tasks)
@@ -170,7 +171,8 @@ def go(
     as_json: bool,
 ) -> int:
     """Submits, follows, publishes; returns the exit code."""
-    with open_fleet(source, desk.settings, key=key(desk.store, run.id)) as fleet:
+    name = key(desk.store, run.id)
+    with open_fleet(source, desk.settings, key=name, notice=say_held) as fleet:
         try:
             run, submitted = submit(
                 desk.store,
@@ -179,7 +181,7 @@ def go(
                 left,
                 source=source,
                 settings=desk.settings,
-                notice=lambda text: say(f"held up: {text}"),
+                notice=say_held,
             )
             if detach:
                 tasks = count(submitted.new, "task")
@@ -187,15 +189,19 @@ def go(
                 hours = f"{source.recipe.compute.max_hours:g}"
                 say(
                     f"until somebody watches, only compute.max_hours ends it, after {hours} h, "
-                    "also if no node can work"
+                    "also if no node can work (compute.give_up_minutes) or every scene fails "
+                    "(compute.stop_after)"
                 )
                 if as_json:
                     put_json(summary(desk, run, None))
                 return 0
-            limit = source.recipe.compute.give_up_minutes
-            events = watch(desk.store, fleet, run, plan, interval=_pace(run), give_up_minutes=limit)
+            events = watch(desk.store, fleet, run, plan, interval=_pace(run))
             events = chain([submitted], events)
             ended = follow(events, total=run.tasks)
+        except CancelledError as error:
+            say(str(error))
+            run = load(desk.store, run.id)
+            ended = Ended(run, look(desk.store, None, run, plan))
         except KeyboardInterrupt:
             run = load(desk.store, run.id)
             return interrupted(desk, fleet, run, plan, as_json=as_json)

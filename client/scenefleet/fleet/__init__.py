@@ -1,11 +1,10 @@
 """Azure Batch: pools, jobs, tasks. The only room that imports `azure.batch`."""
 
+from scenefleet.fleet.azure_checks import check_addresses, check_azure
 from scenefleet.fleet.choice import PoolChoice, choose_pool
 from scenefleet.fleet.fleet import (
     CANCELLED,
     Fleet,
-    check_addresses,
-    check_azure,
     join_fleet,
     open_fleet,
     read_pool,

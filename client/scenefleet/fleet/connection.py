@@ -7,10 +7,13 @@ import re
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from scenefleet.errors import FleetError, NotAuthorisedError, ScenefleetError, SilentFleetError
 from scenefleet.settings import Settings
+from scenefleet.store.skew import explain_skew
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -25,6 +28,8 @@ _READ_SECONDS = 100
 """For an answer: more than the service takes for its longest lists."""
 _LONGEST_PAUSE = 20
 """Seconds between the SDK's own tries; longer patience is ours, since it tells the user."""
+_LONGEST_WAIT = 5.0
+"""Seconds of `Retry-After` that the SDK waits by itself, in silence; ours tells the user."""
 _BUSY = frozenset({408, 429, 500, 502, 503, 504})
 """Statuses after which the same call may succeed later."""
 
@@ -74,8 +79,22 @@ def connect(connection: Connection) -> BatchClient:
         credential=credential,
         connection_timeout=_CONNECT_SECONDS,
         read_timeout=_READ_SECONDS,
-        retry_backoff_max=_LONGEST_PAUSE,
+        retry_policy=_retry_policy(),
     )
+
+
+def _retry_policy() -> Any:  # noqa: ANN401 - a class of the SDK, which is imported late
+    """Returns the SDK's own tries, but for answers that ask for a long wait: any server may."""
+    from azure.core.pipeline.policies import RetryPolicy
+
+    class Brief(RetryPolicy[Any, Any]):
+        """Leaves long waits to those who can tell the user."""
+
+        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:  # noqa: ANN401
+            wait = self.get_retry_after(response) or 0.0
+            return wait <= _LONGEST_WAIT and super().is_retry(settings, response)
+
+    return Brief(retry_backoff_max=_LONGEST_PAUSE)
 
 
 @contextmanager
@@ -102,8 +121,12 @@ def told(what: str) -> Generator[None]:
     except HttpResponseError as error:
         if error.status_code in (401, 403):
             raise _denied(what, error) from None
-        kind = SilentFleetError if error.status_code in _BUSY else FleetError
-        raise kind(f"{what}: Azure Batch answered {service_text(error)}") from None
+        text = f"{what}: Azure Batch answered {service_text(error)}"
+        if error.status_code in _BUSY:
+            raise SilentFleetError(
+                text, status=error.status_code, retry_after=retry_after(error)
+            ) from None
+        raise FleetError(text) from None
     except (ServiceRequestError, ServiceResponseError) as error:
         raise SilentFleetError(
             f"{what}: Azure Batch cannot be reached ({type(error).__name__}). Check the network "
@@ -158,10 +181,31 @@ def is_passing(error: BaseException) -> bool:
     return isinstance(error, ServiceRequestError | ServiceResponseError)
 
 
+def retry_after(error: Any) -> float | None:  # noqa: ANN401 - as above
+    """Returns the seconds that the service asks to wait, or None where it names none."""
+    answer = getattr(error, "response", None)
+    text = answer.headers.get("Retry-After") if answer is not None else None
+    if text is None:
+        return None
+    try:
+        return max(0.0, float(text))
+    except ValueError:
+        pass
+    try:
+        return max(0.0, (parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds())
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 def _denied(what: str, error: Any) -> NotAuthorisedError:  # noqa: ANN401 - as above
     code = error_code(error) or "no credential was accepted"
+    answer = getattr(error, "response", None)
+    date = answer.headers.get("Date") if answer is not None else None
+    remedy = explain_skew(date, datetime.now(UTC)) or (
+        "Check `batch_account` and `batch_key` in the settings, or `az login` and the role Azure "
+        "Batch Data Contributor; an account may refuse shared keys. `scenefleet doctor` tries each "
+        "of them."
+    )
     return NotAuthorisedError(
-        f"{what}: Azure Batch did not accept the credential ({code}). Check `batch_account` and "
-        "`batch_key` in the settings, or `az login` and the role Azure Batch Data Contributor; an "
-        "account may refuse shared keys. `scenefleet doctor` tries each of them."
+        f"{what}: Azure Batch did not accept the credential ({code}). {remedy}"
     )

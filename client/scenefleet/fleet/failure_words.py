@@ -16,20 +16,27 @@ _REMEDIES = {
     "BlobNotFound": "A file of the run is not in the store any more: run again, which sends it.",
     "BlobDownloadTimedOut": "Retry; if it fails again, see whether the nodes reach the store.",
     "BlobDownloadMiscError": "Retry; if it fails again, see whether the nodes reach the store.",
+    "ContainerInvalidImage": "The image cannot be had: check its name and tag, and that the pool "
+    "may pull it (role AcrPull for its identity, or a registry without sign-in).",
+    "ContainerTaskSettingsNotFound": "The pool runs containers, and the task names none: write "
+    "`image:` under `compute` in the recipe.",
     "DiskFull": "The node's disk is full: use nodes with a larger disk, or fewer slots a node.",
 }
 
 
-def describe_failure(code: str, message: str, details: Iterable[tuple[str, str]]) -> str:
+def describe_failure(
+    code: str, message: str, details: Iterable[tuple[str, str]], *, out_of_time: bool = False
+) -> str:
     """Returns one line: the service's code, words and details, then the remedy where one is known.
 
     Args:
         code: the service's code.
         message: its sentence.
         details: its names and values, which may hold signed addresses: these are redacted.
+        out_of_time: whether the task's own time limit ended it.
     """
     said = " ".join([f"{code}: {message}", *(f"{name}: {value}" for name, value in details)])
-    if "wall clock" in said.lower():
+    if out_of_time or "wall clock" in said.lower():
         help_ = "It ran out of time: raise compute.task_minutes, or use faster nodes."
     else:
         help_ = _REMEDIES.get(code, "")

@@ -6,16 +6,14 @@ import os
 import shlex
 import sys
 import time
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from scenefleet.errors import FleetError
 from scenefleet.fleet import lease, local, nodes, progress, submit
-from scenefleet.fleet.choice import PoolChoice, choose_pool, local_slots
+from scenefleet.fleet.choice import PoolChoice, local_slots
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
 from scenefleet.fleet.existing_pool import machine_of, remarks, slots_per_node
 from scenefleet.fleet.patience import Patience
@@ -25,10 +23,11 @@ from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
 from scenefleet.store import NodeAccess, NodeFile
 from scenefleet_task import spec
-from scenefleet_task.reach import is_local_name
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
+
+T = TypeVar("T")
 
 CANCELLED = "cancelled by user"
 """The reason that a cancelled job gives for its end."""
@@ -36,73 +35,56 @@ _STOPPED = "stopped by scenefleet: "
 """Begins the reason of a job that scenefleet ended by a rule, so that any client can tell why."""
 _LONGEST_REASON = 400
 """Characters of a reason that are kept; the service documents no limit, so this stays modest."""
+_LONGEST_FILE = 4_000_000
+"""Bytes of a task's file that are kept, from its end."""
 _SUBMIT_SECONDS = 1800.0
 """How long adding tasks may take in all: 100,000 tasks take about a minute with 8 calls at once."""
-
-
-def check_azure(source: RecipeFile, settings: Settings) -> None:
-    """Checks, before anything is searched or spent, that a run on Azure has all it needs.
-
-    Raises:
-        NotAuthorisedError: if a setting is missing.
-        FleetError: if the pool's template or image is, or nodes could not reach the store.
-    """
-    azure_connection(settings)
-    choose_pool(source, settings)
-    if (settings.azure.identity_client_id is None) != (settings.azure.identity_resource_id is None):
-        # nodes sign in by the client id, and Batch gives a pool the identity by its resource id
-        settings.need("identity_client_id", "identity_resource_id")
-    store = source.recipe.output.store
-    if not store.startswith("az://"):
-        raise FleetError(
-            f"{source.path}: `output.store: {store}` is a folder of this machine, which nodes on "
-            "Azure cannot write to; write az://account/container/prefix"
-        )
-
-
-def check_addresses(documents: Sequence[spec.TaskDocument], settings: Settings) -> None:
-    """Checks that nodes on Azure can reach what they are to read.
-
-    Raises:
-        FleetError: names the first scene that lies on this machine.
-    """
-    if is_local_name(urlsplit(azure_connection(settings).endpoint).hostname or ""):
-        return  # an emulator, whose nodes are here as well
-    for document in documents:
-        for source in (one for part in document.parts for one in spec.sources(part)):
-            parts = urlsplit(source.href)
-            if parts.scheme not in ("http", "https") or is_local_name(parts.hostname or ""):
-                raise FleetError(
-                    f"{document.source.id}: its {source.asset} lies on this machine, where nodes "
-                    "on Azure cannot read it; search a catalogue whose files are on the web"
-                )
 
 
 class Fleet:
     """A Batch service and what a run asks of it. Close it with the block that opened it."""
 
-    def __init__(self, client: BatchClient, *, here: bool) -> None:
-        """Wraps an SDK client; `here` says that its tasks run on this machine."""
+    def __init__(
+        self, client: BatchClient, *, here: bool, patience: Patience | None = None
+    ) -> None:
+        """Wraps an SDK client.
+
+        Args:
+            client: the SDK's client.
+            here: whether its tasks run on this machine.
+            patience: how each call bears a service that is busy or silent; by default for some
+                minutes, and where the service is a process of this machine that is gone, not.
+        """
         self._client = client
         self._here = here
+        self._patience = patience or Patience(unreachable=not here)
+
+    @property
+    def impatient(self) -> Fleet:
+        """The same fleet for those who ask again and again by themselves: each call asks once."""
+        return Fleet(self._client, here=self._here, patience=replace(self._patience, limit=0.0))
 
     def close(self, job: str) -> None:
         """Lets the job end as soon as its tasks have: what a cut-off submission left undone."""
-        submit.close_job(self._client, job)
+        submit.close_job(self._client, job, patience=self._patience)
 
     def ensure_pool(self, choice: PoolChoice) -> bool:
         """Makes the pool, or reuses it if it is equal; True if it was made.
 
         A pool that others made is only checked.
         """
-        if choice.existing is not None:
-            use_pool(self._client, choice.id, choice.existing)
+        what, existing = f"preparing pool {choice.id}", choice.existing
+        if existing is not None:
+            self._bear(what, lambda: use_pool(self._client, choice.id, existing))
             return False
-        return ensure_pool(
-            self._client,
-            choice.body,
-            needs_identity=choice.identity is not None,
-            note=choice.note,
+        return self._bear(
+            what,
+            lambda: ensure_pool(
+                self._client,
+                choice.body,
+                needs_identity=choice.identity is not None,
+                note=choice.note,
+            ),
         )
 
     def read_pool(self, choice: PoolChoice) -> PoolChoice:
@@ -111,10 +93,13 @@ class Fleet:
         Raises:
             FleetError: if the pool is not there, or the tasks could not run on it.
         """
-        if choice.existing is None:
+        existing = choice.existing
+        if existing is None:
             return choice
-        pool = use_pool(self._client, choice.id, choice.existing)
-        said = [f"pool {choice.id}: {remark}" for remark in remarks(pool, choice.existing)]
+        pool = self._bear(
+            f"reading pool {choice.id}", lambda: use_pool(self._client, choice.id, existing)
+        )
+        said = [f"pool {choice.id}: {remark}" for remark in remarks(pool, existing)]
         return replace(
             choice,
             slots=slots_per_node(pool),
@@ -124,7 +109,7 @@ class Fleet:
 
     def pool_slots(self, pool: str) -> int | None:
         """Tasks at once on a node of the pool, or None where there is none of that id."""
-        found = find_pool(self._client, pool)
+        found = self._bear(f"reading pool {pool}", lambda: find_pool(self._client, pool))
         return None if found is None else slots_per_node(found)
 
     def check_image(self, choice: PoolChoice) -> None:
@@ -133,7 +118,7 @@ class Fleet:
         Raises:
             FleetError: if it does not, or no longer.
         """
-        check_image(self._client, choice.body)
+        self._bear("listing supported images", lambda: check_image(self._client, choice.body))
 
     def submit(
         self,
@@ -146,7 +131,7 @@ class Fleet:
         files: Mapping[str, NodeFile],
         code_name: str,
         access: NodeAccess,
-        notice: Callable[[str], None] = lambda _: None,
+        notice: Callable[[str], None] | None = None,
     ) -> submit.Sent:
         """Makes the job, adds a task a document, and lets the job end when all of them have.
 
@@ -162,6 +147,9 @@ class Fleet:
             code_name: which of them is the code.
             access: how tasks reach the store.
             notice: takes sentences for the user while the service makes the submission wait.
+
+        Raises:
+            FleetError: if the service refuses, or stays busy or silent.
         """
         compute = source.recipe.compute
         python = shlex.quote(sys.executable) if self._here else "python3"
@@ -179,7 +167,7 @@ class Fleet:
             task_minutes=compute.task_minutes,
             hours=compute.max_hours,
         )
-        patience = Patience(notice)
+        patience = replace(self._patience, notice=notice) if notice else self._patience
         submit.create_job(self._client, wanted, patience=patience)
         deadline = time.monotonic() + _SUBMIT_SECONDS
         sent = submit.add_tasks(
@@ -190,19 +178,21 @@ class Fleet:
 
     def job(self, job: str) -> progress.JobStatus | None:
         """The job's state, or None where there is none of that id."""
-        return progress.job_status(self._client, job)
+        return self._bear(f"reading job {job}", lambda: progress.job_status(self._client, job))
 
     def counts(self, job: str) -> progress.Counts:
         """Tasks of the job by state."""
-        return progress.counts(self._client, job)
+        return self._bear(f"counting tasks of {job}", lambda: progress.counts(self._client, job))
 
     def changed_tasks(self, job: str, since: datetime | None) -> list[progress.TaskRecord]:
         """Tasks of the job whose state changed since a moment; all of them for None."""
-        return progress.changed_tasks(self._client, job, since)
+        return self._bear(
+            f"listing tasks of {job}", lambda: progress.changed_tasks(self._client, job, since)
+        )
 
     def pool_health(self, pool: str) -> nodes.PoolHealth:
         """Returns how many nodes the pool has in which state, and what is wrong with them."""
-        return nodes.pool_health(self._client, pool)
+        return self._bear(f"reading pool {pool}", lambda: nodes.pool_health(self._client, pool))
 
     def cancel(self, job: str) -> None:
         """Ends the job and its running tasks; what they wrote stays."""
@@ -219,22 +209,39 @@ class Fleet:
         options: Any = {"terminateReason": reason}
         with told(f"ending job {job}"):
             try:
-                self._client.begin_terminate_job(job, options=options)
+                self._bear(
+                    f"ending job {job}",
+                    lambda: self._client.begin_terminate_job(job, options=options),
+                )
             except HttpResponseError as error:
                 if error.status_code not in (404, 409):  # gone, or ended already: what was wanted
                     raise
 
     def read_file(self, job: str, task: str, path: str) -> bytes | None:
-        """A file of a task that is still on its node, as `stderr.txt`; None where it is not."""
+        """A file of a task that is still on its node, as `stderr.txt`; None where it is not.
+
+        Asks once: a node that is gone answers with an error too.
+        """
         from azure.core.exceptions import HttpResponseError
 
         with told(f"reading {path} of task {task}"):
             try:
-                return b"".join(self._client.download_task_file(job, task, path))
+                return _tail(self._client.download_task_file(job, task, path))
             except HttpResponseError as error:
                 if error.status_code in (404, 409):
                     return None
                 raise
+
+    def _bear(self, what: str, call: Callable[[], T]) -> T:
+        return self._patience.bear(what, call)
+
+
+def _tail(chunks: Iterator[bytes]) -> bytes:
+    """Returns the end of a stream: a script may write without end."""
+    kept = b""
+    for chunk in chunks:
+        kept = (kept + chunk)[-_LONGEST_FILE:]
+    return kept
 
 
 def stop_reason(status: progress.JobStatus | None) -> str | None:
@@ -243,8 +250,12 @@ def stop_reason(status: progress.JobStatus | None) -> str | None:
     return reason.removeprefix(_STOPPED) if reason and reason.startswith(_STOPPED) else None
 
 
-def read_pool(choice: PoolChoice, settings: Settings) -> PoolChoice:
+def read_pool(
+    choice: PoolChoice, settings: Settings, *, notice: Callable[[str], None] = lambda _: None
+) -> PoolChoice:
     """The choice of a recipe as `Fleet.read_pool` has it, of the account in the settings.
+
+    `notice` takes sentences for the user while the service is busy or silent.
 
     Raises:
         NotAuthorisedError: if the settings name no account.
@@ -252,45 +263,63 @@ def read_pool(choice: PoolChoice, settings: Settings) -> PoolChoice:
     """
     if choice.existing is None:
         return choice
-    with _closing(azure_connection(settings), here=False) as fleet:
+    with _closing(azure_connection(settings), here=False, notice=notice) as fleet:
         return fleet.read_pool(choice)
 
 
 @contextmanager
-def open_fleet(source: RecipeFile, settings: Settings, *, key: str) -> Generator[Fleet]:
+def open_fleet(
+    source: RecipeFile,
+    settings: Settings,
+    *,
+    key: str,
+    notice: Callable[[str], None] = lambda _: None,
+) -> Generator[Fleet]:
     """The fleet of a run: the account of the settings, or an emulator that ends with the block.
 
     Args:
         source: the recipe.
         settings: for Azure.
         key: names the run and its store; on this machine it must be claimed (`claim`).
+        notice: takes sentences for the user while the service is busy or silent.
 
     Raises:
         NotAuthorisedError: if the settings lack what a run on Azure needs.
         FleetError: if the emulator does not start.
     """
     if source.recipe.compute.backend == "azure":
-        with _closing(azure_connection(settings), here=False) as fleet:
+        with _closing(azure_connection(settings), here=False, notice=notice) as fleet:
             yield fleet
         return
     with local.emulator(slots=local_slots(source).count) as connection:
         lease.announce(key, connection)
-        with _closing(connection, here=True) as fleet:
+        with _closing(connection, here=True, notice=notice) as fleet:
             yield fleet
 
 
 @contextmanager
-def join_fleet(backend: str, settings: Settings, *, key: str) -> Generator[Fleet | None]:
-    """The fleet that a run is on now; None for a local run whose emulator is gone."""
+def join_fleet(
+    backend: str,
+    settings: Settings,
+    *,
+    key: str,
+    notice: Callable[[str], None] = lambda _: None,
+) -> Generator[Fleet | None]:
+    """The fleet that a run is on now; None for a local run whose emulator is gone.
+
+    `notice` takes sentences for the user while the service is busy or silent.
+    """
     connection = azure_connection(settings) if backend == "azure" else lease.find(key)
     if connection is None:
         yield None
         return
-    with _closing(connection, here=backend == "local") as fleet:
+    with _closing(connection, here=backend == "local", notice=notice) as fleet:
         yield fleet
 
 
 @contextmanager
-def _closing(connection: Connection, *, here: bool) -> Generator[Fleet]:
+def _closing(
+    connection: Connection, *, here: bool, notice: Callable[[str], None]
+) -> Generator[Fleet]:
     with connect(connection) as client:
-        yield Fleet(client, here=here)
+        yield Fleet(client, here=here, patience=Patience(notice, unreachable=not here))

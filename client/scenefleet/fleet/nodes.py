@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from scenefleet.fleet.connection import told, unsigned, word
@@ -52,6 +54,10 @@ class PoolHealth:
     """Number of nodes by error text, the most frequent first; no text holds a signature."""
     troubles: tuple[str, ...]
     """Why the pool has fewer nodes than it wants, each with a remedy where one is known."""
+    broken_since: datetime | None = field(default=None, compare=False)
+    """When the first of the broken nodes got into its state, by the service's clock."""
+    now: datetime | None = field(default=None, compare=False)
+    """The service's time when it was asked."""
 
     @property
     def usable(self) -> int:
@@ -78,6 +84,12 @@ class PoolHealth:
         """The counts as words, such as `2 unusable, 1 starting`."""
         return ", ".join(f"{n} {_WORDS.get(state, state)}" for state, n in self.counts.items())
 
+    @property
+    def document(self) -> dict[str, Any]:
+        """The same as JSON values, times in RFC 3339."""
+        values = asdict(self)
+        return {k: v.isoformat() if isinstance(v, datetime) else v for k, v in values.items()}
+
     def _count(self, states: frozenset[str]) -> int:
         return sum(number for state, number in self.counts.items() if state in states)
 
@@ -90,10 +102,15 @@ def pool_health(client: BatchClient, pool: str) -> PoolHealth:
     """
     from azure.core.exceptions import ResourceNotFoundError
 
-    select = ["id", "state", "schedulingState", "errors", "startTaskInfo"]
+    select = ["id", "state", "stateTransitionTime", "schedulingState", "errors", "startTaskInfo"]
+    moment: list[datetime | None] = []
+
+    def note(answer: Any) -> None:  # noqa: ANN401 - azure-core's response
+        moment.append(_date(answer.http_response.headers.get("Date")))
+
     with told(f"reading pool {pool}"):
         try:
-            found = client.get_pool(pool)
+            found = client.get_pool(pool, raw_response_hook=note)
             nodes = list(client.list_nodes(pool, select=select))
         except ResourceNotFoundError:
             gone = f"the pool {pool} was deleted: cancel the run and run again"
@@ -106,13 +123,32 @@ def pool_health(client: BatchClient, pool: str) -> PoolHealth:
         counts=dict(sorted(Counter(_state(node) for node in nodes).items())),
         errors=dict(errors.most_common()),
         troubles=tuple(_troubles(found)),
+        broken_since=min(map(_since, filter(_is_broken, nodes)), default=None),
+        now=moment[-1] if moment else None,
     )
+
+
+def _date(text: str | None) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text or "")
+    except (ValueError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _state(node: Any) -> str:  # noqa: ANN401 - the SDK's model
     state = word(node.state)
     disabled = word(node.scheduling_state) == "disabled"
     return "scheduling disabled" if disabled and state in _USABLE else state
+
+
+def _is_broken(node: Any) -> bool:  # noqa: ANN401 - as above
+    """Whether the node's state, whose time the service tells, keeps it from working."""
+    return word(node.state) in _BROKEN and node.state_transition_time is not None
+
+
+def _since(node: Any) -> datetime:  # noqa: ANN401 - as above
+    return node.state_transition_time
 
 
 def _errors(node: Any) -> list[str]:  # noqa: ANN401 - the SDK's model

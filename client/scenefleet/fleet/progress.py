@@ -57,6 +57,8 @@ class JobStatus:
     state: str
     """`active`, `disabling`, `disabled`, `enabling`, `terminating`, `completed` or `deleting`."""
     reason: str | None
+    created: datetime | None = None
+    """When it was made, by the service's clock."""
 
     @property
     def ended(self) -> bool:
@@ -75,7 +77,7 @@ def job_status(client: BatchClient, job: str) -> JobStatus | None:
             return None
     reason = found.execution_info.termination_reason if found.execution_info else None
     mode = word(found.all_tasks_complete_mode)
-    return JobStatus(mode == "noaction", word(found.state), reason)
+    return JobStatus(mode == "noaction", word(found.state), reason, found.creation_time)
 
 
 def counts(client: BatchClient, job: str) -> Counts:
@@ -91,7 +93,7 @@ def changed_tasks(client: BatchClient, job: str, since: datetime | None) -> list
     if since is not None:
         moment = (since - _OVERLAP).astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
         condition = f"stateTransitionTime ge DateTime'{moment}'"
-    select = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo"]
+    select = ["id", "state", "stateTransitionTime", "executionInfo", "nodeInfo", "constraints"]
     with told(f"listing tasks of job {job}"):
         return [_record(t) for t in client.list_tasks(job, filter=condition, select=select)]
 
@@ -104,9 +106,15 @@ def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
     if failure is not None and failure.code != "FailureExitCode":
         pairs: list[Any] = failure.details or []
         details = [(str(d.name), str(d.value)) for d in pairs]
-        words = describe_failure(str(failure.code), str(failure.message), details)
-        # the service's or the node's own fault, not the task's: a lost agent, a node's full disk
-        cut_off = word(failure.category) == "servererror" or _is_ended(words)
+        said = " ".join([str(failure.message), *(value for _, value in details)])
+        out_of_time = failure.code == "TaskEnded" and _is_out_of_time(task, said)
+        words = describe_failure(
+            str(failure.code), str(failure.message), details, out_of_time=out_of_time
+        )
+        # the service's or the node's own fault, not the task's: a lost agent, a node's full disk;
+        # the service says `servererror` of a task that its own limit ended, too
+        ended = failure.code == "TaskEnded" or word(failure.category) == "servererror"
+        cut_off = ended and not out_of_time
     return TaskRecord(
         id=task.id,
         stage=word(task.state),  # pyright: ignore[reportArgumentType] - the service's own words
@@ -120,9 +128,14 @@ def _record(task: Any) -> TaskRecord:  # noqa: ANN401 - the SDK's model
     )
 
 
-def _is_ended(failure: str) -> bool:
-    """Tells a task that was ended from outside from one that its own time limit ended.
+def _is_out_of_time(task: Any, said: str) -> bool:  # noqa: ANN401 - the SDK's model
+    """Tells a task that its own time limit ended from one that was ended from outside.
 
-    The service gives both the code `TaskEnded`; only its words tell them apart.
+    The service gives both the code `TaskEnded`, so its words tell them apart, or the time it took.
     """
-    return failure.startswith("TaskEnded:") and "wall clock" not in failure.lower()
+    if "wall clock" in said.lower():
+        return True
+    info, limit = task.execution_info, getattr(task.constraints, "max_wall_clock_time", None)
+    if limit is None or info.start_time is None or info.end_time is None:
+        return False
+    return info.end_time - info.start_time >= limit

@@ -85,6 +85,9 @@ class Compute(Part):
     give_up_minutes: Annotated[float, Field(gt=0, le=1440)] = 15
     """Minutes for which nodes may be paid for while none of them can work, before a client that
     watches ends the run."""
+    stop_after: Annotated[int, Field(ge=0, le=1_000_000)] | None = 20
+    """A client that watches ends the run after so many failures of one kind in a row, if at least
+    half of the tasks that ended failed in that way; 0 or null: never."""
 
     @field_validator("pool", mode="before")
     @classmethod

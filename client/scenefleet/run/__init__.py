@@ -1,10 +1,21 @@
 """A run's life: create, start, watch, cancel, retry, resume."""
 
-from scenefleet.run.events import Ended, Event, Nodes, Progress, Submitted, TaskChanged, Trouble
-from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop, submit
+from scenefleet.run.events import (
+    Ended,
+    Event,
+    Nodes,
+    Progress,
+    Stopping,
+    Submitted,
+    TaskChanged,
+    Trouble,
+)
+from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
 from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
+from scenefleet.run.repetition import group_failures
 from scenefleet.run.rivals import alone
+from scenefleet.run.submission import is_submitting, submit
 from scenefleet.run.superseded import Superseded, find_superseded
 from scenefleet.run.waiting import describe
 from scenefleet.run.watch import watch
@@ -18,6 +29,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunState",
+    "Stopping",
     "Submitted",
     "Superseded",
     "TaskChanged",
@@ -29,7 +41,9 @@ __all__ = [
     "describe",
     "find",
     "find_superseded",
+    "group_failures",
     "is_active",
+    "is_submitting",
     "key",
     "list_runs",
     "load",

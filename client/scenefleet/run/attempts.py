@@ -39,13 +39,11 @@ def attempt_folder(run: str, result: Result) -> str:
     return f"runs/{run}/logs/{result.task}/{result.attempt}"
 
 
-def last_result(store: Store, run: str, task: str) -> Result | None:
-    """The result of the latest attempt that left one; None where none did."""
+def read_task(store: Store, run: str, task: str) -> list[Result]:
+    """Results of one task's attempts, the latest last; attempts that left none are passed over."""
     folder = f"runs/{run}/logs/{task}"
-    for attempt in reversed(store.folders(folder)):
-        if (result := _read(store, f"{folder}/{attempt}/result.json")) is not None:
-            return result
-    return None
+    found = (_read(store, f"{folder}/{one}/result.json") for one in store.folders(folder))
+    return [result for result in found if result is not None]
 
 
 def last_logs(store: Store, run: str, task: str) -> str | None:

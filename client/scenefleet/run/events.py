@@ -17,6 +17,8 @@ class Submitted:
     """Tasks that the service had from an earlier submission."""
     done: int
     """Tasks whose outputs are there already: not submitted."""
+    failed: int = 0
+    """Tasks that failed before: not submitted, since only `retry` sends them again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,9 @@ class TaskChanged:
     item: str
     state: TaskState
     message: str | None
-    """Why it failed or was cut off, as far as the service knows; the report knows more."""
+    """Why it failed or was cut off: the exit's name, a colon, and the reason for a person."""
+    again: bool = False
+    """Whether another scene failed in the same way before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +61,13 @@ class Nodes:
 
 
 @dataclass(frozen=True, slots=True)
+class Stopping:
+    """A rule ends the run; what runs is ended, what is done stands."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class Ended:
     """The run has ended; nothing comes after this."""
 
@@ -64,4 +75,4 @@ class Ended:
     outcomes: tuple[TaskOutcome, ...]
 
 
-Event = Submitted | Progress | TaskChanged | Trouble | Nodes | Ended
+Event = Submitted | Progress | TaskChanged | Trouble | Nodes | Stopping | Ended

@@ -24,10 +24,24 @@ class RunState(StrEnum):
 TaskState = Literal["waiting", "running", "done", "failed"]
 
 
-class Run(BaseModel):
-    """One execution of a plan, as kept in `runs/<id>/run.json`. Holds no secret."""
+class Rules(BaseModel):
+    """When a client that watches ends a run early: settings of the latest submission."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    give_up_minutes: float
+    """Minutes for which nodes may be paid for while none can work."""
+    stop_after: int | None
+    """Failures of one kind in a row; 0 or None: never."""
+
+
+class Run(BaseModel):
+    """One execution of a plan, as kept in `runs/<id>/run.json`. Holds no secret.
+
+    Fields that a newer version wrote are kept, so that this one does not take them away.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
 
     id: str
     name: str
@@ -46,6 +60,10 @@ class Run(BaseModel):
     pool: str | None = None
     jobs: tuple[str, ...] = ()
     """Batch jobs of this run, oldest first: a retry makes a new one."""
+    rules: Rules | None = None
+    """None where an older version submitted the run, or nobody has."""
+    submitting: str | None = None
+    """What the submission of the latest job waits for, as of `updated`; None once all is sent."""
     stopped: str | None = None
     """Why a rule ended the latest job early, in a sentence; None where none did."""
     version: str

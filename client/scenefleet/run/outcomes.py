@@ -9,6 +9,7 @@ from scenefleet.fleet import TaskRecord
 from scenefleet.plan import Plan
 from scenefleet.run.finished import Finished
 from scenefleet.run.model import RunState, TaskOutcome, TaskState
+from scenefleet.run.mute import SERVICE, is_lost
 from scenefleet.run.told import cut_percent, negative, outside_percent, radiometry
 from scenefleet_task import spec
 from scenefleet_task.result import Result
@@ -91,7 +92,7 @@ def _outcome(
         attempts=len(attempts),
         seconds=last.seconds if last else None,
         exit=last.exit if last and state in ("done", "failed") else None,
-        message=_why(last, record) if failed else None,
+        message=_why(last, record) if failed else _why_lost(state, last, record),
         valid_percent=told.get("scenefleet:valid_percent"),
         reasons=told.get("scenefleet:reasons", {}),
         outputs=dict(finished.assets) if finished else {},
@@ -108,6 +109,15 @@ def _why(last: Result | None, record: TaskRecord | None) -> str | None:
     if last is not None and last.code == 0:
         return "It ended well, and its outputs are not there any more: deleted, or overwritten."
     return last.message if last else record and record.failure
+
+
+def _why_lost(state: TaskState, last: Result | None, record: TaskRecord | None) -> str | None:
+    """Why a waiting task was cut off, where a fault of its node or the service did that."""
+    if state != "waiting":
+        return None
+    if record is not None:
+        return record.failure if is_lost(record) else None
+    return last.message if last is not None and last.attempt.endswith(SERVICE) else None
 
 
 def _state(finished: Finished | None, last: Result | None, record: TaskRecord | None) -> TaskState:

@@ -1,8 +1,13 @@
-"""What keeps a run's nodes from working: when the user is told, and when the run gives up. Pure."""
+"""What keeps a run's nodes from working: when the user is told, and when the run gives up. Pure.
+
+How long a node has been broken is the service's to say, so that every client counts the same,
+whenever it began to watch. Minutes in which the service gave no answer do not count.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from scenefleet.fleet import PoolHealth
 from scenefleet.run.events import Nodes
@@ -21,12 +26,20 @@ class Waiting:
     began: float
     """When the watching began."""
     looked: float | None = None
+    """When an answer last came."""
     since: float | None = None
-    """When a node was first seen broken while none could work; None while that is not so."""
+    """From when minutes count: a node was broken while none could work; None while that is not
+    so."""
+    excused: float = 0.0
+    """Seconds since then without an answer."""
     said: float | None = None
     last: PoolHealth | None = None
+    silent: bool = False
+    """Whether no answer came since `looked`."""
+    worked: datetime | None = None
+    """When a node could last be seen to work, by the service's clock."""
     stopped: bool = False
-    """Whether the run was ended for this: nothing is looked at any more."""
+    """Whether the run was ended by a rule: nothing is looked at any more."""
 
     def is_due(self, now: float) -> bool:
         """Tells whether it is time to look; not at once, since nodes need a while to start."""
@@ -34,13 +47,31 @@ class Waiting:
             return False
         return now - (self.began if self.looked is None else self.looked) >= LOOK_SECONDS
 
-    def note(self, health: PoolHealth, now: float) -> Nodes | None:
-        """Takes in what was seen; returns the event to give off, or None if there is no news."""
-        self.looked = now
+    def lose(self) -> None:
+        """Takes in that the service gave no answer."""
+        self.silent = True
+
+    def note(
+        self, health: PoolHealth, now: float, *, after: datetime | None = None
+    ) -> Nodes | None:
+        """Takes in what was seen; returns the event to give off, or None if there is no news.
+
+        Args:
+            health: the nodes.
+            now: the time, by the clock of this object.
+            after: a moment before which minutes do not count, by the service's clock: when the job
+                was made, or a node last ran a task.
+        """
+        gap = self._gap(health, now) if self.silent else 0.0
+        self.looked, self.silent = now, False
         if health.usable or not health.broken + health.coming:
-            self.since = None
-        elif health.broken and self.since is None:
-            self.since = now
+            self.since, self.excused = None, 0.0
+            self.worked = health.now if health.usable else self.worked
+        elif health.broken:
+            began = now - self._age(health, after)
+            self.since = began if self.since is None else min(self.since, began)
+        if self.since is not None:
+            self.excused += min(gap, now - self.since)
         calm = _is_calm(health)
         changed = health != self.last and not (calm and (self.last is None or _is_calm(self.last)))
         again = not health.usable and (self.said is None or now - self.said >= _TELL_SECONDS)
@@ -48,18 +79,39 @@ class Waiting:
         if not changed and not again:
             return None
         self.said = now
-        left = None if self.since is None else self.since + 60 * self.give_up_minutes - now
+        left = self._left(now)
         return Nodes(health, None if left is None else max(0.0, left / 60))
 
     def verdict(self, now: float) -> str | None:
         """Returns why the run is to be stopped, or None while there is hope."""
-        if self.since is None or self.last is None or now - self.since < 60 * self.give_up_minutes:
+        left = self._left(now)
+        if left is None or self.last is None or self.silent or left > 0:
             return None
         health, worst = self.last, next(iter(self.last.errors), "no error given")
         return (
             f"no node of pool {health.pool} could work for {self.give_up_minutes:g} minutes "
             f"(compute.give_up_minutes): {health.states}: {worst}"
         )
+
+    def _left(self, now: float) -> float | None:
+        """Seconds until the run is given up; None while that does not threaten."""
+        if self.since is None:
+            return None
+        return self.since + self.excused + 60 * self.give_up_minutes - now
+
+    def _age(self, health: PoolHealth, after: datetime | None) -> float:
+        """Seconds for which a node has been broken while none could work; 0 if nobody tells."""
+        if health.now is None or health.broken_since is None:
+            return 0.0
+        moments = [health.broken_since, *(m for m in (after, self.worked) if m is not None)]
+        return max(0.0, (health.now - max(moments)).total_seconds())
+
+    def _gap(self, health: PoolHealth, now: float) -> float:
+        """Seconds between the last answer and this one, by the clock that went further."""
+        gap = now - (self.began if self.looked is None else self.looked)
+        if health.now is None or self.last is None or self.last.now is None:
+            return gap
+        return max(gap, (health.now - self.last.now).total_seconds())
 
 
 def describe(health: PoolHealth, minutes_left: float | None = None) -> list[str]:

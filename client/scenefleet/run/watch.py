@@ -5,34 +5,27 @@ from __future__ import annotations
 import shlex
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 
 from scenefleet.errors import SilentFleetError
-from scenefleet.fleet import Fleet, JobStatus, TaskRecord
+from scenefleet.fleet import Fleet
 from scenefleet.plan import Plan
-from scenefleet.run.attempts import last_result
-from scenefleet.run.events import Event, Nodes, Progress, TaskChanged, Trouble
+from scenefleet.run.events import Event, Nodes, Progress, Stopping, Trouble
 from scenefleet.run.finished import find_finished
-from scenefleet.run.job_end import explain_end, explain_hold
 from scenefleet.run.life import settle, stop
-from scenefleet.run.model import Run, TaskState
+from scenefleet.run.model import Rules, Run
 from scenefleet.run.outage import Outage
-from scenefleet.run.outcomes import is_cut_off
-from scenefleet.run.record import load_recipe
+from scenefleet.run.record import find, load_recipe
+from scenefleet.run.repetition import Repetition
+from scenefleet.run.submission import is_submitting
+from scenefleet.run.view import View
 from scenefleet.run.waiting import Waiting
 from scenefleet.store import Store
 
-_PATIENCE = 5
-"""Looks at a job that is open and has nothing to do before its submission is thought cut off."""
 _LONGEST = 15.0
 """Seconds between looks, however long nothing changes."""
-_CUT_OFF = "its submission was cut off: the same `scenefleet run` sends the rest, or ends it"
-_STAGES: dict[str, TaskState] = {
-    "active": "waiting",
-    "preparing": "running",
-    "running": "running",
-}
+_LONGEST_ASKED = 60.0
+"""Seconds between looks where a busy service asks for more."""
 
 
 def watch(
@@ -44,6 +37,7 @@ def watch(
     pause: Callable[[float], None] = time.sleep,
     interval: float = 1.0,
     give_up_minutes: float | None = None,
+    stop_after: int | None = None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Generator[Event]:
     """Follows a run's latest job until it ends, then settles the run; the last event is `Ended`.
@@ -58,120 +52,109 @@ def watch(
         pause: waits for a number of seconds.
         interval: seconds between looks while something changes.
         give_up_minutes: minutes for which nodes may be paid for while none can work, before the
-            job is ended; None for what the run's own recipe says.
+            job is ended; None for what the submission was told.
+        stop_after: failures of one kind in a row, after which the job is ended; 0 for never, None
+            for what the submission was told.
         clock: seconds, rising.
     """
-    if give_up_minutes is None:
-        give_up_minutes = load_recipe(store, run).recipe.compute.give_up_minutes
-    waiting = Waiting(give_up_minutes, clock())
-    items = {document.id: document.source.id for document in plan.documents}
-    view = _View(store, fleet, run, items)
-    seen: Progress | None = None
-    wait = interval
+    rules = _rules(store, run)
+    minutes = rules.give_up_minutes if give_up_minutes is None else give_up_minutes
+    repetition = Repetition(rules.stop_after if stop_after is None else stop_after)
+    looking = fleet.impatient  # an outage is told of here, and the next look asks again
+    view = View(store, looking, run, plan, repetition)
+    watcher = _Watcher(store, looking, run, plan, view, Waiting(minutes, clock()), clock)
     outage = Outage(f"scenefleet watch {run.id} --store {shlex.quote(store.address)}")
+    wait = interval
     while True:
+        asked, seen = 0.0, watcher.seen
         try:
-            status = fleet.job(run.jobs[-1])
-            yield from view.changes(status)
-            if status is None or status.ended:
-                ended = settle(store, fleet, run, plan, view.records)
-                yield from view.end(status)
-                yield ended
+            yield from watcher.look()
+            if watcher.ended:
                 return
-            if view.done_before is None:
-                others = [d for d in plan.documents if d.id not in view.records]
-                view.done_before = len(find_finished(store, others, deep=False))
-            progress = view.progress(view.done_before)
-            if progress != seen:
-                seen, wait = progress, interval
-                yield progress
-            yield from view.troubles(status, progress)
-            if waiting.is_due(clock()):
-                yield from _look_at_nodes(store, fleet, run, waiting, clock())
             if outage.end():
                 yield Trouble("Azure Batch answers again")
         except SilentFleetError as error:
             if run.backend == "local":  # its emulator ended with its client
                 raise
+            watcher.waiting.lose()
+            asked = min(error.retry_after or 0.0, _LONGEST_ASKED)
             yield from map(Trouble, outage.note(error, clock()))
-        pause(wait)
+        if watcher.seen != seen:
+            wait = interval
+        pause(max(wait, asked))
         wait = min(wait * 1.2, _LONGEST)
 
 
-def _look_at_nodes(
-    store: Store, fleet: Fleet, run: Run, waiting: Waiting, now: float
-) -> Iterator[Nodes]:
-    """Gives off what is new of the run's nodes, and ends the job when waiting is in vain."""
-    if run.pool is None:
-        return
-    event = waiting.note(fleet.pool_health(run.pool), now)
-    if event is not None:
-        yield event
-    reason = waiting.verdict(now)
-    if reason is not None:
-        stop(store, fleet, run, reason)
-        waiting.stopped = True
-
-
 @dataclass(slots=True)
-class _View:
-    """What is known of a job so far."""
+class _Watcher:
+    """Looks at a run's latest job and its nodes, and ends it where a rule says so."""
 
     store: Store
     fleet: Fleet
     run: Run
-    items: dict[str, str]
-    """Scene by task id."""
-    records: dict[str, TaskRecord] = field(default_factory=dict[str, TaskRecord])
-    done_before: int | None = None
-    """Tasks that are done and that this job never had; None until it was looked at."""
-    since: datetime | None = None
-    idle: int = 0
-    told: set[str] = field(default_factory=set[str])
+    plan: Plan
+    view: View
+    waiting: Waiting
+    clock: Callable[[], float]
+    seen: Progress | None = None
+    ended: bool = False
 
-    def changes(self, status: JobStatus | None) -> Iterator[TaskChanged]:
-        """Tasks that entered another stage since the last look."""
+    def look(self) -> Iterator[Event]:
+        """Gives off what is new since the last look; sets `ended` with the run's last event."""
+        status = self.fleet.job(self.run.jobs[-1])
         if status is None:
+            recorded = find(self.store, self.run.id)
+            if recorded is not None and is_submitting(recorded):
+                yield from self.view.hold(recorded.submitting, self.clock())
+                return
+        yield from self.view.changes(status)
+        if status is None or status.ended:
+            ended = settle(self.store, self.fleet, self.run, self.plan, self.view.records)
+            yield from self.view.end(status)
+            self.ended = True
+            yield ended
             return
-        for record in self.fleet.changed_tasks(self.run.jobs[-1], self.since):
-            self.since = max(self.since, record.changed) if self.since else record.changed
-            if self.records.get(record.id) != record:
-                self.records[record.id] = record
-                yield self._changed(record)
+        progress = self._progress()
+        if progress != self.seen:
+            self.seen = progress
+            yield progress
+        yield from self.view.troubles(status, progress)
+        reason = self.view.repetition.verdict()
+        more = status.open or progress.waiting + progress.running > 0
+        if reason is not None and more and status.state != "terminating":
+            yield from self._stop(reason)
+        if self.waiting.is_due(self.clock()):
+            yield from self._look_at_nodes()
 
-    def progress(self, before: int) -> Progress:
-        """How many tasks stand where; `before` of them are done outside this job."""
-        counts = self.fleet.counts(self.run.jobs[-1])
-        return Progress(counts.active, counts.running, before + counts.succeeded, counts.failed)
+    def _progress(self) -> Progress:
+        view = self.view
+        if view.done_before is None:
+            others = [d for d in self.plan.documents if d.id not in view.records]
+            view.done_before = len(find_finished(self.store, others, deep=False))
+        return view.progress(view.done_before)
 
-    def troubles(self, status: JobStatus, progress: Progress) -> Iterator[Trouble]:
-        """What keeps the run from going on, each told once."""
-        hold = explain_hold(self.run.jobs[-1], status)
-        if hold is not None and hold not in self.told:
-            self.told.add(hold)
-            yield Trouble(hold)
-        if progress.running:
-            self.idle = 0
+    def _look_at_nodes(self) -> Iterator[Nodes | Stopping]:
+        """Gives off what is new of the run's nodes, and ends the job when waiting is in vain."""
+        if self.run.pool is None:
             return
-        self.idle = 0 if progress.waiting else self.idle + 1
-        if status.open and self.idle == _PATIENCE and _CUT_OFF not in self.told:
-            self.told.add(_CUT_OFF)
-            yield Trouble(_CUT_OFF)
+        health = self.fleet.pool_health(self.run.pool)
+        event = self.waiting.note(health, self.clock(), after=self.view.worked)
+        if event is not None:
+            yield event
+        reason = self.waiting.verdict(self.clock())
+        if reason is not None:
+            yield from self._stop(reason)
 
-    def end(self, status: JobStatus | None) -> Iterator[Trouble]:
-        """Why the job ended early; nothing where it was gone before it was watched."""
-        if status is not None or self.records:
-            text = explain_end(self.run.jobs[-1], status)
-            if text is not None:
-                yield Trouble(text)
+    def _stop(self, reason: str) -> Iterator[Stopping]:
+        """Ends the job. Tasks that run are cut off: the next submission sends them again."""
+        stop(self.store, self.fleet, self.run, reason)
+        self.waiting.stopped = True
+        yield Stopping(reason)
 
-    def _changed(self, record: TaskRecord) -> TaskChanged:
-        state = _STAGES.get(record.stage) or ("done" if record.succeeded else "failed")
-        message = record.failure
-        if state == "failed" and is_cut_off(None, record):
-            ended = record.failure is None or record.failure.startswith("TaskEnded:")
-            state, message = "waiting", None if ended else record.failure
-        elif state == "failed" and message is None:
-            result = last_result(self.store, self.run.id, record.id)
-            message = f"{result.exit}: {result.message}" if result else None
-        return TaskChanged(record.id, self.items.get(record.id, record.id), state, message)
+
+def _rules(store: Store, run: Run) -> Rules:
+    """When to end the run early: as its submission was told, else as its recipe says."""
+    if run.rules is not None:
+        return run.rules
+    compute = load_recipe(store, run).recipe.compute
+    return Rules(give_up_minutes=compute.give_up_minutes, stop_after=compute.stop_after)

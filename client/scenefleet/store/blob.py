@@ -15,6 +15,7 @@ from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
 from scenefleet.settings import AzureSettings
 from scenefleet.store.base import Entry, NodeAccess, NodeFile, sha256
 from scenefleet.store.folder import writing_to
+from scenefleet.store.skew import explain_skew
 
 if TYPE_CHECKING:
     from azure.storage.blob import BlobServiceClient, ContainerClient
@@ -271,11 +272,11 @@ def _say(what: str) -> Generator[None]:
             raise StoreError(f"{what}: the container does not exist") from None
         raise NotInStoreError(f"{what}: there is no such file in the store") from None
     except ClientAuthenticationError as error:
-        raise _denied(what, _code(error)) from None
+        raise _denied(what, error) from None
     except HttpResponseError as error:
         code = _code(error)
         if error.status_code in (401, 403):
-            raise _denied(what, code) from None
+            raise _denied(what, error) from None
         said = f"answered {error.status_code} {code}" if error.status_code else "broke off"
         raise StoreError(f"{what}: the storage service {said}; try again") from None
     except ServiceRequestError as error:
@@ -294,8 +295,12 @@ def _code(error: Any) -> str | None:  # noqa: ANN401 - the SDK's errors of many 
     return None if code is None else str(getattr(code, "value", code))
 
 
-def _denied(what: str, code: str | None) -> NotAuthorisedError:
-    return NotAuthorisedError(
-        f"{what}: not allowed ({code or 'no credential was accepted'}). Check `storage_key` in the "
-        "settings, or `az login` and the role Storage Blob Data Contributor on the container."
+def _denied(what: str, error: Any) -> NotAuthorisedError:  # noqa: ANN401 - as above
+    answer = getattr(error, "response", None)
+    date = answer.headers.get("Date") if answer is not None else None
+    remedy = explain_skew(date, datetime.now(UTC)) or (
+        "Check `storage_key` in the settings, or `az login` and the role Storage Blob Data "
+        "Contributor on the container."
     )
+    code = _code(error) or "no credential was accepted"
+    return NotAuthorisedError(f"{what}: not allowed ({code}). {remedy}")

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,8 @@ from azure.core.credentials import AzureNamedKeyCredential
 
 from batch_emulator.process import Running, start
 from scenefleet.errors import FleetError, SilentFleetError
-from scenefleet.fleet import Fleet
+from scenefleet.fleet import Fleet, PoolChoice
+from scenefleet.fleet.connection import Connection, connect
 from scenefleet.fleet.local import local_pool
 from scenefleet.fleet.patience import Patience
 from scenefleet.fleet.pool import ensure_pool
@@ -129,6 +132,8 @@ def test_a_job_quota_is_waited_for_and_told(service: Running, client: Any) -> No
     assert clock.time > 4000
     assert "ActiveJobAndScheduleQuotaReached" in clock.said[0]
     assert len(clock.said) > 50
+    for job in list(client.list_jobs(filter="state eq 'active'")):
+        fleet.cancel(job.id)
 
 
 class _FullError(Exception):
@@ -137,6 +142,90 @@ class _FullError(Exception):
 
 def _stop(_: float) -> None:
     raise _FullError
+
+
+CALLS: dict[str, Callable[[Fleet], object]] = {
+    "making a pool": lambda fleet: fleet.ensure_pool(choice("made")),
+    "reading a pool": lambda fleet: fleet.pool_slots("empty"),
+    "reading images": lambda fleet: fleet.check_image(choice("empty")),
+    "reading a job": lambda fleet: fleet.job("calls"),
+    "closing a job": lambda fleet: fleet.close("calls"),
+    "counting": lambda fleet: fleet.counts("calls"),
+    "listing tasks": lambda fleet: fleet.changed_tasks("calls", None),
+    "nodes": lambda fleet: fleet.pool_health("empty"),
+    "cancelling": lambda fleet: fleet.cancel("calls"),
+    "stopping": lambda fleet: fleet.stop("calls", "a rule"),
+}
+FAULTS: dict[str, Callable[[Running], object]] = {
+    "429": lambda service: service.admin.fail_requests(429, times=3),
+    "429, later": lambda service: service.admin.fail_requests(429, times=3, retry_after=40),
+    "503": lambda service: service.admin.fail_requests(503, times=3),
+    "lost": lambda service: service.admin.drop_requests("before", times=2),
+    "lost answers": lambda service: service.admin.drop_requests("after", times=2),
+    "late error": lambda service: service.admin.fail_requests(500, when="after", times=2),
+}
+
+
+def choice(name: str) -> PoolChoice:
+    """A pool without nodes, as a recipe would choose it."""
+    body = local_pool(0) | {"id": name}
+    return PoolChoice(body=body, image=None, identity=None, slots=1, cores=1, note=None)
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+@pytest.mark.parametrize("call", CALLS)
+def test_every_call_bears_a_busy_service(
+    service: Running, client: Any, call: str, fault: str
+) -> None:
+    clock = Clock()
+    create_job(client, spec("calls"))  # made once: it is there for all
+    FAULTS[fault](service)
+    CALLS[call](Fleet(client, here=False, patience=clock.patience))
+    assert clock.said, "the user was told nothing"
+    assert 0 < clock.time < 200
+
+
+@pytest.mark.parametrize("call", CALLS)
+def test_no_call_bears_it_for_ever(service: Running, client: Any, call: str) -> None:
+    clock = Clock()
+    service.admin.fail_requests(503, times=None)
+    with pytest.raises(SilentFleetError, match="503"):
+        CALLS[call](Fleet(client, here=False, patience=clock.patience))
+    assert 200 < clock.time <= 300
+
+
+def test_who_asks_again_by_himself_asks_once(service: Running, client: Any) -> None:
+    clock = Clock()
+    service.admin.fail_requests(503, times=1)
+    with pytest.raises(SilentFleetError):
+        Fleet(client, here=False, patience=clock.patience).impatient.job("calls")
+    assert clock.time == 0
+
+
+def test_a_server_that_asks_for_days_does_not_keep_the_user_in_silence(service: Running) -> None:
+    clock = Clock()
+    began = time.monotonic()
+    with connect(Connection(service.endpoint, service.account, service.key)) as sdk:
+        service.admin.fail_requests(429, times=None, retry_after=86_400)
+        with pytest.raises(SilentFleetError) as error:
+            Fleet(sdk, here=False, patience=clock.patience).counts("calls")
+    service.admin.clear_faults()
+    assert error.value.retry_after == 86_400
+    assert time.monotonic() - began < 20, "the SDK waited by itself"
+    assert clock.time <= 300
+    assert "429" in clock.said[0]
+
+
+def test_an_emulator_that_is_gone_is_not_waited_for() -> None:
+    with start() as gone:
+        connection = Connection(gone.endpoint, gone.account, gone.key)
+    credential = AzureNamedKeyCredential(str(connection.account), str(connection.key))
+    clock = Clock()
+    with BatchClient(endpoint=gone.endpoint, credential=credential, retry_total=0) as sdk:
+        patience = replace(clock.patience, unreachable=False)
+        with pytest.raises(SilentFleetError, match="cannot be reached"):
+            Fleet(sdk, here=True, patience=patience).job("calls")
+    assert clock.time == 0
 
 
 @pytest.fixture
@@ -148,8 +237,6 @@ def test_watching_survives_twenty_minutes_of_silence(
     service: Running, client: Any, store: FolderStore
 ) -> None:
     fleet = Fleet(client, here=True)
-    for job in list(client.list_jobs(filter="state eq 'active'")):
-        fleet.cancel(job.id)
     run = begin(client, store, job="silent", pool="empty")
     run = update(store, run, backend="azure")
     clock, said = Clock(), list[str]()

@@ -27,7 +27,7 @@ from scenefleet.run import (
     settle,
     update,
 )
-from scenefleet.run.attempts import last_logs, last_result, read_attempts, write_attempt
+from scenefleet.run.attempts import last_logs, read_attempts, read_task, write_attempt
 from scenefleet.run.finished import find_finished, item_path
 from scenefleet.run.outcomes import fold, verdict
 from scenefleet.store.folder import FolderStore
@@ -255,14 +255,13 @@ def test_a_cut_off_task_gets_no_result_and_is_sent_again(store: FolderStore) -> 
     assert A in remaining(store, run.id, PLAN, failed=False)
 
 
-def test_the_latest_result_is_found(store: FolderStore) -> None:
+def test_the_results_of_one_task_are_found_in_their_order(store: FolderStore) -> None:
     run = create(store, source(), PLAN, [])
-    assert last_result(store, run.id, A.id) is None
-    write_attempt(store, run.id, result(A, spec.Exit.SCRIPT, "1"))
+    assert read_task(store, run.id, A.id) == []
     write_attempt(store, run.id, result(A, spec.Exit.KILLED, "2"))
-    latest = last_result(store, run.id, A.id)
-    assert latest is not None
-    assert latest.exit == "killed"
+    write_attempt(store, run.id, result(A, spec.Exit.SCRIPT, "1"))
+    write_attempt(store, run.id, result(B, spec.Exit.SCRIPT, "3"))
+    assert [one.exit for one in read_task(store, run.id, A.id)] == ["script", "killed"]
 
 
 def test_a_task_that_could_not_keep_its_result_has_failed_for_good(store: FolderStore) -> None:

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
 
 from batch_emulator.process import Running, start
 from scenefleet.fleet import Fleet, PoolHealth
 from scenefleet.fleet.connection import Connection, connect
 from scenefleet.fleet.local import local_pool
 from scenefleet.fleet.pool import ensure_pool
-from scenefleet.run import Ended, Nodes, RunState, describe, watch
+from scenefleet.run import Ended, Nodes, RunState, Stopping, describe, update, watch
 from scenefleet.run.waiting import Waiting
 from scenefleet.store.folder import FolderStore
 from small_run import PLAN, begin
@@ -113,10 +117,10 @@ def test_an_image_that_cannot_be_pulled_is_told_in_dockers_words(
     pool(client, "image")
     wait_for(client, "image", "idle")
     said = "Error response from daemon: manifest for x:1 not found https://a/b?sig=SECRET"
-    service.admin.strike("image", "unusable", count=1, error=("ContainerPullFailed", said))
+    service.admin.strike("image", "unusable", count=1, error=("ContainerInvalidImage", said))
     told, ended = follow(client, store, "image", 2)
     text = "\n".join(describe(told[0][1].health))
-    assert "1 x ContainerPullFailed: Error response from daemon: manifest for x:1" in text
+    assert "1 x ContainerInvalidImage: Error response from daemon: manifest for x:1" in text
     assert "SECRET" not in text + ended.run.model_dump_json()
     assert "manifest" in (ended.run.stopped or "")
 
@@ -193,3 +197,129 @@ def test_a_healthy_pool_says_nothing_and_partial_capacity_says_so_once() -> None
     assert waiting.note(health(running=1, unusable=2), 45) is not None
     assert waiting.note(health(running=1, unusable=2), 900) is None
     assert waiting.note(health(running=3), 915) is not None  # all is well again
+
+
+# --- the service's own clock
+
+
+def working_pool(client: Any, name: str) -> None:
+    pool(client, name)
+    wait_for(client, name, "idle")
+
+
+def break_node(service: Running, name: str) -> None:
+    said = "One or more container images specified are invalid"
+    service.admin.strike(name, "unusable", count=1, error=("ContainerInvalidImage", said))
+
+
+def first_look(client: Any, store: FolderStore, run: Any) -> tuple[Nodes, float]:
+    """Watches until something is told of the nodes; returns that, and how long it took."""
+    clock = Clock()
+    events = watch(store, Fleet(client, here=True), run, PLAN, pause=clock.pause, clock=clock)
+    for event in events:
+        if isinstance(event, Nodes):
+            return event, clock.time
+    raise AssertionError("nothing was told of the nodes")
+
+
+def test_minutes_count_from_when_the_service_saw_the_node_break(
+    service: Running, client: Any, store: FolderStore
+) -> None:
+    working_pool(client, "clock")
+    run = begin(client, store, job="clock", pool="clock", command="sleep 60")
+    break_node(service, "clock")
+    service.admin.advance(timedelta(minutes=10))
+    # two clients that begin to watch at different times, or one that was started again
+    first, _ = first_look(client, store, run)
+    assert first.minutes_left == pytest.approx(5, abs=0.5)
+    service.admin.advance(timedelta(minutes=3))
+    second, _ = first_look(client, store, run)
+    assert second.minutes_left == pytest.approx(2, abs=0.5)
+    service.admin.advance(timedelta(minutes=3))
+    told, ended = [], None
+    clock = Clock()
+    for event in watch(store, Fleet(client, here=True), run, PLAN, pause=clock.pause, clock=clock):
+        told.append(event)
+        ended = event if isinstance(event, Ended) else ended
+    assert clock.time < 120
+    assert any(isinstance(event, Stopping) for event in told)
+    assert ended is not None
+    assert "could work for 15 minutes (compute.give_up_minutes)" in (ended.run.stopped or "")
+    assert "ContainerInvalidImage" in (ended.run.stopped or "")
+
+
+def test_a_node_that_was_broken_before_the_run_gives_it_all_its_minutes(
+    service: Running, client: Any, store: FolderStore
+) -> None:
+    working_pool(client, "before")
+    break_node(service, "before")
+    service.admin.advance(timedelta(hours=2))
+    run = begin(client, store, job="before", pool="before", command="sleep 60")
+    event, took = first_look(client, store, run)
+    assert took < 60
+    assert event.minutes_left == pytest.approx(15, abs=0.5)
+
+
+def test_minutes_without_an_answer_do_not_end_a_run(
+    service: Running, client: Any, store: FolderStore
+) -> None:
+    working_pool(client, "outage")
+    run = begin(client, store, job="outage", pool="outage", command="sleep 60")
+    run = update(store, run, backend="azure")
+    break_node(service, "outage")
+    clock, silent = Clock(), [False, False]
+
+    def pause(seconds: float) -> None:
+        clock.pause(seconds)
+        if clock.time > 100 and not silent[0]:
+            service.admin.fail_requests(503, times=None)
+            silent[0] = True
+        if clock.time > 1200 and not silent[1]:
+            service.admin.clear_faults()
+            service.admin.advance(timedelta(seconds=1100))  # the service's clock went on, too
+            silent[1] = True
+
+    with connect_once(service) as hasty:
+        events = watch(store, Fleet(hasty, here=False), run, PLAN, pause=pause, clock=clock)
+        for event in events:
+            if isinstance(event, Nodes) and silent[1]:
+                assert event.minutes_left == pytest.approx(13, abs=1.5)
+                break
+            assert not isinstance(event, Stopping | Ended)
+        ended = [event for event in events if isinstance(event, Ended)]
+    assert clock.time > 1800
+    assert "compute.give_up_minutes" in (ended[0].run.stopped or "")
+
+
+def connect_once(service: Running) -> Any:
+    """A client without the SDK's own tries, so that an outage takes no real time."""
+    credential = AzureNamedKeyCredential(service.account, service.key)
+    return BatchClient(endpoint=service.endpoint, credential=credential, retry_total=0)
+
+
+def test_a_node_that_worked_a_moment_ago_begins_the_minutes_anew() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    waiting = Waiting(15, 0.0)
+    seen = replace(health(unusable=1), broken_since=noon, now=noon + timedelta(minutes=30))
+    event = waiting.note(seen, 15, after=noon + timedelta(minutes=28))  # a task ended then
+    assert event is not None
+    assert event.minutes_left == pytest.approx(13)
+    waiting = Waiting(15, 0.0)
+    waiting.note(replace(health(unusable=1, idle=1), now=noon + timedelta(minutes=29)), 15)
+    event = waiting.note(seen, 75)
+    assert event is not None
+    assert event.minutes_left == pytest.approx(14)
+
+
+def test_an_outage_in_which_the_node_broke_counts_for_nothing() -> None:
+    noon = datetime(2026, 1, 1, 12, tzinfo=UTC)
+    waiting = Waiting(15, 0.0)
+    waiting.note(replace(health(running=1), now=noon), 0)
+    waiting.lose()
+    later = noon + timedelta(minutes=20)
+    seen = replace(health(unusable=1), broken_since=noon + timedelta(minutes=4), now=later)
+    event = waiting.note(seen, 1200)
+    assert event is not None
+    assert event.minutes_left == pytest.approx(15)
+    assert waiting.verdict(1200) is None
+    assert waiting.verdict(1200 + 901) is not None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import click
@@ -29,7 +28,16 @@ def command(
     from scenefleet.cli.ending import run_again, summary
     from scenefleet.cli.reach import reach
     from scenefleet.results.caveats import caveat_lines, describe_empty
-    from scenefleet.run import Ended, RunState, describe, is_active, load_plan, look, settle
+    from scenefleet.run import (
+        Ended,
+        RunState,
+        describe,
+        is_active,
+        is_submitting,
+        load_plan,
+        look,
+        settle,
+    )
 
     plan = load_plan(desk.store, run)
     running = run.state == RunState.RUNNING
@@ -42,7 +50,7 @@ def command(
         elif running and fleet is not None and run.pool:
             health = fleet.pool_health(run.pool)
     if as_json:
-        nodes = {"nodes": None if health is None else asdict(health)}
+        nodes = {"nodes": None if health is None else health.document}
         put_json(summary(desk, run, Ended(run, outcomes)) | nodes)
         return
     rows = [
@@ -65,6 +73,8 @@ def command(
     say(f"{run.id}: {run.state}: " + ", ".join(f"{n} {s}" for s, n in sorted(states.items())))
     if run.stopped:
         say(f"stopped  {run.stopped}")
+    if is_submitting(run):
+        say(f"held up  another command submits this run: {run.submitting}")
     for line in [] if health is None else describe(health):
         say(line)
     for line in caveat_lines(outcomes):
