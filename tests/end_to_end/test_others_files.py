@@ -216,3 +216,24 @@ def test_a_list_that_the_files_own_names_contradict_is_refused(case: Case) -> No
     with rasterio.open(path, "r+") as dataset:
         dataset.descriptions = ("Red", "Green", "Blue", "NIR")
     assert case.run(recipe)[1] == pytest.approx(0.5)
+
+
+def test_a_list_is_held_against_every_name_that_it_has_of_a_band(case: Case) -> None:
+    """Common names in the item, the product's own in the file: `B08` is enough to tell."""
+    both = (("B04", "red"), ("B03", "green"), ("B02", "blue"), ("B08", "nir"))
+    told = {
+        "eo:bands": [
+            {"name": own, "common_name": common, "description": "reflectance"}
+            for own, common in both
+        ]
+    }
+    path = case.asset("image", *RGBN, told=told)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("B02", "B03", "B04", "B08")
+    one = "asset: image, scale: 0.004"
+    recipe = f"{{red: {{{one}}}, nir: {{{one}}}}}"
+    with pytest.raises(TaskError, match="lists b04 as band 1 of this file, but the file calls"):
+        case.run(recipe)
+    with rasterio.open(path, "r+") as dataset:  # what all bands share tells none from another
+        dataset.descriptions = ("B04", "reflectance", "B02", "B08")
+    assert case.run(recipe)[1] == pytest.approx(0.5)
