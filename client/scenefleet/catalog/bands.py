@@ -210,7 +210,7 @@ def _described(scene: Scene, name: str, part: BandPart) -> BandPlace:
     if key not in scene.assets:
         raise CatalogError(
             f"Item {scene.id!r} has no asset {key!r}, which the recipe names for band {name!r} "
-            f"of {scene.collection!r}; it has {', '.join(sorted(scene.assets))}."
+            f"of {scene.collection!r}; it has {', '.join(sorted(scene.assets)) or 'none'}."
         )
     if part.band is not None:
         band = number_in_file(scene, key, part.band)
