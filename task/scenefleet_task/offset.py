@@ -210,8 +210,8 @@ def _unclear(check: OffsetCheck, sight: Sight, item: str) -> str:
     return (
         f"item {item}: nothing tells whether its numbers carry the offset of {check.shift}: its "
         f"metadata says {'; '.join(check.evidence)}, and its pixels are too bright, too few or too "
-        f"much alike to settle it: {why}. Correct the item's metadata, or believe its best guess by "
-        "`radiometry: trust`."
+        f"much alike to settle it: {why}. Correct the item's metadata, or believe its best guess "
+        "by `radiometry: trust`."
     )
 
 

@@ -300,8 +300,8 @@ def identify(document: TaskDocument) -> str:
     """The document's id: 20 hexadecimal digits of a SHA-256 over what is computed.
 
     Hosts of addresses are left out, so that a mirror or another port of a local server means the
-    same task; so are the id itself, where sources may lie (`reach`), and what a script's file and the
-    bands of a list are called. An address's query counts, since it may name the file.
+    same task; so are the id itself, where sources may lie (`reach`), and what a script's file and
+    the bands of a list are called. An address's query counts, since it may name the file.
     """
     return _identify(plain(document))
 

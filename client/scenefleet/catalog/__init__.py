@@ -13,7 +13,8 @@ from scenefleet.catalog.bands import (
     number_in_file,
 )
 from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult
-from scenefleet.catalog.radiometry import Radiometry, check_of, decide
+from scenefleet.catalog.offset_check import check_of
+from scenefleet.catalog.radiometry import Radiometry, decide
 from scenefleet.catalog.read_item import from_json
 from scenefleet.catalog.search import search
 from scenefleet.catalog.source import WELL_KNOWN, Paging, Patience

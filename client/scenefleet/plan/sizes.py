@@ -1,8 +1,8 @@
 """Sizes of a scene's rasters, and how much of them a task reads. Pure.
 
 Told by the header of a local file, which the caller reads; by `proj:shape`; by footprint and ground
-sample distance; else guessed. Bytes of a pixel are as the item tells its type. Bands of one file are
-taken to be interleaved by pixels, as most archives have them, unless a header tells.
+sample distance; else guessed. Bytes of a pixel are as the item tells its type. Bands of one file
+are taken to be interleaved by pixels, as most archives have them, unless a header tells.
 """
 
 from __future__ import annotations
