@@ -159,6 +159,16 @@ def test_sentinel2s_zero_is_no_data_whatever_the_header_says(case: Case) -> None
     assert case.run()[2] == 2
 
 
+def test_sentinel2s_bands_are_its_own_whatever_a_recipe_calls_them(case: Case) -> None:
+    case.collection = "sentinel-2-l2a"
+    case.properties |= {"s2:processing_baseline": "05.09"}
+    case.asset("B04", flat(2000))
+    case.asset("B08", flat(4000))
+    assert case.run()[1] == pytest.approx(0.5)
+    recipe = "{r: B04, n: {asset: B08, scale: 0.0001}}"
+    assert case.run(recipe, "{mine: (n - r) / (n + r)}")[1] == pytest.approx(0.5)
+
+
 def test_floats_of_sentinel2_are_refused_until_the_recipe_tells(case: Case) -> None:
     case.collection = "sentinel-2-l2a"
     case.properties["s2:processing_baseline"] = "02.07"

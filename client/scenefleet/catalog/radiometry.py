@@ -127,7 +127,8 @@ def decide(
         raise CatalogError(f"Item {scene.id!r} has no asset {key!r}.")
     name, part = _part_of(key, described, place)
     number = place.number if place else None
-    base = _by_metadata(scene, key, asset, name or common_name(scene, key), number)
+    name = _product_name(scene, key, number, name)
+    base = _by_metadata(scene, key, asset, name, number)
     if part and part.scale is not None:
         return _always_zero(scene, name, _as_described(part, part.scale, base, asset))
     if part:
@@ -151,6 +152,24 @@ def _part_of(
         part = bands.get(place.name)
         return place.name, part if part and part.asset == key else None
     return next(((n, b) for n, b in bands.items() if b.asset == key), (None, None))
+
+
+def _product_name(scene: Scene, key: str, number: int | None, name: str | None) -> str | None:
+    """The band's common name in its product, if a recipe calls it otherwise; else the name itself.
+
+    What a band is called changes nothing of what its numbers mean.
+    """
+    sensor = sensor_of(scene)
+    name = name or common_name(scene, key)
+    if sensor is None or name in sensor.bands:
+        return name
+    asset = scene.assets[key]
+    texts = [key, *asset.common_names]
+    if number is not None and asset.listed:
+        listed = asset.listed[number - 1 : number]
+        texts = [text for one in listed for text in (*one.names, *one.common_names)]
+    own = (known for text in texts for known in sensor.bands if sensor.names(text, known))
+    return next(own, name)
 
 
 def _partly(part: BandPart, base: Radiometry) -> Radiometry:
