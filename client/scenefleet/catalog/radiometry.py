@@ -131,6 +131,12 @@ def decide(
     base = _by_metadata(scene, key, asset, name, number)
     if part and part.scale is not None:
         return _always_zero(scene, name, _as_described(part, part.scale, base, asset))
+    if base and base.scale == 0:
+        raise CatalogError(
+            f"Item {scene.id!r} gives the numbers of asset {key!r} a scale of 0, which leaves no "
+            f"values. Give the band's `scale` in the recipe under `collections`, for "
+            f"{scene.collection!r}."
+        )
     if part:
         return _partly(part, base) if base else _as_described(part, None, None, asset)
     if base is None:

@@ -432,6 +432,17 @@ def test_a_name_of_ones_own_changes_nothing_of_a_products_numbers(item, key, tol
     assert 0 in found[1].always
 
 
+@pytest.mark.parametrize("collection", ["mine", "sentinel-2-l2a", "landsat-c2-l2"])
+def test_a_scale_of_0_is_refused_until_the_recipe_tells(item, collection):
+    one = item("a", collection=collection)
+    one["assets"] = {"red": {"href": "https://x/4.tif"} | bands(scale=0)}
+    scene = from_json(one)
+    with pytest.raises(CatalogError, match="a scale of 0, which leaves no values"):
+        decide(scene, "red")
+    part = CollectionPart.model_validate({"bands": {"red": {"asset": "red", "scale": 0.5}}})
+    assert decide(scene, "red", part).scale == 0.5
+
+
 def test_a_name_of_ones_own_in_a_file_of_several_bands(item):
     one = item("a")
     names = [{"name": name} for name in ("B02", "B04", "B08")]
