@@ -8,7 +8,8 @@ Every ground is judged in both forms: its numbers as reflectance x 10000, and wi
   covered most by cloud (red above 2500).
 - **haze**: the pieces under an even haze that adds 200 to 800 and dims the rest.
 - **made up**: ground that looks like the other form: desert, snow, dry grass, half-green crops,
-  towns, thin cloud over plants, edges and shadows of numbers below 1000.
+  towns, thin cloud over plants, edges and shadows of numbers below 1000, lakes that were corrected
+  until they reflect less than nothing.
 
 `wrong` is a verdict that is not true, `overruled` one of these that would refuse an item whose
 metadata are true. Prints a Markdown table; ends with 1 where any verdict is wrong.
@@ -180,6 +181,14 @@ def _lake(dice: Dice) -> tuple[Array, Array]:
     return dice.normal(450, 90, PIXELS), dice.normal(150, 50, PIXELS)
 
 
+def _dark_lake(dice: Dice, share: float) -> tuple[Array, Array]:
+    """A lake that reflects -1 to -3% of near infrared, and dry grass beside it."""
+    lake = dice.random(PIXELS) < share
+    red, nir = _grass(dice)
+    dark = dice.normal(dice.uniform(-300, -100), dice.uniform(20, 60), PIXELS)
+    return np.where(lake, dice.normal(60, 60, PIXELS), red), np.where(lake, dark, nir)
+
+
 def _forest(dice: Dice) -> tuple[Array, Array]:
     return dice.normal(330, 60, PIXELS), dice.normal(4600, 500, PIXELS)
 
@@ -196,6 +205,8 @@ MADE_UP: dict[str, Callable[[Dice], tuple[Array, Array]]] = {
     "thin cloud over plants": _thin_cloud,
     "dry grass, 25% of it an edge of 1 to 50": _edge,
     "dry grass, 8% of it shadow far below 0": _shadow,
+    "a lake that was corrected too far": lambda dice: _dark_lake(dice, 1.0),
+    "dry grass, 30% of it such a lake": lambda dice: _dark_lake(dice, 0.3),
 }
 
 

@@ -18,14 +18,33 @@ Awesome Spectral Indices means the same here.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+
+from scenefleet_task.formula_tokens import FormulaError, Token, tokens
+
+__all__ = [
+    "COMPARISONS",
+    "DEEPEST",
+    "FUNCTIONS",
+    "LONGEST",
+    "MOST",
+    "Call",
+    "FormulaError",
+    "Name",
+    "Node",
+    "Number",
+    "each_name",
+    "names",
+    "parse",
+    "replace",
+    "write",
+]
 
 LONGEST = 4000
 """Characters of a formula: the longest published index has 268."""
 DEEPEST = 60
-"""Nested parentheses, powers and signs: a guard for who walks the tree."""
+"""Nested parentheses, powers and signs: limits recursion when the tree is walked."""
 MOST = 300
 """Operators and functions, for the same reason: `a + a + ...` is as deep as it is long."""
 
@@ -52,31 +71,6 @@ FUNCTIONS: Mapping[str, tuple[int, int]] = {
 (`clip(x, low, high)`, `where(condition, then, otherwise)`; `min` and `max` pixel by pixel)."""
 
 COMPARISONS = ("<", "<=", ">", ">=", "==", "!=")
-
-_TOKEN = re.compile(
-    r"\s*(?:(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?![A-Za-z_\d.])"
-    r"|(?P<name>[A-Za-z_]\w*)"
-    r"|(?P<sign>\*\*|<=|>=|==|!=|[-+*/<>(),]))",
-    re.ASCII,
-)
-_HINTS = {
-    "^": "a power is written **",
-    "=": "equality is written ==",
-    "%": "there is no remainder",
-    "&": "both are true where the product (a > 1) * (b > 1) is 1",
-    "|": "one is true where max(a > 1, b > 1) is 1",
-    "[": "only parentheses group",
-    ".": "names have no parts",
-}
-
-
-class FormulaError(ValueError):
-    """A text that is no formula: says where, what stands there and what may."""
-
-    def __init__(self, what: str, position: int) -> None:
-        super().__init__(f"column {position + 1}: {what}")
-        self.position = position
-        """Index of the character in the text, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,22 +174,11 @@ def _inside(node: Node, least: int) -> str:
     return text if binding >= least else f"({text})"
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    kind: str
-    """`number`, `name`, `sign` or `end`."""
-    text: str
-    position: int
-
-    def __str__(self) -> str:
-        return "the formula's end" if self.kind == "end" else repr(self.text)
-
-
 class _Parser:
     """Recursive descent; `_deep` bounds the recursion."""
 
     def __init__(self, text: str) -> None:
-        self._tokens = list(_tokens(text))
+        self._tokens = list(tokens(text))
         self._at = 0
         self._deep = 0
         self._calls = 0
@@ -207,7 +190,7 @@ class _Parser:
         return node
 
     @property
-    def _here(self) -> _Token:
+    def _here(self) -> Token:
         return self._tokens[self._at]
 
     def _made(self, function: str, operands: tuple[Node, ...], position: int) -> Call:
@@ -216,7 +199,7 @@ class _Parser:
             raise FormulaError(f"more than {MOST} operators and functions", position)
         return Call(function, operands, position)
 
-    def _take(self) -> _Token:
+    def _take(self) -> Token:
         token = self._here
         self._at += 1
         return token
@@ -287,7 +270,7 @@ class _Parser:
         self._close(token)
         return node
 
-    def _call(self, name: _Token) -> Node:
+    def _call(self, name: Token) -> Node:
         if name.text not in FUNCTIONS:
             raise FormulaError(
                 f"{name.text!r} is no function; there are {', '.join(FUNCTIONS)}", name.position
@@ -307,15 +290,15 @@ class _Parser:
             )
         return self._made(name.text, tuple(operands), name.position)
 
-    def _close(self, opening: _Token) -> None:
+    def _close(self, opening: Token) -> None:
         if not self._is(")"):
             raise self._unexpected(f"a ) for the ( of column {opening.position + 1}")
         self._take()
 
-    def _deeper(self, token: _Token) -> _Depth:
+    def _deeper(self, token: Token) -> _Depth:
         return _Depth(self, token)
 
-    def enter(self, token: _Token) -> None:
+    def enter(self, token: Token) -> None:
         """One level deeper."""
         self._deep += 1
         if self._deep > DEEPEST:
@@ -329,7 +312,7 @@ class _Parser:
 @dataclass(frozen=True, slots=True)
 class _Depth:
     parser: _Parser
-    token: _Token
+    token: Token
 
     def __enter__(self) -> None:
         self.parser.enter(self.token)
@@ -338,22 +321,7 @@ class _Depth:
         self.parser.leave()
 
 
-def _name(token: _Token) -> Name:
+def _name(token: Token) -> Name:
     if token.text in FUNCTIONS:
         raise FormulaError(f"{token.text} is a function and wants (...)", token.position)
     return Name(token.text, token.position)
-
-
-def _tokens(text: str) -> Iterator[_Token]:
-    at, end = 0, len(text.rstrip())
-    while at < end:
-        match = _TOKEN.match(text, at)
-        if match is None:
-            place = at + len(text[at:]) - len(text[at:].lstrip())
-            hint = _HINTS.get(text[place])
-            more = f": {hint}" if hint else "; allowed are numbers, bands, + - * / ** and functions"
-            raise FormulaError(f"{text[place]!r} has no place in a formula{more}", place)
-        kind = str(match.lastgroup)
-        yield _Token(kind, match.group(kind), match.start(kind))
-        at = match.end()
-    yield _Token("end", "", len(text))

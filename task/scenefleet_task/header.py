@@ -141,13 +141,14 @@ def _check_list(dataset: Any, name: Name, band: int, listed: int) -> None:  # no
             f"the item lists {listed} bands of this file, but it has {_bands(dataset)}, so the "
             f"list does not tell which is meant.{_key(dataset, name)}",
         )
-    called = [n for n, text in enumerate(_texts(dataset), 1) if text.casefold() == name.use]
-    if name.use and called and band not in called:
-        raise _refusal(
-            name,
-            f"the item lists {name.use} as band {band} of this file, but the file calls another so:"
-            f" it has {_bands(dataset)}.{_key(dataset, name)}",
-        )
+    for called in dict.fromkeys(text.casefold() for text in (name.use, *name.called) if text):
+        found = [n for n, text in enumerate(_texts(dataset), 1) if text.casefold() == called]
+        if found and band not in found:
+            raise _refusal(
+                name,
+                f"the item lists {called} as band {band} of this file, but the file calls another "
+                f"so: it has {_bands(dataset)}.{_key(dataset, name)}",
+            )
 
 
 def _texts(dataset: Any) -> list[str]:  # noqa: ANN401

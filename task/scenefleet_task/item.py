@@ -21,7 +21,7 @@ from scenefleet_task.grid import Grid
 from scenefleet_task.offset import Finding
 from scenefleet_task.outputs import COLOURS
 from scenefleet_task.put import media_type
-from scenefleet_task.radiometry import contradicts
+from scenefleet_task.radiometry import contradicts, unused_nodata
 from scenefleet_task.result import Output
 from scenefleet_task.scene import Made, Rasters
 from scenefleet_task.sources import BandLayer, OpenPart
@@ -177,6 +177,8 @@ def _radiometry(source: BandLayer) -> dict[str, Any]:
         told["band"] = header.band
     if contradicts(header, source.scale, source.offset):
         told["header"] = {"scale": header.scale, "offset": header.offset}
+    if (unused := unused_nodata(source.band, source.nodata)) is not None:
+        told["item"] = {"nodata": unused}
     return told
 
 

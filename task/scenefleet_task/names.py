@@ -23,9 +23,10 @@ class Name:
     href: str
     """Unsigned."""
     band: int | None = None
-    """As a `spec.Band`'s; so are the next two."""
+    """As a `spec.Band`'s; so are the next three."""
     band_name: str | None = None
     listed: int | None = None
+    called: tuple[str, ...] = ()
     use: str = ""
     """The band that it is read for, such as `red`; empty for a mask."""
     collection: str = ""
@@ -68,6 +69,7 @@ def names_of(document: TaskDocument) -> list[Name]:
                 band=source.band,
                 band_name=source.band_name,
                 listed=source.listed,
+                called=source.called,
                 use=source.name if isinstance(source, Band) else "",
                 collection=document.source.collection,
                 reach=document.reach,

@@ -5,8 +5,10 @@ catalogues serve both kinds, and some say of one that it is the other. The pixel
 infrared tell as follows, for a shift of 1000. A pixel of which either number is 50 or less (swath
 edge, cast shadow) tells nothing and is left out. Fewer than 128 x 128 pixels tell nothing.
 
-- **removed**: more than 10% of the pixels of either band lie below 850. With the offset in, a tenth
-  of the ground would reflect less than -1.5%.
+- **removed**: more than 10% of the pixels of either band lie below 700, and more than 1% below 500.
+  With the offset in, a tenth of the ground would reflect less than -3%, and some of it less than
+  -5%. Water under an atmosphere that was corrected too far reflects -1 to -3%, all of it alike; it
+  is for such ground that the offset was made.
 - **carried**: the ground holds a ruler, and it lies where the offset puts it. The ruler is lush
   plants: pixels whose near infrared is 3500 or more above their red, which is the same with and
   without the offset. Real ones reflect 2 to 5% of red light, whatever else grows. The verdict needs
@@ -40,8 +42,10 @@ LEAST = 128 * 128
 """Pixels that tell something, in both bands, which a verdict needs."""
 BLIND = 50
 """Numbers up to this are no ground: swath edges, and shadows that were corrected away."""
-BELOW = 150
-"""Numbers this far below the shift are darker than ground can be: reflectance -0.015."""
+BELOW, FAR_BELOW = 300, 500
+"""Numbers this far below the shift are darker than ground can be: reflectance -0.03 and -0.05."""
+FEW = 0.01
+"""Share of the pixels that must lie far below."""
 MANY, SURELY_MANY = 0.1, 0.2
 """Share of the pixels below that which tells, and which overrules one voice."""
 RISE = 3500
@@ -93,6 +97,8 @@ class Sight:
     """From there to the median of their red."""
     deep: float
     """Share of near infrared below the shift."""
+    far: float
+    """Share far below, in the band that has more of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -118,7 +124,7 @@ def judge(red: NDArray[Any], nir: NDArray[Any], shift: int) -> tuple[Verdict, Si
     sight = _look(red, nir, shift)
     if sight.pixels < LEAST:
         return "unclear", sight
-    if sight.shares.below > MANY:
+    if sight.shares.below > MANY and sight.far > FEW:
         return "removed", sight
     return ("carried" if _shifted(sight, shift, _TELLS) else "unclear"), sight
 
@@ -157,7 +163,7 @@ def _look(red: NDArray[Any], nir: NDArray[Any], shift: int) -> Sight:
     tells = (red > BLIND) & (nir > BLIND)
     blind = 1 - _share(tells)
     red, nir = red[tells].astype(np.int64), nir[tells].astype(np.int64)
-    low = shift - BELOW
+    low, lower = shift - BELOW, shift - FAR_BELOW
     lush = nir - red >= RISE
     enough = red.size >= LEAST
     low_red, mid_red = np.percentile(red[lush], (10, 50)) if lush.any() else (np.nan, np.nan)
@@ -172,6 +178,7 @@ def _look(red: NDArray[Any], nir: NDArray[Any], shift: int) -> Sight:
         plants=float(low_red),
         spread=float(mid_red - low_red),
         deep=_share(nir < shift),
+        far=max(_share(red < lower), _share(nir < lower)),
     )
 
 
@@ -202,9 +209,9 @@ def _unclear(check: OffsetCheck, sight: Sight, item: str) -> str:
         )
     return (
         f"item {item}: nothing tells whether its numbers carry the offset of {check.shift}: its "
-        f"metadata says {'; '.join(check.evidence)}, and its pixels are too bright or too few to "
-        f"settle it: {why}. Correct the item's metadata, or believe its best guess by "
-        "`radiometry: trust`."
+        f"metadata says {'; '.join(check.evidence)}, and its pixels are too bright, too few or too "
+        f"much alike to settle it: {why}. Correct the item's metadata, or believe its best guess "
+        "by `radiometry: trust`."
     )
 
 

@@ -55,7 +55,7 @@ def numbers_of(band: Band, header: Header, name: Name) -> Numbers:
         scale = _sound(header.scale, name)
         by_header.append("scale")
     if offset is None and header.offset is not None and alike(scale, header.scale):
-        offset = header.offset
+        offset = _sound_offset(header.offset, name)
         by_header.append("offset")
     found = Numbers(
         scale=1.0 if scale is None else scale,
@@ -68,6 +68,11 @@ def numbers_of(band: Band, header: Header, name: Name) -> Numbers:
         log.warning(
             "%s: nothing tells the scale of its whole numbers; they are taken as they are. Give "
             "band %s its `scale` under `collections`.", name, band.name,
+        )  # fmt: skip
+    if (unused := unused_nodata(band, found.nodata)) is not None:
+        log.warning(
+            "%s: its header says that %g is no data, so the item's %g counts as a measurement",
+            name, header.nodata, unused,
         )  # fmt: skip
     if contradicts(header, found.scale, found.offset):
         log.warning(
@@ -82,6 +87,11 @@ def nodata_of(band: Band, header: float | None) -> tuple[float, ...]:
     usual = band.nodata if header is None else header
     numbers = dict.fromkeys(((usual,) if usual is not None else ()) + band.always)
     return tuple(numbers)
+
+
+def unused_nodata(band: Band, counted: tuple[float, ...]) -> float | None:
+    """The document's usual number, where the header names another and this one does not count."""
+    return None if band.nodata is None or band.nodata in counted else band.nodata
 
 
 def contradicts(header: Header, scale: float, offset: float) -> bool:
@@ -126,6 +136,16 @@ def _sound(scale: float, name: Name) -> float:
             "`scale` in the recipe, under `collections`.",
         )
     return scale
+
+
+def _sound_offset(offset: float, name: Name) -> float:
+    if not math.isfinite(offset):
+        raise TaskError(
+            Exit.INPUT_MISMATCH,
+            f"{name}: its header says offset {offset:g}, which leaves no values. Give the band's "
+            "`offset` in the recipe, under `collections`.",
+        )
+    return offset
 
 
 def _rule(band: Band, by_header: list[str]) -> str:

@@ -183,6 +183,8 @@ def is_private(address: Address) -> bool:
     """Tells whether an address belongs to a network that the public one does not reach."""
     if isinstance(address, IPv4Address) and _SHARED[0] <= address <= _SHARED[1]:
         return True
+    if isinstance(address, IPv6Address) and address.is_site_local:  # fec0::/10, RFC 3879
+        return True
     return not address.is_global and not address.is_loopback
 
 

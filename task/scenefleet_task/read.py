@@ -35,6 +35,10 @@ from scenefleet_task.under import window_under
 
 T = TypeVar("T")
 _rasterio = cast("Any", rasterio)  # rasterio has no types
+BEYOND = 1e15
+"""No reflectance, temperature or count is as large: floats from here on stand for no data, whatever
+the header says. Programs write 1e20 (CMIP), 9.97e36 (netCDF) and 3.4e38 (ESRI) so, and name another
+number in the header, or none."""
 _REACH = 2
 """Pixels around those under a window that a kernel may want."""
 BY_BLOCKS = {"GDAL_VRT_WARP_USE_DATASET_RASTERIO": "NO"}
@@ -164,8 +168,8 @@ class Raster:
             same = values == (int(nodata) if nodata.is_integer() else nodata)
             invalid = same if invalid is None else invalid | same
         if self.dtype.kind == "f":
-            infinite = ~np.isfinite(values)
-            invalid = infinite if invalid is None else invalid | infinite
+            endless = no_number(values)
+            invalid = endless if invalid is None else invalid | endless
         return invalid
 
     def close(self) -> None:
@@ -221,6 +225,11 @@ class Raster:
         """The file's own pixels under a window of a view: what is worth fetching at once."""
         found = window_under(view.grid.crop(window), self.grid, _REACH)
         return [found] if found else []
+
+
+def no_number(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """True where a float is none that anything measures: NaN, infinity, or beyond `BEYOND`."""
+    return ~(np.abs(values) < BEYOND)
 
 
 @contextmanager

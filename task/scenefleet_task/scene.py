@@ -17,22 +17,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from scenefleet_task import compute, mask, spec
+from scenefleet_task import mask
 from scenefleet_task.block_memory import memory_of_blocks
+from scenefleet_task.block_outputs import compute_block
 from scenefleet_task.blocks import cut, needs_of
 from scenefleet_task.budget import Budget, Shares, shares
 from scenefleet_task.by_tiles import read_ahead, tiled
 from scenefleet_task.choice import Wish, choose
 from scenefleet_task.cog import Cog, Encoded
 from scenefleet_task.failure import TaskError
-from scenefleet_task.grid import Grid, Window, within
+from scenefleet_task.grid import Grid, Window
 from scenefleet_task.heads import AT_ONCE
 from scenefleet_task.in_order import in_order
-from scenefleet_task.layer import grow
 from scenefleet_task.layout import Way
 from scenefleet_task.log import log
 from scenefleet_task.look import settled
-from scenefleet_task.maker import Found, Maker, below_zero, maker_of
+from scenefleet_task.maker import Maker, maker_of
 from scenefleet_task.names import Name
 from scenefleet_task.outputs import REASON, TILE, Layer, check_space, output_layers, reason_tags
 from scenefleet_task.plausible import check_floats
@@ -41,7 +41,6 @@ from scenefleet_task.read import Raster
 from scenefleet_task.sources import OpenPart, Sources, prepare
 from scenefleet_task.spec import Exit, Output, Reason, TaskDocument
 from scenefleet_task.statistics import Statistics, gather
-from scenefleet_task.united import united
 
 Begin = Callable[[str], Upload]
 """Begins a file by its name, `ndvi.tif`."""
@@ -125,16 +124,6 @@ def process(
     log.info("%d x %d pixels of %d sources", window.height, window.width, len(rasters))
     scene = _Scene(document, sources, maker, window, budget or Budget())
     return scene.write(rasters, folder, begin)
-
-
-@dataclass(frozen=True, slots=True)
-class _Block:
-    """A block's outputs; shape (height, width) each."""
-
-    reasons: mask.Reasons
-    values: dict[str, NDArray[Any]]
-    saturated: dict[str, int]
-    beyond: dict[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +217,7 @@ class _Scene:
         return found
 
     def _make(self, block: Window, cogs: Mapping[str, Cog], readers: Executor | None) -> _Done:
-        made, negative = _compute(self._document, self._sources, self._maker, block, readers)
+        made, negative = compute_block(self._document, self._sources, self._maker, block, readers)
         files = {REASON.name: cogs[REASON.name].encode(made.reasons)}
         for layer in self._layers:
             values = [made.values[output.name] for output in layer.bands]
@@ -296,66 +285,6 @@ class _Scene:
             parts=self._sources.parts,
             read=tuple((raster.name, raster.way) for raster in rasters),
         )
-
-
-def _compute(
-    document: TaskDocument,
-    sources: Sources,
-    maker: Maker,
-    window: Window,
-    readers: Executor | None,
-) -> tuple[_Block, int]:
-    """A block's outputs, and its valid pixels with a reflectance at or below zero."""
-    outside = sources.clip.outside(window) if sources.clip else None
-    if outside is not None and outside.all():
-        return _empty(document, window), 0  # nothing of the block is inside: nothing is read
-    wide = grow(window, (maker.overlap, maker.overlap), sources.grid.whole)
-    bands, reasons = united(sources.parts, wide, readers)
-    here = within(window, wide)
-    negative = below_zero(document.negative, bands)
-    if document.negative.how == "mask":
-        mask.add(reasons, negative, Reason.NEGATIVE)
-    block = _blank(document, window, reasons[here])
-    mask.add(block.reasons, outside, Reason.OUTSIDE)
-    for rows, found in maker.make(document, sources.grid.crop(wide), bands, reasons, here):
-        _settle(document, block, rows, found)
-    if negative is None:
-        return block, 0
-    return block, int(np.count_nonzero(negative[here] & (block.reasons == Reason.VALID.value)))
-
-
-def _settle(document: TaskDocument, block: _Block, rows: slice, found: Found) -> None:
-    """Fills rows of a block: their reasons are final then, and outputs nodata where not valid."""
-    reasons = block.reasons[rows]
-    for values in found.values():
-        mask.add(reasons, values.undefined, Reason.NO_SIGNAL)
-    free = mask.settle(reasons)
-    valid = None if free.all() else free
-    for output in document.outputs:
-        out = block.values[output.name][rows]
-        beyond = compute.pack(found[output.name], valid, output.scale, out)
-        block.saturated[output.name] += beyond
-        if output.range:
-            outside = compute.count_outside(found[output.name], valid, output.range)
-            block.beyond[output.name] += outside
-
-
-def _empty(document: TaskDocument, window: Window) -> _Block:
-    """A block of which nothing is inside."""
-    reasons = np.full((window.height, window.width), Reason.OUTSIDE, np.uint8)
-    block = _blank(document, window, reasons)
-    fill = spec.NODATA if document.dtype == "int16" else np.nan
-    for values in block.values.values():
-        values.fill(fill)
-    return block
-
-
-def _blank(document: TaskDocument, window: Window, reasons: mask.Reasons) -> _Block:
-    """A block whose values are to be filled."""
-    shape = (window.height, window.width)
-    values = {o.name: np.empty(shape, document.dtype) for o in document.outputs}
-    counts = dict.fromkeys(values, 0)
-    return _Block(np.ascontiguousarray(reasons), values, counts, {**counts})
 
 
 def _finish(cogs: Mapping[str, Cog], tags: Mapping[str, list[dict[str, str]]]) -> dict[str, Digest]:

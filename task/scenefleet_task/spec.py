@@ -96,6 +96,9 @@ class Band:
     listed: int | None = None
     """Number of bands the item lists for the file, if `band` comes from that list; the file must
     have as many, not counting alpha."""
+    called: tuple[str, ...] = ()
+    """The item's names of the band, if `band` comes from its list; no part of the id. A file that
+    calls another band by one of them is refused."""
     scale: float | None
     """None: the header's, or 1."""
     scale_from: Literal["recipe", "item", "product"] | None = None
@@ -128,9 +131,10 @@ class Mask:
     asset: str
     href: str
     band: int | None = None
-    """As a `Band`'s; so are the next two."""
+    """As a `Band`'s; so are the next three."""
     band_name: str | None = None
     listed: int | None = None
+    called: tuple[str, ...] = ()
     rules: tuple[MaskRule, ...]
     dilate: float
     """Metres by which what is masked grows; nodata and saturated pixels do not."""
@@ -296,8 +300,8 @@ def identify(document: TaskDocument) -> str:
     """The document's id: 20 hexadecimal digits of a SHA-256 over what is computed.
 
     Hosts of addresses are left out, so that a mirror or another port of a local server means the
-    same task; so are the id itself, where sources may lie (`reach`), and what a script's file is
-    called. An address's query counts, since it may name the file.
+    same task; so are the id itself, where sources may lie (`reach`), and what a script's file and
+    the bands of a list are called. An address's query counts, since it may name the file.
     """
     return _identify(plain(document))
 
@@ -307,9 +311,9 @@ def _identify(content: dict[str, Any]) -> str:
     parts = [
         {
             **part,
-            "bands": _hostless(part["bands"]),
-            "masks": _hostless(part["masks"]),
-            "check": part["check"] and {**part["check"], "look": _hostless(part["check"]["look"])},
+            "bands": _meant(part["bands"]),
+            "masks": _meant(part["masks"]),
+            "check": part["check"] and {**part["check"], "look": _meant(part["check"]["look"])},
         }
         for part in content["parts"]
     ]
@@ -323,8 +327,13 @@ def _identify(content: dict[str, Any]) -> str:
     return hashlib.sha256(dump(same)).hexdigest()[:20]
 
 
-def _hostless(readers: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [{**reader, "href": hostless(str(reader["href"]))} for reader in readers]
+def _meant(readers: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Bands or masks without what is no part of an id."""
+    return [
+        {key: value for key, value in reader.items() if key != "called"}
+        | {"href": hostless(str(reader["href"]))}
+        for reader in readers
+    ]
 
 
 def hostless(href: str) -> str:

@@ -21,7 +21,7 @@ from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
 from scenefleet_task.open_file import View
 from scenefleet_task.pieces import Pieces
-from scenefleet_task.read import Raster
+from scenefleet_task.read import Raster, no_number
 from scenefleet_task.spec import Exit
 
 _warp = cast("Any", rasterio.warp)  # rasterio has no types
@@ -65,7 +65,8 @@ class Warped:
         A pixel is no data where the source's pixel under its centre is no data (beyond its edge,
         of the nodata number, or by the file's own mask); with `average`, where no source pixel
         that it touches has data. Elsewhere, source pixels without data have no weight. Numbers of
-        float sources that are not finite make every pixel no data that they have a weight in.
+        float sources that are none (`read.no_number`) make every pixel no data that they have a
+        weight in.
 
         Args:
             window: of the target grid.
@@ -81,7 +82,7 @@ class Warped:
             values = self._pieces(self._resampling).read(window, nodata, "float32")
         else:
             values = self.raster.read_warped(self._band(*nodata), window)
-        invalid = ~np.isfinite(values)
+        invalid = no_number(values)
         values[invalid] = 0
         return values, invalid
 

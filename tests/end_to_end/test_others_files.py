@@ -159,6 +159,16 @@ def test_sentinel2s_zero_is_no_data_whatever_the_header_says(case: Case) -> None
     assert case.run()[2] == 2
 
 
+def test_sentinel2s_bands_are_its_own_whatever_a_recipe_calls_them(case: Case) -> None:
+    case.collection = "sentinel-2-l2a"
+    case.properties |= {"s2:processing_baseline": "05.09"}
+    case.asset("B04", flat(2000))
+    case.asset("B08", flat(4000))
+    assert case.run()[1] == pytest.approx(0.5)
+    recipe = "{r: B04, n: {asset: B08, scale: 0.0001}}"
+    assert case.run(recipe, "{mine: (n - r) / (n + r)}")[1] == pytest.approx(0.5)
+
+
 def test_floats_of_sentinel2_are_refused_until_the_recipe_tells(case: Case) -> None:
     case.collection = "sentinel-2-l2a"
     case.properties["s2:processing_baseline"] = "02.07"
@@ -215,4 +225,25 @@ def test_a_list_that_the_files_own_names_contradict_is_refused(case: Case) -> No
         case.run(recipe)
     with rasterio.open(path, "r+") as dataset:
         dataset.descriptions = ("Red", "Green", "Blue", "NIR")
+    assert case.run(recipe)[1] == pytest.approx(0.5)
+
+
+def test_a_list_is_held_against_every_name_that_it_has_of_a_band(case: Case) -> None:
+    """Common names in the item, the product's own in the file: `B08` is enough to tell."""
+    both = (("B04", "red"), ("B03", "green"), ("B02", "blue"), ("B08", "nir"))
+    told = {
+        "eo:bands": [
+            {"name": own, "common_name": common, "description": "reflectance"}
+            for own, common in both
+        ]
+    }
+    path = case.asset("image", *RGBN, told=told)
+    with rasterio.open(path, "r+") as dataset:
+        dataset.descriptions = ("B02", "B03", "B04", "B08")
+    one = "asset: image, scale: 0.004"
+    recipe = f"{{red: {{{one}}}, nir: {{{one}}}}}"
+    with pytest.raises(TaskError, match="lists b04 as band 1 of this file, but the file calls"):
+        case.run(recipe)
+    with rasterio.open(path, "r+") as dataset:  # what all bands share tells none from another
+        dataset.descriptions = ("B04", "reflectance", "B02", "B08")
     assert case.run(recipe)[1] == pytest.approx(0.5)

@@ -256,7 +256,9 @@ def test_where_pixels_do_not_tell_one_voice_is_believed_and_two_are_refused(
         one, folder = signs[document.source.id], tmp_path / document.id
         folder.mkdir()
         if not one.votes:
-            with pytest.raises(TaskError, match=r"nothing tells .* too bright or too few") as error:
+            with pytest.raises(
+                TaskError, match=r"nothing tells .* too bright, too few or too much"
+            ) as error:
                 process(document, Unsigned(), folder)
             assert error.value.exit is Exit.RADIOMETRY
             continue

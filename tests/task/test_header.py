@@ -215,6 +215,13 @@ def test_a_scale_that_leaves_no_values_is_refused(kit: Any, scale: float) -> Non
         numbers_of(band, header(scale=scale, offset=0.0), NAME)
 
 
+@pytest.mark.parametrize("offset", [float("nan"), float("-inf")])
+def test_an_offset_that_leaves_no_values_is_refused(kit: Any, offset: float) -> None:
+    band = kit.band("red", "/x.tif", scale=None, offset=None)
+    with pytest.raises(TaskError, match="which leaves no values"):
+        numbers_of(band, header(scale=1e-4, offset=offset), NAME)
+
+
 def scaled(path: Path, scale: float, offset: float) -> Path:
     with rasterio.open(path, "r+") as dataset:
         dataset.scales, dataset.offsets = [scale] * dataset.count, [offset] * dataset.count
@@ -313,6 +320,59 @@ def test_a_number_of_the_documents_own_holds_beside_the_headers(
     wrong = np.isin(values, (0, 65535))  # 9 only where the header names none
     assert (reason == np.where(wrong, Reason.NODATA, 0)).all()
     assert rasters.parts[0].bands["red"].nodata == (65535, 0)
+
+
+LOWEST = float(np.finfo(np.float32).min)
+
+
+@pytest.mark.parametrize("way", ["tiles", "gdal", "grid"])
+@pytest.mark.parametrize(
+    ("written", "text"),
+    [
+        (LOWEST, None),  # what ESRI's programs fill with, and the header does not say so
+        (-LOWEST, None),
+        (LOWEST, "  nan"),
+        (LOWEST, "-9999"),
+        (LOWEST, "-3.40282e+38"),  # rounded
+        (LOWEST, "-1.7976931348623157e+308"),  # of another type of number
+        (9.96920996838687e36, None),  # netCDF's
+        (1e20, "-9999"),  # CMIP's
+    ],
+)
+def test_numbers_that_nothing_measures_are_no_data_whatever_the_header_says(
+    kit: Any, tmp_path: Path, way: str, written: float, text: str | None
+) -> None:
+    values = noise(1, "float32")
+    values[40:60, 30:90] = written
+    filled = values == np.float32(written)
+    options = {"compress": None} if way == "gdal" else {}
+    red = write(tmp_path / "red.tif", values, **options)
+    if text:
+        red.write_bytes(with_text(red.read_bytes(), 42113, text))
+    nir = write(tmp_path / "nir.tif", noise(2, "float32"), **options)
+    grid = TargetGrid(crs="EPSG:32631", resolution=10, align=(0, 0), resampling="bilinear")
+    told = {"scale": 1.0, "nodata": None, "scale_from": "recipe"}
+    bands = (kit.band("red", red, **told), kit.band("nir", nir, **told))
+    document = kit.document(bands, **({"grid": grid} if way == "grid" else {}))
+    rasters, index, reason = done(document, tmp_path / "out")
+    assert {one.name for _, one in rasters.read} == {"tiles" if way == "tiles" else "gdal"}
+    assert (reason == np.where(filled, Reason.NODATA, 0)).all()
+    assert ((index == -32768) == filled).all()
+
+
+def test_an_items_nodata_that_gives_way_to_the_headers_is_told(
+    kit: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    red = write(tmp_path / "red.tif", noise(1), nodata=65535)
+    nir = write(tmp_path / "nir.tif", noise(2), nodata=7)
+    bands = (kit.band("red", red, nodata=7.0), kit.band("nir", nir, nodata=7.0))
+    with caplog.at_level(logging.WARNING, "scenefleet_task"):
+        document = kit.document(bands)
+        rasters, _, _ = done(document, tmp_path / "out")
+    assert "65535 is no data, so the item's 7 counts as a measurement" in caplog.text
+    told = item_of(document, rasters)["properties"]["scenefleet:radiometry"][0]["bands"]
+    assert (told["red"]["nodata"], told["red"]["item"]) == (65535, {"nodata": 7})
+    assert "item" not in told["nir"]
 
 
 @pytest.mark.parametrize("resampling", ["nearest", "bilinear", "cubic", "average"])

@@ -4,9 +4,17 @@ Importing this room loads neither pystac nor shapely; functions do, when they ar
 """
 
 from scenefleet.catalog.access import access, lost, origin
-from scenefleet.catalog.bands import BandPlace, band_names, find_band, find_place, number_in_file
+from scenefleet.catalog.bands import (
+    BandPlace,
+    band_names,
+    find_band,
+    find_place,
+    names_in_list,
+    number_in_file,
+)
 from scenefleet.catalog.model import Asset, Dropped, Scene, SearchResult
-from scenefleet.catalog.radiometry import Radiometry, check_of, decide
+from scenefleet.catalog.offset_check import check_of
+from scenefleet.catalog.radiometry import Radiometry, decide
 from scenefleet.catalog.read_item import from_json
 from scenefleet.catalog.search import search
 from scenefleet.catalog.source import WELL_KNOWN, Paging, Patience
@@ -29,6 +37,7 @@ __all__ = [
     "find_place",
     "from_json",
     "lost",
+    "names_in_list",
     "number_in_file",
     "origin",
     "search",

@@ -58,6 +58,8 @@ class BandPlace:
     """Description of the band in the file's header, used where no number is known."""
     listed: int | None = None
     """Number of bands the item lists for the file, if the band's number comes from that list."""
+    called: tuple[str, ...] = ()
+    """The names that the list has of the band, and of no other."""
 
 
 def find_band(scene: Scene, name: str, described: CollectionPart | None = None) -> str:
@@ -111,6 +113,19 @@ def number_in_file(scene: Scene, key: str, band: int | str) -> int | str:
     if len(found) > 1:
         raise _several(scene, key, band, found)
     return found[0] if found else band
+
+
+def names_in_list(scene: Scene, key: str, number: int | None) -> tuple[str, ...]:
+    """The names that an item's list has of a file's band, by its number, and of no other band."""
+    listed = scene.assets[key].listed
+    if number is None or number > len(listed):
+        return ()
+    others = {text for n, one in enumerate(listed, 1) if n != number for text in _all_names(one)}
+    return tuple(text for text in _all_names(listed[number - 1]) if text not in others)
+
+
+def _all_names(band: ListedBand) -> Iterable[str]:
+    return dict.fromkeys((*band.names, *band.common_names))
 
 
 def coarser(scene: Scene, name: str, key: str) -> list[str]:
@@ -195,7 +210,7 @@ def _described(scene: Scene, name: str, part: BandPart) -> BandPlace:
     if key not in scene.assets:
         raise CatalogError(
             f"Item {scene.id!r} has no asset {key!r}, which the recipe names for band {name!r} "
-            f"of {scene.collection!r}; it has {', '.join(sorted(scene.assets))}."
+            f"of {scene.collection!r}; it has {', '.join(sorted(scene.assets)) or 'none'}."
         )
     if part.band is not None:
         band = number_in_file(scene, key, part.band)
@@ -207,6 +222,7 @@ def _described(scene: Scene, name: str, part: BandPart) -> BandPlace:
             number=number,
             description=description,
             listed=len(scene.assets[key].listed) if by_list else None,
+            called=names_in_list(scene, key, number) if by_list else (),
         )
     listed = scene.assets[key].listed
     if not listed:
@@ -219,7 +235,14 @@ def _described(scene: Scene, name: str, part: BandPart) -> BandPlace:
         )
     if len(found) > 1:
         raise _several(scene, key, name, found)
-    return BandPlace(name=name, asset=key, number=found[0], description=None, listed=len(listed))
+    return BandPlace(
+        name=name,
+        asset=key,
+        number=found[0],
+        description=None,
+        listed=len(listed),
+        called=names_in_list(scene, key, found[0]),
+    )
 
 
 def _among_several(scene: Scene, name: str) -> BandPlace | None:
@@ -243,6 +266,7 @@ def _among_several(scene: Scene, name: str) -> BandPlace | None:
         number=numbers[key][0],
         description=None,
         listed=len(scene.assets[key].listed),
+        called=names_in_list(scene, key, numbers[key][0]),
     )
 
 

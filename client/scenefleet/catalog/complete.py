@@ -89,7 +89,9 @@ class _Gathering:
         if not first.is_short:
             return self._settle_end(first, counted=first.matched is not None)
         if first.moments and not first.outside and not self._counts(first):
-            return [self._estimate(first), *self._settle_end(first, counted=False)]
+            beyond = self._settle_end(first, counted=False)
+            exact = self.items.different == first.matched
+            return beyond if exact else [self._estimate(first), *beyond]
         if not self._search_halves(first):
             if not _ended_well(first):
                 raise self._incomplete(first)

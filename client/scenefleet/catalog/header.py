@@ -34,6 +34,8 @@ class Header:
     """
     tile: int
     """Columns of a tile; of the whole image where it has strips."""
+    together: bool = False
+    """Whether it has several bands, which are interleaved by pixels."""
 
 
 def read_header(path: str) -> Header | None:
@@ -77,8 +79,9 @@ def _tiff(file: BinaryIO, start: bytes) -> Header | None:
     rows, columns = found[_LENGTH][0], found[_WIDTH][0]
     counts = found.get(_TILE_BYTES) or found.get(_STRIP_BYTES) or []
     tile = found.get(_TILE_WIDTH) or [columns]
-    bands = found.get(_SAMPLES, [1])[0] if found.get(_PLANAR) == [_APART] else 1
-    return _checked(Header(rows, columns, sum(counts) // max(1, bands), tile[0]))
+    samples, apart = found.get(_SAMPLES, [1])[0], found.get(_PLANAR) == [_APART]
+    stored = sum(counts) // max(1, samples if apart else 1)
+    return _checked(Header(rows, columns, stored, tile[0], samples > 1 and not apart))
 
 
 def _values(file: BinaryIO, order: str, code: str, number: int, value: bytes) -> list[int]:
@@ -97,15 +100,17 @@ def _jp2(file: BinaryIO, size: int) -> Header | None:
     at = head.find(b"ihdr")
     if at < 0:
         return None
-    rows, columns = struct.unpack(">II", head[at + 4 : at + 12])
-    return _checked(Header(rows, columns, size, min(columns, 1024)))
+    rows, columns, bands = struct.unpack(">IIH", head[at + 4 : at + 14])
+    return _checked(Header(rows, columns, size, min(columns, 1024), bands > 1))
 
 
 def _codestream(file: BinaryIO, size: int) -> Header | None:
     """A bare codestream: its SIZ segment has the image's far corner, then its origin (annex A)."""
     file.seek(8)
     right, low, left, high = struct.unpack(">IIII", file.read(16))
-    return _checked(Header(low - high, right - left, size, min(right - left, 1024)))
+    file.seek(16, 1)  # size and place of a tile
+    (bands,) = struct.unpack(">H", file.read(2))
+    return _checked(Header(low - high, right - left, size, min(right - left, 1024), bands > 1))
 
 
 def _unpack(file: BinaryIO, form: str) -> tuple[Any, ...]:

@@ -36,20 +36,14 @@ from scenefleet.catalog.evidence import Confidence, Said, signs_of_product, weig
 from scenefleet.catalog.model import Asset, Json, Scene
 from scenefleet.catalog.sensors import HLS, SENTINEL_2, THERMAL, Family, sensor_of
 from scenefleet.errors import CatalogError
-from scenefleet_task import spec
 
 if TYPE_CHECKING:
     from scenefleet.recipe.collections import BandPart, CollectionPart
 
 Unit = Literal["reflectance", "kelvin"]
-Mode = Literal["trust", "check", "refuse"]
-"""What a recipe makes of metadata: believe it, let the pixels confirm it, or refuse where it
-contradicts itself."""
-
 _S2_SCALE = 0.0001
 _S2_TYPE = "uint16"
 """Of ESA's products. What others make of them in another type and scale is theirs to describe."""
-_S2_SHIFT = 1000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +110,7 @@ def decide(
 ) -> Radiometry:
     """The radiometry of a scene's asset, or of one band of it.
 
-    Contradictory metadata gives a best guess with confidence `disputed`; see `check_of`.
+    Contradictory metadata gives a best guess, `disputed`; see `offset_check.check_of`.
 
     Args:
         scene: whose metadata is read.
@@ -133,9 +127,16 @@ def decide(
         raise CatalogError(f"Item {scene.id!r} has no asset {key!r}.")
     name, part = _part_of(key, described, place)
     number = place.number if place else None
-    base = _by_metadata(scene, key, asset, name or common_name(scene, key), number)
+    name = _product_name(scene, key, number, name)
+    base = _by_metadata(scene, key, asset, name, number)
     if part and part.scale is not None:
         return _always_zero(scene, name, _as_described(part, part.scale, base, asset))
+    if base and base.scale == 0:
+        raise CatalogError(
+            f"Item {scene.id!r} gives the numbers of asset {key!r} a scale of 0, which leaves no "
+            f"values. Give the band's `scale` in the recipe under `collections`, for "
+            f"{scene.collection!r}."
+        )
     if part:
         return _partly(part, base) if base else _as_described(part, None, None, asset)
     if base is None:
@@ -148,51 +149,6 @@ def decide(
     return base
 
 
-def check_of(
-    radiometries: Sequence[Radiometry], scene: Scene, mode: Mode
-) -> spec.OffsetCheck | None:
-    """The look at the pixels that a scene's task takes, or None where none is needed.
-
-    Args:
-        radiometries: of the bands that the task reads.
-        scene: for messages.
-        mode: `check` and `refuse` take one of every Sentinel-2 product, even an undisputed one,
-            since catalogues err. `trust` takes none: what comes back holds the evidence only.
-
-    Raises:
-        CatalogError: if the metadata is disputed, in `refuse`, be it within a band or between
-            bands; or in `check` of a product whose pixels cannot tell, as all but Sentinel-2's.
-    """
-    for one in radiometries:
-        if one.confidence == "disputed" and one.said is None and mode != "trust":
-            raise _contradiction(one, scene)
-    told: list[Said] = [one.said for one in radiometries if one.said]
-    if not told:
-        return None
-    said: Said = told[0] if len(set(told)) == 1 else "disputed"
-    texts = (text for one in radiometries if one.said for text in one.evidence)
-    evidence = tuple(dict.fromkeys(texts))
-    if said == "disputed" and mode == "refuse":
-        raise _disputed(evidence, scene)
-    return spec.OffsetCheck(shift=_S2_SHIFT, said=said, evidence=evidence)
-
-
-def _contradiction(one: Radiometry, scene: Scene) -> CatalogError:
-    return CatalogError(
-        f"Item {scene.id!r} contradicts what is known of its product: {'; '.join(one.evidence)}. "
-        "Pixels cannot tell which is right. Describe the band under `collections`, or believe the "
-        "item by `radiometry: trust` under `process`."
-    )
-
-
-def _disputed(evidence: Sequence[str], scene: Scene) -> CatalogError:
-    return CatalogError(
-        f"Item {scene.id!r} does not say clearly whether its numbers carry Sentinel-2's offset of "
-        f"1000: {'; '.join(evidence)}. Write `radiometry: check` under `process` to let the pixels "
-        "tell, or correct the item."
-    )
-
-
 def _part_of(
     key: str, described: CollectionPart | None, place: BandPlace | None
 ) -> tuple[str | None, BandPart | None]:
@@ -202,6 +158,24 @@ def _part_of(
         part = bands.get(place.name)
         return place.name, part if part and part.asset == key else None
     return next(((n, b) for n, b in bands.items() if b.asset == key), (None, None))
+
+
+def _product_name(scene: Scene, key: str, number: int | None, name: str | None) -> str | None:
+    """The band's common name in its product, if a recipe calls it otherwise; else the name itself.
+
+    What a band is called changes nothing of what its numbers mean.
+    """
+    sensor = sensor_of(scene)
+    name = name or common_name(scene, key)
+    if sensor is None or name in sensor.bands:
+        return name
+    asset = scene.assets[key]
+    texts = [key, *asset.common_names]
+    if number is not None and asset.listed:
+        listed = asset.listed[number - 1 : number]
+        texts = [text for one in listed for text in (*one.names, *one.common_names)]
+    own = (known for text in texts for known in sensor.bands if sensor.names(text, known))
+    return next(own, name)
 
 
 def _partly(part: BandPart, base: Radiometry) -> Radiometry:

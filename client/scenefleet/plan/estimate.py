@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from scenefleet.catalog import Scene
@@ -19,6 +19,7 @@ from scenefleet.plan.model import Plan
 from scenefleet.plan.pairs import pairs
 from scenefleet.plan.sizes import Headers, Origin, Size, ground_of, size_of
 from scenefleet.recipe import Recipe
+from scenefleet_task.spec import Band
 
 _BAND_BYTES = 2 / 1.48
 """Bytes a pixel of a stored 16-bit band: real bands compress 1.48 times."""
@@ -90,11 +91,11 @@ def estimate(
         masks = [size_of(scene, mask.asset, ground, headers) for mask in part.masks]
         origins.update(one.origin for one in (*bands, *masks))
         finest = max(bands, key=lambda one: one.pixels)
-        stored = sum(_stored(one, one.pixels * _BAND_BYTES * one.filled) for one in bands)
+        stored = sum(_stored(one, _assumed(one)) for one in _once(part.bands, bands))
         stored += sum(_stored(one, finest.pixels * _MASK_BYTES * one.filled) for one in masks)
         for band in part.check.look if part.check else ():
             one = size_of(scene, band.asset, ground, headers)
-            whole = one.stored or one.pixels * _BAND_BYTES * one.filled
+            whole = one.stored or _assumed(one)
             stored += whole / _overview(one.pixels) ** 2
         bytes_in += stored * len(document.parts)
         step = grid_metres(document.grid) if document.grid else finest.metres
@@ -125,6 +126,19 @@ def estimate(
         cost=None if price is None else node_hours * price,
         sizes=dict(origins),
     )
+
+
+def _once(bands: Sequence[Band], sizes: Sequence[Size]) -> Iterable[Size]:
+    """The sizes of what is read; a file whose bands come together is read once."""
+    return {
+        (band.asset, "" if size.together else band.name): size
+        for band, size in zip(bands, sizes, strict=True)
+    }.values()
+
+
+def _assumed(size: Size) -> float:
+    """Bytes that a band is taken to have where no header tells."""
+    return size.pixels * _BAND_BYTES * size.weight * size.filled
 
 
 def _overview(pixels: float) -> int:

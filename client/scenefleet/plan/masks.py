@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from scenefleet.catalog import Scene, number_in_file
+from scenefleet.catalog import Scene, names_in_list, number_in_file
 from scenefleet.catalog.masks import REASONS, MaskRaster, find_masks
 from scenefleet.errors import CatalogError
 from scenefleet.recipe import CollectionPart, Masking, MaskKind, MaskPart
@@ -54,6 +54,7 @@ def masks(
             band=band if isinstance(band, int) else None,
             band_name=band if isinstance(band, str) else None,
             listed=count,
+            called=names_in_list(scene, key, band) if count and isinstance(band, int) else (),
             rules=rules(raster, masking.kinds, _numbers(scene, masking, raster, n == 0)),
             dilate=masking.dilate,
         )

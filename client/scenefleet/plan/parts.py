@@ -143,6 +143,7 @@ def _band(scene: Scene, name: str, there: SceneBands) -> tuple[spec.Band, Radiom
         band=place.number,
         band_name=place.description,
         listed=place.listed,
+        called=place.called,
         scale=radiometry.scale,
         scale_from=radiometry.scale_from,
         offset=radiometry.offset,

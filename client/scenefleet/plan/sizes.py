@@ -1,12 +1,14 @@
 """Sizes of a scene's rasters, and how much of them a task reads. Pure.
 
 Told by the header of a local file, which the caller reads; by `proj:shape`; by footprint and ground
-sample distance; else guessed.
+sample distance; else guessed. Bytes of a pixel are as the item tells its type. Bands of one file
+are taken to be interleaved by pixels, as most archives have them, unless a header tells.
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, cast
@@ -51,6 +53,10 @@ class Size:
     """Bytes of all its tiles, where a header tells."""
     filled: float
     """Share of the raster that the footprint covers: the rest is stored in next to nothing."""
+    weight: float
+    """Bytes of a pixel as it is read, of the two that a band of 16 bits has."""
+    together: bool
+    """Whether whoever reads one band of the file reads them all: they count once."""
     origin: Origin
 
 
@@ -111,6 +117,8 @@ def size_of(scene: Scene, key: str, ground: Ground, headers: Headers) -> Size:
         metres=step,
         stored=float(header.stored) if header and header.stored else None,
         filled=min(1.0, ground.whole / (pixels * step**2)) if ground.whole else 1.0,
+        weight=_bytes(asset.data_type) / 2 * max(1, len(asset.listed)),
+        together=header.together if header else bool(asset.listed),
         origin=origin,
     )
 
@@ -138,6 +146,12 @@ def _read(pixels: float, step: float, tile: int, ground: Ground) -> float:
         (width / step / side + 1) * (height / step / side + 1) for width, height in ground.fields
     )
     return min(pixels, tiles * side**2)
+
+
+def _bytes(data_type: str | None) -> float:
+    """Bytes of a number of the type that an item tells; of 16 bits where it tells none."""
+    bits = re.search(r"(8|16|32|64)$", data_type or "")
+    return int(bits[1]) / 8 if bits else 2.0
 
 
 def _of_transform(transform: tuple[float, ...] | None) -> float | None:

@@ -158,6 +158,19 @@ def test_an_estimate_does_not_make_a_complete_answer_an_error(stac_api, season, 
     assert any("is an estimate" in note for note in result.notes) == (count(11) > 11)
 
 
+@pytest.mark.parametrize(("says", "estimate"), [(23, False), (40, True)])
+def test_a_number_that_asking_on_reaches_is_no_estimate(stac_api, season, look, says, estimate):
+    """The server says the same of whatever it is asked, and names no further page."""
+    items = season(23)
+    api = stac_api(items, order="falling", searches_dates=True, count=lambda _: says, links=False)
+    result = look(api)
+    assert ids(result) == named(items)
+    found = "named no further page after 10 items; 13 more were found"
+    assert any(found in note for note in result.notes)
+    told = f"The server says {says} items match, 23 came; asking in parts"
+    assert any(note.startswith(told) for note in result.notes) == estimate
+
+
 def test_pages_that_end_well_are_believed_where_the_server_does_not_look_for_dates(
     stac_api, season, look
 ):

@@ -50,6 +50,17 @@ def test_no_file_and_a_fifo_are_none(tmp_path):
     assert read_header(str(tmp_path / "fifo")) is None
 
 
+@pytest.mark.parametrize("codec", ["JP2", "J2K"])
+def test_bands_of_jpeg_2000_come_together(tmp_path, codec):
+    numbers = np.random.default_rng(1).integers(0, 9000, (3, 64, 64)).astype("uint16")
+    for count in (1, 3):
+        path = tmp_path / f"{count}.jp2"
+        profile = {"driver": "JP2OpenJPEG", "height": 64, "width": 64, "dtype": "uint16"}
+        with rasterio.open(path, "w", **profile, count=count, CODEC=codec) as file:
+            file.write(numbers[:count])
+        assert read_header(str(path)).together == (count > 1)
+
+
 @pytest.mark.parametrize(("interleave", "share"), [("pixel", 1), ("band", 4)])
 @pytest.mark.parametrize("more", [{}, {"tiled": True, "blockxsize": 256, "blockysize": 256}])
 def test_bytes_of_bands_apart_are_one_bands(tmp_path, interleave, share, more):

@@ -416,6 +416,43 @@ def test_a_described_name_tells_which_band_an_odd_key_holds(item):
     assert core(decide(from_json(one), "four", part)) == (0.0001, -0.1, 0, NEW)
 
 
+@pytest.mark.parametrize("key", ["B04", "B04_10m", "red"])
+@pytest.mark.parametrize("told", [{}, {"scale": 1e-4}, {"nodata": 9}, {"scale": 1e-4, "nodata": 9}])
+def test_a_name_of_ones_own_changes_nothing_of_a_products_numbers(item, key, told):
+    """`r: B04` is Sentinel-2's red: its offset and its 0 hold whatever a recipe calls it."""
+    one = item("a")
+    one["assets"] = {key: {"href": "https://x/4.tif"} | offset(-0.1)}
+    scene = from_json(one)
+    found = [
+        decide(scene, key, CollectionPart.model_validate({"bands": {name: {"asset": key} | told}}))
+        for name in ("red", "r")
+    ]
+    assert found[0] == found[1]
+    assert (found[1].offset, found[1].said) == (-0.1, "carried")
+    assert 0 in found[1].always
+
+
+@pytest.mark.parametrize("collection", ["mine", "sentinel-2-l2a", "landsat-c2-l2"])
+def test_a_scale_of_0_is_refused_until_the_recipe_tells(item, collection):
+    one = item("a", collection=collection)
+    one["assets"] = {"red": {"href": "https://x/4.tif"} | bands(scale=0)}
+    scene = from_json(one)
+    with pytest.raises(CatalogError, match="a scale of 0, which leaves no values"):
+        decide(scene, "red")
+    part = CollectionPart.model_validate({"bands": {"red": {"asset": "red", "scale": 0.5}}})
+    assert decide(scene, "red", part).scale == 0.5
+
+
+def test_a_name_of_ones_own_in_a_file_of_several_bands(item):
+    one = item("a")
+    names = [{"name": name} for name in ("B02", "B04", "B08")]
+    one["assets"] = {"image": {"href": "https://x/image.tif", "eo:bands": names}}
+    scene = from_json(one)
+    part = CollectionPart.model_validate({"bands": {"r": {"asset": "image", "band": 2}}})
+    found = decide(scene, "image", part, find_place(scene, "r", part))
+    assert (*core(found), found.said) == (0.0001, -0.1, 0, NEW, "carried")
+
+
 def test_one_check_for_all_bands_of_a_scene(item):
     one = item("a", **uri("0509"))
     one["assets"]["B04"] |= offset(-0.1)

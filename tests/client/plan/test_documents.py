@@ -53,6 +53,7 @@ def by_definition(document: spec.TaskDocument) -> str:
     for part in content["parts"]:
         for reader in (*part["bands"], *part["masks"], *((part["check"] or {}).get("look", ()))):
             reader["href"] = urlsplit(reader["href"]).path
+            reader.pop("called", None)
     content["source"]["href"] = None
     if content["script"]:
         content["script"]["name"] = None
