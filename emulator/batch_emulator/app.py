@@ -29,8 +29,10 @@ from batch_emulator.wire.auth import Access, Signed, authenticate, authenticate_
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.exchange import Exchange
 from batch_emulator.wire.head import check_head, check_host
+from batch_emulator.wire.iso8601 import format_time
 from batch_emulator.wire.parameters import check_parameters
 from batch_emulator.wire.reply import ERRORS, element, reply
+from batch_emulator.wire.task_tokens import check_task_token, task_token
 from batch_emulator.wire.versions import check_version
 
 _log = logging.getLogger("batch_emulator")
@@ -162,6 +164,17 @@ class _Wire:
         if scope["path"].startswith(ADMIN_PREFIX):
             authenticate_basic(headers, self._access.account, self._access.key)
             return
+        token = task_token(headers)
+        if token is not None:
+            check_task_token(token, scope["path"], self._access.key, self._made)
+        else:
+            self._authenticate(scope, raw_path, query, headers)
+        check_version(query)
+        check_parameters(query)
+
+    def _authenticate(
+        self, scope: Scope, raw_path: str, query: str, headers: dict[str, str]
+    ) -> None:
         request = Signed(
             method=scope["method"],
             raw_path=raw_path,
@@ -170,8 +183,11 @@ class _Wire:
             headers=headers,
         )
         authenticate(request, self._access, self._service.clock.real())
-        check_version(query)
-        check_parameters(query)
+
+    def _made(self, job_id: str) -> str | None:
+        """When a job was made, by its id in lower case."""
+        job = self._service.account.jobs.get(job_id)
+        return None if job is None else format_time(job.created)
 
 
 def _identify(headers: dict[str, str], request_id: str) -> list[tuple[bytes, bytes]]:

@@ -74,9 +74,7 @@ async def remove_nodes(service: Service, request: Request) -> Response:
         raise BatchError("PoolBeingDeleted")
     if pool.allocation != "steady":
         raise BatchError("PoolBeingResized")
-    if pool.formula is not None:
-        raise BatchError("OperationNotValidOnPool", Reason="The pool has autoscale enabled.")
-    check_range("nodeList", len(body["nodeList"]), 1, _MOST_REMOVED)
+    check_range("nodeList", len(body["nodeList"]), 0, _MOST_REMOVED)
     timeout = body.get("resizeTimeout")
     limit = check_duration("resizeTimeout", timeout, *RESIZE_TIMEOUT) if timeout else None
     nodes = [service.account.node(pool.id, name) for name in dict.fromkeys(body["nodeList"])]

@@ -112,6 +112,13 @@ SHAPES: Mapping[str, Json] = {
     },
 }
 """Shapes that only older versions have."""
+_TOKENS_OF_TASKS = "authenticationTokenSettings"
+_OLDER_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "tasks": (_TOKENS_OF_TASKS,),
+    "jobs": ("jobManagerTask", _TOKENS_OF_TASKS),
+    "jobschedules": ("jobSpecification", "jobManagerTask", _TOKENS_OF_TASKS),
+}
+"""Where members of a collection may hold what the newest version does not have."""
 
 
 def check_version(query: str) -> None:
@@ -166,6 +173,20 @@ def number_of_text(value: object, kind: str) -> object:
     if kind == "integer" and isinstance(value, str) and _NUMBER.fullmatch(value):
         return int(value)
     return value
+
+
+def as_newest(document: Mapping[str, Any], collection: str) -> Mapping[str, Any]:
+    """A member of a collection without what only older versions have."""
+    return _without(document, _OLDER_MEMBERS.get(collection, ()))
+
+
+def _without(document: Mapping[str, Any], path: tuple[str, ...]) -> Mapping[str, Any]:
+    if not path or path[0] not in document:
+        return document
+    name, *rest = path
+    if rest:
+        return {**document, name: _without(document[name], tuple(rest))}
+    return {key: value for key, value in document.items() if key != name}
 
 
 def pool_as_told(request: Request, document: Json) -> Json:
