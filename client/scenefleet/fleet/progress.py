@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from scenefleet.fleet.connection import told, word
-from scenefleet.fleet.failure_words import describe_failure
+from scenefleet.fleet.failure_words import describe_failure, tells_of_time_limit
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -125,4 +125,4 @@ def _is_ended(failure: str) -> bool:
 
     The service gives both the code `TaskEnded`; only its words tell them apart.
     """
-    return failure.startswith("TaskEnded:") and "wall clock" not in failure.lower()
+    return failure.startswith("TaskEnded:") and not tells_of_time_limit(failure)
