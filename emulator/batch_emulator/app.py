@@ -28,7 +28,7 @@ from batch_emulator.state.ledger import SaveError
 from batch_emulator.wire.auth import Access, Signed, authenticate, authenticate_basic
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.exchange import Exchange
-from batch_emulator.wire.head import check_head, check_host
+from batch_emulator.wire.head import check_head, check_host, take_origin_form
 from batch_emulator.wire.iso8601 import format_time
 from batch_emulator.wire.parameters import check_parameters
 from batch_emulator.wire.reply import ERRORS, element, reply
@@ -116,6 +116,7 @@ class _Wire:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        take_origin_form(scope)
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
         exchange = scope["exchange"] = self._begin(scope)
         answer = _Answer(send, exchange, _identify(headers, exchange.id), self._service.ledger.save)
