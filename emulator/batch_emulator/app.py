@@ -19,7 +19,9 @@ from batch_emulator.admin.routes import OPERATIONS as ADMIN
 from batch_emulator.admin.routes import PREFIX as ADMIN_PREFIX
 from batch_emulator.faults.effects import Faulty
 from batch_emulator.options import is_loopback
+from batch_emulator.page.document import ask_for_key
 from batch_emulator.page.routes import OPERATIONS as PAGE
+from batch_emulator.page.routes import PATH as PAGE_PATH
 from batch_emulator.page.routes import PATHS as PAGE_PATHS
 from batch_emulator.page.visitor import check_visitor
 from batch_emulator.routes import OLDER_OPERATIONS, OPERATIONS, Operation
@@ -35,6 +37,7 @@ from batch_emulator.wire.reply import ERRORS, element, reply
 from batch_emulator.wire.task_tokens import check_task_token, task_token
 from batch_emulator.wire.versions import check_version
 
+_BASIC = 'Basic realm="Batch emulator: account and key", charset="UTF-8"'
 _log = logging.getLogger("batch_emulator")
 
 
@@ -130,8 +133,10 @@ class _Wire:
                 raise
             answer.before = _nothing
             response = _tell(self._service, scope, error)
+            if response.status_code == 401 and scope["path"] == PAGE_PATH:
+                response = ask_for_key(given="authorization" in headers)
             if response.status_code == 401:
-                challenge = self._access.challenge if exchange.of_service else "Basic"
+                challenge = self._access.challenge if exchange.of_service else _BASIC
                 response.headers["WWW-Authenticate"] = challenge
             await response(scope, receive, answer)
         finally:
