@@ -115,8 +115,7 @@ def _check_key(node: Node, key: str) -> None:
 
 
 def _is_windows(node: Node) -> bool:
-    machine = node.pool.spec.get("virtualMachineConfiguration", {})
-    return "windows" in machine.get("nodeAgentSKUId", "").lower()
+    return node.pool.has_windows
 
 
 def _existing(service: Service, request: Request) -> tuple[Node, NodeUser]:

@@ -135,6 +135,12 @@ class Pool(Resource):
         return cores_of(self.spec["vmSize"]) or 1
 
     @property
+    def has_windows(self) -> bool:
+        """Whether its nodes would have Windows, by their agent."""
+        machine = self.spec.get("virtualMachineConfiguration", {})
+        return "windows" in machine.get("nodeAgentSKUId", "").lower()
+
+    @property
     def packs(self) -> bool:
         """Whether tasks fill one node before the next."""
         return self.spec.get("taskSchedulingPolicy", {}).get("nodeFillType") == "pack"
