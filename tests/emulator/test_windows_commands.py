@@ -19,7 +19,8 @@ SAMPLES = [
     ('cmd /c echo "it\'s" $HOME `id` %NOBODY%', '"it\'s" $HOME `id` \n'),
     ("cmd /c set AZ_BATCH_JOB & timeout /t 0 > NUL", "AZ_BATCH_JOB_ID={job}\n"),
     ('cmd /c "md a\\b && echo x > a\\b\\c.txt && type a\\b\\c.txt"', "x\n"),
-    ('cmd /c "ping 127.0.0.1 -n 1 > nul && cd %AZ_BATCH_TASK_WORKING_DIR% & dir"', ""),
+    ('cmd /c "ping 127.0.0.1 -n 1 > nul && cd %AZ_BATCH_TASK_WORKING_DIR% & dir /b"', ""),
+    ("ping 127.0.0.1 -n 1", ""),
     ('cmd /q /c "set A=b && echo %A%"', "b\n"),
 ]
 
@@ -42,6 +43,11 @@ def test_a_few_words_of_cmd_are_understood(batch, pool, command, said):
     task = batch.run(command, job)
     assert task.execution_info.exit_code == 0, batch.text(job, task.id, "stderr.txt")
     assert batch.text(job, task.id) == said.format(job=job)
+
+
+def test_a_folder_is_never_listed_as_nothing(batch, pool):
+    job = batch.job(pool)
+    assert batch.text(job, batch.run("cmd /c dir /s", job).id)
 
 
 def test_its_exit_code_is_the_task_s(batch, pool):

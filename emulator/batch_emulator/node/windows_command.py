@@ -14,13 +14,15 @@ import shutil
 _CMD = re.compile(
     r"\s*cmd(?:\.exe)?\s+(?:/[a-z:]+\s+)*?/c\s*(?P<rest>.*)", re.IGNORECASE | re.DOTALL
 )
+_PING = re.compile(r"\s*ping(?:\.exe)?\s.*-n\s+\d", re.IGNORECASE)
+_SWITCH = re.compile(r"/[A-Za-z?](?::?\w*)?")
 _VARIABLE = re.compile(r"%([A-Za-z_]\w*)%")
 _BETWEEN = re.compile(r"(&&|\|\||&|\||>>|2>&1|>|<)")
 _ENDS = ("&&", "||", "&", "|")
 _WORDS = {
     "copy": "cp",
     "del": "rm -f",
-    "dir": "ls",
+    "dir": "ls -la",
     "md": "mkdir -p",
     "mkdir": "mkdir -p",
     "move": "mv",
@@ -33,7 +35,9 @@ _WORDS = {
 def as_posix(command: str) -> str:
     """Returns a command of a Windows node as one of this machine; what is not for `cmd` stays."""
     match = _CMD.fullmatch(command)
-    if match is None or shutil.which("cmd") is not None:
+    if match is None:
+        return _ping(command) if _PING.match(command) else command
+    if shutil.which("cmd") is not None:
         return command
     text = match["rest"].strip()
     if len(text) > 1 and text[0] == text[-1] == '"':
@@ -66,8 +70,13 @@ def _simple(text: str) -> str:
     special = _SPECIAL.get(word.lower())
     if special is not None:
         return special(rest)
-    words = [_value(_path(one)) for one in rest.split()]
-    return " ".join([_WORDS.get(word.lower()) or _value(_path(word)), *words])
+    known = _WORDS.get(word.lower())
+    words = rest.split()
+    if known == "ls -la" and "/b" in rest.lower().split():
+        known = "ls"
+    if known is not None:
+        words = [one for one in words if not _SWITCH.fullmatch(one)]
+    return " ".join([known or _value(_path(word)), *(_value(_path(one)) for one in words)])
 
 
 def _echo(rest: str) -> str:

@@ -44,7 +44,8 @@ def check_pool_info(info: dict[str, Any], lifetimes: tuple[str, ...]) -> None:
     if not _PREFIX.fullmatch(prefix):
         reason = "Allowed: up to 20 letters, digits, hyphens and underscores."
         raise invalid_property(f"{_AUTO}.autoPoolIdPrefix", prefix, reason)
-    check_pool(wanted["pool"])
+    if "cloudServiceConfiguration" not in wanted["pool"]:  # there the job fails, as at the service
+        check_pool(wanted["pool"], auto=True)
 
 
 def changed_pool_info(job: Job, given: dict[str, Any]) -> dict[str, Any]:

@@ -207,13 +207,18 @@ def _changeable(service: Service, request: Request) -> Pool:
     return pool
 
 
-def check_pool(body: dict[str, Any]) -> None:
-    """Check a pool that is to be made, by itself or for a job, without an id.
+def check_pool(body: dict[str, Any], *, auto: bool = False) -> None:
+    """Checks a pool that is to be made, without an id.
+
+    Args:
+        body: what the client sent of it.
+        auto: whether it is for a job, which then fails for what no pool can have any more.
 
     Raises:
         BatchError: if it cannot be.
     """
-    check_older_pool(body)
+    if not auto:
+        check_older_pool(body)
     if "virtualMachineConfiguration" not in body:
         raise missing_property("virtualMachineConfiguration")
     _check_spec(body)
@@ -245,8 +250,9 @@ def _check_change(service: Service, spec: dict[str, Any]) -> None:
 
 
 def _check_spec(spec: dict[str, Any]) -> None:
-    if not spec["vmSize"].strip():
-        raise invalid_property("vmSize", spec["vmSize"], "A size of machines is expected.")
+    if not spec["vmSize"].lower().startswith(("standard_", "basic_")):
+        reason = "A size of machines is expected, such as Standard_D2s_v5."
+        raise invalid_property("vmSize", spec["vmSize"], reason)
     check_range("taskSlotsPerNode", spec.get("taskSlotsPerNode", 1), 1, _most_slots(spec["vmSize"]))
     image = spec["virtualMachineConfiguration"]["imageReference"]
     _check_image(image)

@@ -108,11 +108,17 @@ def order(
     )
 
 
-def coordination(service: Service, work: Work, settings: dict[str, Any], *, primary: bool) -> Work:
+def coordination(
+    service: Service, job: Job, work: Work, settings: dict[str, Any], *, primary: bool
+) -> Work:
     """What an instance of a multi-instance task does before the primary's command."""
+    command, pool = (
+        settings["coordinationCommandLine"],
+        service.account.pools.get(job.pool_id.lower()),
+    )
     return replace(
         work,
-        command=settings["coordinationCommandLine"],
+        command=as_posix(command) if pool is not None and pool.has_windows else command,
         resource_files=work.resource_files if primary else [],
         common_files=resource_files(service, settings.get("commonResourceFiles", ())),
         output_files=[],
