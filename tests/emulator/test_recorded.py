@@ -86,6 +86,17 @@ def test_nodes_are_counted_by_the_pools_ids(emulator):
         assert batch.raw("POST", "/pools", json={"id": pool, **MACHINE}).status_code == 201
     counted = batch.client.list_pool_node_counts(max_results=1)
     assert [one.pool_id for one in counted] == ["Pool_a", "pool_image1", "xplatCreatedPool"]
+    told = batch.raw("GET", "/nodecounts").json()
+    assert told["odata.metadata"].endswith("/$metadata#poolnodecounts")
+
+
+@pytest.mark.parametrize(("version", "told"), [("2024-02-01.19.0", False), ("2025-06-01", True)])
+def test_the_order_of_jobs_is_told_to_later_versions(batch, version, told):
+    pool = batch.pool(nodes=0)
+    for path in (f"/pools/{pool}", f"/pools?$filter=id eq '{pool}'"):
+        answer = batch.raw("GET", path, version=version).json()
+        (one,) = answer.get("value", [answer])
+        assert ("jobDefaultOrder" in one["taskSchedulingPolicy"]) is told
 
 
 @pytest.mark.parametrize("size", ["thisisinvalid", "small", "", "Standard"])

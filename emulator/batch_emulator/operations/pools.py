@@ -59,10 +59,10 @@ _MOST = 2**31 - 1
 _IMAGE_IDS = ("virtualMachineImageId", "sharedGalleryImageId", "communityGalleryImageId")
 _IMAGE = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute"
-    r"(?:/galleries/[^/]+/images/[^/]+(?:/versions/[^/]+)?|/images/[^/]+)",
+    r"/galleries/[^/]+/images/[^/]+(?:/versions/[^/]+)?",
     re.IGNORECASE,
 )
-"""The forms in the models of azure-batch, and that of managed images in older ones."""
+"""The forms in the models of azure-batch; managed images are refused, as recorded."""
 
 
 async def create_pool(service: Service, request: Request) -> Response:
@@ -280,8 +280,7 @@ def _check_image(image: dict[str, Any]) -> None:
     if own is not None and not _IMAGE.fullmatch(own):
         reason = (
             "Allowed: /subscriptions/{id}/resourceGroups/{group}/providers/Microsoft.Compute/"
-            "galleries/{gallery}/images/{image}, with /versions/{version} or without, "
-            "or .../Microsoft.Compute/images/{image}."
+            "galleries/{gallery}/images/{image}, with /versions/{version} or without."
         )
         raise invalid_property(f"{path}.{_IMAGE_IDS[0]}", own, reason)
 
