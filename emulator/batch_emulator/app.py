@@ -20,7 +20,9 @@ from batch_emulator.admin.routes import OPERATIONS as ADMIN
 from batch_emulator.admin.routes import PREFIX as ADMIN_PREFIX
 from batch_emulator.faults.effects import Faulty
 from batch_emulator.options import is_loopback
+from batch_emulator.page.document import ask_for_key
 from batch_emulator.page.routes import OPERATIONS as PAGE
+from batch_emulator.page.routes import PATH as PAGE_PATH
 from batch_emulator.page.routes import PATHS as PAGE_PATHS
 from batch_emulator.page.visitor import check_visitor
 from batch_emulator.routes import OLDER_OPERATIONS, OPERATIONS, Operation
@@ -29,11 +31,14 @@ from batch_emulator.state.ledger import SaveError
 from batch_emulator.wire.auth import Access, Signed, authenticate, authenticate_basic
 from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.exchange import Exchange
-from batch_emulator.wire.head import check_head, check_host
+from batch_emulator.wire.head import check_head, check_host, take_origin_form
+from batch_emulator.wire.iso8601 import format_time
 from batch_emulator.wire.parameters import check_parameters
 from batch_emulator.wire.reply import ERRORS, element, reply
+from batch_emulator.wire.task_tokens import check_task_token, task_token
 from batch_emulator.wire.versions import check_version
 
+_BASIC = 'Basic realm="Batch emulator: account and key", charset="UTF-8"'
 _log = logging.getLogger("batch_emulator")
 
 
@@ -115,6 +120,7 @@ class _Wire:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        take_origin_form(scope)
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
         exchange = scope["exchange"] = self._begin(scope)
         answer = _Answer(send, exchange, _identify(headers, exchange.id), self._service)
@@ -129,8 +135,10 @@ class _Wire:
                 raise
             answer.before = _nothing
             response = _tell(self._service, scope, error)
+            if response.status_code == 401 and scope["path"] == PAGE_PATH:
+                response = ask_for_key(given="authorization" in headers)
             if response.status_code == 401:
-                challenge = self._access.challenge if exchange.of_service else "Basic"
+                challenge = self._access.challenge if exchange.of_service else _BASIC
                 response.headers["WWW-Authenticate"] = challenge
             await response(scope, receive, answer)
         finally:
@@ -164,6 +172,17 @@ class _Wire:
         if scope["path"].startswith(ADMIN_PREFIX):
             authenticate_basic(headers, self._access.account, self._access.key)
             return
+        token = task_token(headers)
+        if token is not None:
+            check_task_token(token, scope["path"], self._access.key, self._made)
+        else:
+            self._authenticate(scope, raw_path, query, headers)
+        check_version(query)
+        check_parameters(query)
+
+    def _authenticate(
+        self, scope: Scope, raw_path: str, query: str, headers: dict[str, str]
+    ) -> None:
         request = Signed(
             method=scope["method"],
             raw_path=raw_path,
@@ -172,8 +191,11 @@ class _Wire:
             headers=headers,
         )
         authenticate(request, self._access, self._service.clock.real())
-        check_version(query)
-        check_parameters(query)
+
+    def _made(self, job_id: str) -> str | None:
+        """When a job was made, by its id in lower case."""
+        job = self._service.account.jobs.get(job_id)
+        return None if job is None else format_time(job.created)
 
 
 def _identify(headers: dict[str, str], request_id: str) -> list[tuple[bytes, bytes]]:

@@ -19,7 +19,12 @@ from uvicorn.server import ServerState
 
 from batch_emulator.faults.effects import droppable
 from batch_emulator.wire.head import LIMIT as HEAD_LIMIT
-from batch_emulator.wire.other_scheme import is_tls, tls_to_http
+from batch_emulator.wire.other_scheme import (
+    http2_to_http,
+    is_http2,
+    is_tls,
+    tls_to_http,
+)
 
 _LOOKS = 4
 """Looks for those that are late, in the time that a client has."""
@@ -121,8 +126,8 @@ class Connection(H11Protocol):
 
     def data_received(self, data: bytes) -> None:
         """Read on, in pieces that a head must not exceed: h11 holds incomplete ones to that."""
-        if not self._begun and is_tls(data):
-            self.transport.write(tls_to_http())
+        if not self._begun and (is_tls(data) or is_http2(data)):
+            self.transport.write(tls_to_http() if is_tls(data) else http2_to_http())
             self.transport.close()
             return
         self._begun = True

@@ -153,7 +153,9 @@ def test_limits_go_by_the_clock(emulator):
     batch.until(lambda: batch.client.get_task(job, short).state, lambda s: s == "running")
     batch.running.admin.advance(timedelta(hours=1))
     ended = batch.completed(job, short)
-    assert ended.execution_info.failure_info.code == "TaskEnded"
+    failure = ended.execution_info.failure_info
+    assert failure.code == "TaskEnded"
+    assert "maximum execution time" in failure.details[0].value
     ran = ended.execution_info.end_time - ended.execution_info.start_time
     assert timedelta(hours=1) <= ran < timedelta(hours=1, seconds=5)
     batch.until(lambda: batch.client.get_task(job, long).state, lambda s: s == "running")

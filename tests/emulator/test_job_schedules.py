@@ -427,15 +427,6 @@ def test_lists_filter_select_and_page(own):
         ({"schedule": {"startWindow": "PT59S"}}, (400, "InvalidPropertyValue")),
         ({"schedule": {"startWindow": "soon"}}, (400, "InvalidPropertyValue")),
         ({"schedule": None}, (400, "MissingRequiredProperty")),
-        (
-            {
-                "schedule": {
-                    "doNotRunUntil": "2030-01-02T00:00:00Z",
-                    "doNotRunAfter": "2030-01-01T00:00:00Z",
-                }
-            },
-            (400, "InvalidPropertyValue"),
-        ),
         ({"jobSpecification": {}}, (400, "MissingRequiredProperty")),
         ({"jobSpecification": {"poolInfo": {}}}, (400, "MissingRequiredProperty")),
         (

@@ -230,7 +230,7 @@ def test_a_plain_task_has_no_subtasks_and_what_cannot_be_is_refused(batch, refus
     job = batch.job(batch.pool(0))
     assert subtasks(batch, job, batch.task(job)) == []
     bad = {"commonResourceFiles": [{"filePath": "../x", "httpUrl": "http://127.0.0.1/x"}]}
-    cases = [multi(instances=0), multi(" "), {"requiredSlots": 2, **multi()}, multi(**bad)]
+    cases = [multi(instances=0), {"requiredSlots": 2, **multi()}, multi(**bad)]
     for case in cases:
         error = refused(lambda rest=case: batch.task(job, **rest))
         assert (error.status_code, error.error.code) == (400, "InvalidPropertyValue"), case

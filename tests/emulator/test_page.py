@@ -268,20 +268,6 @@ def test_names_of_this_machine_are_let_in(batch, host):
     assert ask(batch, "/", headers={"host": host}).status_code == 200
 
 
-def test_with_a_key_of_one_s_own_the_page_asks_for_it(emulator, browser):
-    key = "b3duIGtleSBvZiB0aGUgdGVzdCwgMzIgYnl0ZXMgbG9uZyE="
-    batch = emulator(key=key)
-    answer = ask(batch, "/")
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Basic")
-    assert ask(batch).status_code == 401
-    assert ask(batch, auth=(batch.running.account, key)).status_code == 200
-    login = {"username": batch.running.account, "password": key}
-    page = browser.new_page(http_credentials=login)
-    page.goto(batch.running.endpoint + "/")
-    expect(page.locator("#live")).to_have_text("live")
-    page.close()
-
-
 def test_what_has_not_changed_is_not_sent_again(batch):
     pool = batch.pool(nodes=0)
     job = batch.job(pool)

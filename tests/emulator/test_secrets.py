@@ -23,7 +23,7 @@ TASKS = [
     {"commandLine": ["login", SECRET]},
     {"environmentSettings": [SECRET]},
     {"environmentSettings": {"name": "PASSWORD", "value": SECRET}},
-    {"environmentSettings": [{"name": f"PASSWORD={SECRET}", "value": "x"}]},
+    {"environmentSettings": [{"name": [f"PASSWORD={SECRET}"], "value": "x"}]},
     {"environmentSettings": [{"name": "PASSWORD", "value": [SECRET]}]},
     {"resourceFiles": SAS},
     {"resourceFiles": [{"httpUrl": [SAS], "filePath": "x"}]},

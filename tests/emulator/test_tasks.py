@@ -59,11 +59,9 @@ def test_trap_create_tasks_sends_the_last_first(batch, waiting_job):
 @pytest.mark.parametrize(
     ("change", "code"),
     [
-        ({"commandLine": " "}, "InvalidPropertyValue"),
         ({"commandLine": None}, "MissingRequiredProperty"),
         ({"constraints": {"maxTaskRetryCount": -2}}, "InvalidPropertyValue"),
         ({"requiredSlots": 0}, "InvalidPropertyValue"),
-        ({"environmentSettings": [{"name": "A=B", "value": "x"}]}, "InvalidPropertyValue"),
         ({"resourceFiles": [{"filePath": "x"}]}, "InvalidPropertyValue"),
         ({"resourceFiles": [{"httpUrl": "http://x/y"}]}, "MissingRequiredProperty"),
         ({"resourceFiles": [{"httpUrl": "http://x/y", "filePath": "../y"}]},
@@ -72,7 +70,6 @@ def test_trap_create_tasks_sends_the_last_first(batch, waiting_job):
         ({"resourceFiles": [{"httpUrl": "http://x/y", "storageContainerUrl": "http://x/c",
                              "filePath": "y"}]}, "InvalidPropertyValue"),
         ({"exitConditions": {"default": {"jobAction": "terminate"}}}, "InvalidPropertyValue"),
-        ({"dependsOn": {"taskIdRanges": [{"start": 5, "end": 2}]}}, "InvalidPropertyValue"),
     ],
 )  # fmt: skip
 def test_tasks_that_the_service_would_not_take(batch, waiting_job, change, code):

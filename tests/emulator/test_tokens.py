@@ -160,7 +160,8 @@ def test_keys_are_taken_beside_tokens(running, emulator, signed):
 
 def test_a_token_does_not_open_the_admin_interface(http):
     answer = http.get("/admin/clock", headers={"authorization": f"Bearer {a_token()}"})
-    assert (answer.status_code, answer.headers["www-authenticate"]) == (401, "Basic")
+    assert answer.status_code == 401
+    assert answer.headers["www-authenticate"].startswith("Basic realm=")
 
 
 def test_the_client_works_with_any_token_credential_and_tells_of_refusals(running):

@@ -154,16 +154,6 @@ def test_the_azure_cli_s_numbers_in_quotes(batch, add):
     assert code(add(NEWEST, taskSlotsPerNode="2")) == (400, "InvalidPropertyValue")
 
 
-def test_a_task_gets_no_token(batch):
-    job = batch.job(batch.pool(nodes=0))
-    body = {"id": "t", "commandLine": "/bin/true", "authenticationTokenSettings": {"access": []}}
-    path = f"/jobs/{job}/tasks"
-    assert batch.raw("POST", path, json=body, version=CLI).status_code == 201
-    body |= {"id": "u", "authenticationTokenSettings": {"access": ["job"]}}
-    answer = batch.raw("POST", path, json=body, version=CLI)
-    assert code(answer) == (400, "InvalidPropertyValue")
-
-
 @pytest.mark.parametrize("version", OLDER[:-1])
 def test_certificates_are_none_and_stay_none(batch, version):
     assert batch.raw("GET", "/certificates", version=version).json()["value"] == []

@@ -317,12 +317,11 @@ def test_a_number_beyond_all_floats_is_no_json(batch, number):
 
 @pytest.mark.parametrize(
     ("task", "told"),
-    [({"constraints": {"maxWallClockTime": "P99999999999999D"}}, "It is too long."),
-     ({"environmentSettings": [{"name": "A", "value": "\0"}]}, "no NUL"),
-     ({"exitConditions": {"exitCodeRanges": [
-         {"start": 9, "end": 8, "exitOptions": {"dependencyAction": "block"}}]}},
-      '{"start": 9, "end": 8}')],
-)  # fmt: skip
+    [
+        ({"constraints": {"maxWallClockTime": "P99999999999999D"}}, "It is too long."),
+        ({"dependsOn": {"taskIdRanges": ["1-2"]}}, "An object is expected."),
+    ],
+)
 def test_what_is_wrong_is_told_in_words_of_the_service(batch, task, told):
     job = batch.job("none")
     body = {"id": "t", "commandLine": "true", **task}

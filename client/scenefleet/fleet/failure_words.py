@@ -11,6 +11,7 @@ _STORAGE = (
     "Contributor on the storage account to whoever runs scenefleet, and let the account's firewall "
     "admit the nodes: under Networking, allow the pool's subnet, or all networks."
 )
+_TIME_LIMIT = ("maximum execution time", "wall clock")
 _REMEDIES = {
     "BlobAccessDenied": _STORAGE,
     "BlobNotFound": "A file of the run is not in the store any more: run again, which sends it.",
@@ -22,6 +23,11 @@ _REMEDIES = {
     "`image:` under `compute` in the recipe.",
     "DiskFull": "The node's disk is full: use nodes with a larger disk, or fewer slots a node.",
 }
+
+
+def tells_of_time_limit(said: str) -> bool:
+    """Tells whether the service's words say that a task's own time limit ended it."""
+    return any(words in said.lower() for words in _TIME_LIMIT)
 
 
 def describe_failure(
@@ -36,7 +42,7 @@ def describe_failure(
         out_of_time: whether the task's own time limit ended it.
     """
     said = " ".join([f"{code}: {message}", *(f"{name}: {value}" for name, value in details)])
-    if out_of_time or "wall clock" in said.lower():
+    if out_of_time or tells_of_time_limit(said):
         help_ = "It ran out of time: raise compute.task_minutes, or use faster nodes."
     else:
         help_ = _REMEDIES.get(code, "")

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from scenefleet.fleet.connection import told, word
-from scenefleet.fleet.failure_words import describe_failure
+from scenefleet.fleet.failure_words import describe_failure, tells_of_time_limit
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -133,7 +133,7 @@ def _is_out_of_time(task: Any, said: str) -> bool:  # noqa: ANN401 - the SDK's m
 
     The service gives both the code `TaskEnded`, so its words tell them apart, or the time it took.
     """
-    if "wall clock" in said.lower():
+    if tells_of_time_limit(said):
         return True
     info, limit = task.execution_info, getattr(task.constraints, "max_wall_clock_time", None)
     if limit is None or info.start_time is None or info.end_time is None:

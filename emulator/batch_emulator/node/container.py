@@ -85,7 +85,7 @@ async def _attend(
             await client.wait()
     except TimeoutError:
         _note(container, identity, await engine.kill(identity))
-        return Outcome("run", exit_code=137, failure=expired(work))
+        return Outcome("run", exit_code=137, failure=expired())
     except asyncio.CancelledError:
         container.note(ContainerInfo("exited", identity))  # it is killed below, whatever comes
         raise

@@ -15,6 +15,8 @@ from typing import Any
 from batch_emulator.options import Options
 from batch_emulator.state.job import Job
 from batch_emulator.state.node import Node
+from batch_emulator.wire.iso8601 import format_time
+from batch_emulator.wire.task_tokens import VARIABLE, make_task_token
 
 _PASSED_ON = (
     "LANG",
@@ -52,6 +54,8 @@ def task_environment(
     environment |= _settings(spec.get("environmentSettings", ()))
     environment |= node_environment(options, endpoint, node, folder)
     environment |= {"AZ_BATCH_JOB_ID": job.id, "AZ_BATCH_TASK_ID": folder.name}
+    if "job" in spec.get("authenticationTokenSettings", {}).get("access", ()):
+        environment[VARIABLE] = make_task_token(job.id, format_time(job.created), options.key)
     if job.preparation and folder.name != job.preparation_id:
         prepared = job.tasks_on(node.root) / job.preparation_id
         environment |= {

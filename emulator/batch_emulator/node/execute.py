@@ -27,7 +27,7 @@ async def execute(work: Work, host: Host) -> Outcome:
             work = await _provide_in_time(work, host)
         outcome = await _run(work, host)
     except TimeoutError:
-        return Outcome("prepare", failure=expired(work))
+        return Outcome("prepare", failure=expired())
     except WorkError as error:
         return Outcome("prepare", failure=error.failure)
     try:

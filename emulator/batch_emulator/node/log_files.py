@@ -20,6 +20,6 @@ async def send_log(file: Path, container: str, name: str) -> str | None:
             response = await http.put(blob_url(container, name), content=content, headers=headers)
     except OSError as error:
         return f"the log cannot be read: {error.strerror}"
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError) as error:
         return type(error).__name__
     return None if response.status_code == 201 else f"HTTP status {response.status_code}"

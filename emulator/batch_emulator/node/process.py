@@ -25,7 +25,7 @@ async def run_process(work: Work, host: Host) -> Outcome:
     try:
         ended = await attend(work, arguments, work.environment, host)
     except TimeoutError:
-        return Outcome("run", exit_code=137, failure=expired(work))
+        return Outcome("run", exit_code=137, failure=expired())
     except StartError as error:
         raise _not_started(arguments[0], error) from None
     if ended.left and work.background is not None:
@@ -104,10 +104,10 @@ def _not_started(program: str, error: StartError) -> WorkError:
     return WorkError(Failure("CommandLaunchFailed", text))
 
 
-def expired(work: Work) -> Failure:
-    """Why work was ended that took longer than it may."""
-    text = f"The task was ended: it ran longer than its maxWallClockTime of {work.limit}"
-    return Failure("TaskEnded", text, (("Message", "Max wall clock time expired"),))
+def expired() -> Failure:
+    """Returns why work was ended that took longer than it may, in the service's recorded words."""
+    over = "The maximum execution time configured on the task was exceeded"
+    return Failure("TaskEnded", "The task was ended by user request", (("Message", over),))
 
 
 def folder_failure(error: OSError) -> Failure:

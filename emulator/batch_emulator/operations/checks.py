@@ -1,9 +1,8 @@
-"""Checks that several operations share: ids, durations, commands, files."""
+"""Checks that several operations share: ids, durations, files."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from datetime import timedelta
 from typing import Any
 
@@ -51,21 +50,11 @@ def check_duration(name: str, text: str, low: timedelta, high: timedelta) -> tim
 
 
 def check_work(spec: dict[str, Any], path: str = "") -> None:
-    """What tasks and start tasks have in common: command, files, environment.
+    """Checks the files of a task of any kind; a command that cannot run fails on its node.
 
     Raises:
-        BatchError: if something of it cannot be.
+        BatchError: if one of them cannot be.
     """
-    # In a container an empty one means the image's own entry point.
-    if not spec["commandLine"].strip() and "containerSettings" not in spec:
-        raise invalid_property(f"{path}commandLine", spec["commandLine"], "It is empty.")
-    if "\0" in spec["commandLine"]:
-        raise invalid_property(f"{path}commandLine", "", "It contains a null character.")
-    tokens: dict[str, Any] = spec.get("authenticationTokenSettings", {})
-    if tokens.get("access"):
-        reason = "Tasks get no tokens here."
-        raise invalid_property(f"{path}authenticationTokenSettings.access", tokens, reason)
-    _check_environment(spec.get("environmentSettings", ()), f"{path}environmentSettings")
     for at, file in enumerate(spec.get("resourceFiles", ())):
         _check_resource_file(file, f"{path}resourceFiles[{at}]")
     for at, file in enumerate(spec.get("outputFiles", ())):
@@ -83,19 +72,6 @@ def check_constraints(constraints: dict[str, Any], path: str = "constraints") ->
     for name in ("maxWallClockTime", "retentionTime"):
         if name in constraints:
             check_duration(f"{path}.{name}", constraints[name], timedelta(0), LONGEST)
-
-
-def _check_environment(settings: Iterable[dict[str, Any]], path: str) -> None:
-    for setting in settings:
-        name, value = setting["name"], setting.get("value", "")
-        if not name or "=" in name or "\0" in name:
-            # what follows is a value, which may be a secret
-            told = name.partition("=")[0]
-            raise invalid_property(f"{path}.name", told, "Not a name for an environment variable.")
-        if "\0" in value:
-            raise invalid_property(
-                f"{path}.name", name, "The value of an environment variable has no NUL."
-            )
 
 
 def _check_resource_file(file: dict[str, Any], path: str) -> None:

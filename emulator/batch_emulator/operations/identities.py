@@ -19,14 +19,11 @@ def check_accounts(spec: dict[str, Any]) -> None:
         BatchError: if one cannot be.
     """
     accounts: list[dict[str, Any]] = spec.get("userAccounts", [])
-    names = [account["name"].lower() for account in accounts]
     for at, account in enumerate(accounts):
         path = f"userAccounts[{at}]"
-        if not 1 <= len(account["name"]) <= _LONGEST:
-            reason = f"Allowed: 1 to {_LONGEST} characters."
+        if len(account["name"]) > _LONGEST:
+            reason = f"Allowed: up to {_LONGEST} characters."
             raise invalid_property(f"{path}.name", account["name"], reason)
-        if names.index(names[at]) != at:
-            raise invalid_property(f"{path}.name", account["name"], "There is one of this name.")
         linux = account.get("linuxUserConfiguration", {})
         if ("uid" in linux) != ("gid" in linux):
             reason = "uid and gid must be given together or not at all."

@@ -44,7 +44,8 @@ def check_pool_info(info: dict[str, Any], lifetimes: tuple[str, ...]) -> None:
     if not _PREFIX.fullmatch(prefix):
         reason = "Allowed: up to 20 letters, digits, hyphens and underscores."
         raise invalid_property(f"{_AUTO}.autoPoolIdPrefix", prefix, reason)
-    check_pool(wanted["pool"])
+    if "cloudServiceConfiguration" not in wanted["pool"]:  # there the job fails, as at the service
+        check_pool(wanted["pool"], auto=True)
 
 
 def changed_pool_info(job: Job, given: dict[str, Any]) -> dict[str, Any]:
@@ -60,7 +61,7 @@ def changed_pool_info(job: Job, given: dict[str, Any]) -> dict[str, Any]:
         given = {**given, "autoPoolSpecification": _changed_auto_pool(old, given)}
     else:
         check_pool_info(given, ())
-    if given != old and job.state != "disabled":
+    if "poolId" in given and given != old and job.state != "disabled":
         raise invalid_property("poolInfo", given, "The job has to be disabled first.")
     return given
 

@@ -15,8 +15,7 @@ from batch_emulator.scheduling import schedules as life
 from batch_emulator.service import Service
 from batch_emulator.state.job_schedule import JobSchedule
 from batch_emulator.wire.body import read_body
-from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
-from batch_emulator.wire.iso8601 import parse_time
+from batch_emulator.wire.errors import BatchError, missing_property
 from batch_emulator.wire.paging import choose, reply_page
 from batch_emulator.wire.query import truth
 from batch_emulator.wire.reply import base_url, check_conditions, own_url, reply, reply_one
@@ -148,7 +147,3 @@ def _check(service: Service, spec: dict[str, Any]) -> None:
     for name in ("startWindow", "recurrenceInterval"):
         if name in times:
             check_duration(f"schedule.{name}", times[name], _SHORTEST, LONGEST)
-    start, end = times.get("doNotRunUntil"), times.get("doNotRunAfter")
-    if start and end and parse_time(end) <= parse_time(start):
-        reason = "It has to be later than doNotRunUntil."
-        raise invalid_property("schedule.doNotRunAfter", end, reason)

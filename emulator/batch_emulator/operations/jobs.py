@@ -15,6 +15,7 @@ from batch_emulator.operations.job_checks import (
     check_pool_info,
 )
 from batch_emulator.operations.listing import JOBS, question, selection
+from batch_emulator.operations.networks import check_subnet
 from batch_emulator.operations.older import counts_as_told
 from batch_emulator.operations.preparation import check_preparation
 from batch_emulator.scheduling import jobs as life
@@ -109,7 +110,6 @@ async def disable_job(service: Service, request: Request) -> Response:
     body = await read_body(request, "BatchJobDisableOptions")
     if "disableTasks" not in body:
         raise missing_property("disableTasks")
-    require_active({"disabled": "JobDisabled", "disabling": "JobDisabled"}, job.state)
     life.disable_job(service, job, body["disableTasks"])
     return reply(202, resource=job, url=own_url(request))
 
@@ -180,6 +180,7 @@ def check_new_job(service: Service, spec: dict[str, Any], *, lifetimes: tuple[st
     check_pool_info(spec["poolInfo"], lifetimes)
     check_manager(service, spec)
     check_preparation(service, spec)
+    check_subnet(spec)
     _check_job(spec)
 
 

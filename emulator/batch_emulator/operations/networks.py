@@ -1,4 +1,4 @@
-"""What a pool's network may be: its inbound NAT pools, by the rules of the service's models."""
+"""What a pool's network may be: its subnet, and its NAT pools by the rules of the models."""
 
 from __future__ import annotations
 
@@ -21,12 +21,29 @@ _FEWEST = 40
 _PATH = "networkConfiguration.endpointConfiguration.inboundNATPools"
 
 
+_NOBODY = "/subscriptions/00000000-0000-0000-0000-000000000000/"
+"""A subscription of all zeros is nobody's, so it cannot be the account's."""
+
+
+def check_subnet(spec: dict[str, Any]) -> None:
+    """Checks the subnet of a pool or a job, as far as an account without a subscription can.
+
+    Raises:
+        BatchError: if it is certainly in another subscription.
+    """
+    subnet = spec.get("networkConfiguration", {}).get("subnetId", "")
+    if subnet.startswith(_NOBODY):
+        reason = "The subnet is in another subscription than the Batch account."
+        raise invalid_property("networkConfiguration.subnetId", subnet, reason)
+
+
 def check_networks(spec: dict[str, Any]) -> None:
-    """Check a pool's endpoints.
+    """Checks a pool's subnet and endpoints.
 
     Raises:
         BatchError: if one cannot be.
     """
+    check_subnet(spec)
     network = spec.get("networkConfiguration", {})
     pools = network.get("endpointConfiguration", {}).get("inboundNATPools", [])
     if len(pools) > _MOST_POOLS:

@@ -23,8 +23,6 @@ from batch_emulator.wire.errors import BatchError, invalid_property, missing_pro
 from batch_emulator.wire.iso8601 import parse_time
 from batch_emulator.wire.reply import own_url, reply, reply_one
 
-_NAME = re.compile(r"""[^\x00-\x20"/\\\[\]:;|=,+*?<>@]{1,20}""")
-"""Characters and length that both of the service's systems take."""
 _KEY = re.compile(r"(ssh-|ecdsa-|sk-)[A-Za-z0-9@.-]+ +([A-Za-z0-9+/]+=*)( .*)?")
 """An OpenSSH public key: its kind, its base64, a comment."""
 _SSH, _RDP = 22, 3389
@@ -36,12 +34,9 @@ async def create_user(service: Service, request: Request) -> Response:
     body = await _read(request, "BatchNodeUserCreateOptions")
     require_state(node, *UP)
     name = body["name"]
-    if not _NAME.fullmatch(name):
-        reason = 'Allowed: 1 to 20 characters without spaces and "/\\[]:;|=,+*?<>@.'
-        raise invalid_property("name", name, reason)
     if _find(node, name) is not None:
         raise BatchError("NodeUserExists")
-    if "password" not in body and (_is_windows(node) or "sshPublicKey" not in body):
+    if "password" not in body and _is_windows(node):
         raise missing_property("password")
     user = _user(service, node, name, body, is_admin=body.get("isAdmin", False))
     _keep(service, node, user, "added")
@@ -61,7 +56,7 @@ async def delete_user(service: Service, request: Request) -> Response:
     """Delete a user from a node."""
     node, old = _existing(service, request)
     node.users = [user for user in node.users if user is not old]
-    node.journal.note(service.now(), f"user {old.name} deleted")
+    node.journal.note(service.now(), f"user {old.name!r} deleted")
     node.touch(service.now())
     return reply(200)
 
@@ -80,8 +75,8 @@ async def _read(request: Request, shape: str) -> dict[str, Any]:
     """The request's body; the error for a password that is no string must not repeat it."""
     body = await read_json(request)
     password = body.get("password")
-    if password is not None and (not isinstance(password, str) or not password):
-        raise invalid_property("password", "", "A string that is not empty is expected.")
+    if password is not None and not isinstance(password, str):
+        raise invalid_property("password", "", "A string is expected.")
     return check(body, shape)
 
 
@@ -120,8 +115,7 @@ def _check_key(node: Node, key: str) -> None:
 
 
 def _is_windows(node: Node) -> bool:
-    machine = node.pool.spec.get("virtualMachineConfiguration", {})
-    return "windows" in machine.get("nodeAgentSKUId", "").lower()
+    return node.pool.has_windows
 
 
 def _existing(service: Service, request: Request) -> tuple[Node, NodeUser]:
@@ -142,5 +136,5 @@ def _find(node: Node, name: str) -> NodeUser | None:
 
 def _keep(service: Service, node: Node, user: NodeUser, verb: str) -> None:
     node.users = [*(u for u in node.users if u.name != user.name), user]
-    node.journal.note(service.now(), f"user {user.name} {verb}")
+    node.journal.note(service.now(), f"user {user.name!r} {verb}")
     node.touch(service.now())

@@ -74,9 +74,7 @@ async def remove_nodes(service: Service, request: Request) -> Response:
         raise BatchError("PoolBeingDeleted")
     if pool.allocation != "steady":
         raise BatchError("PoolBeingResized")
-    if pool.formula is not None:
-        raise BatchError("OperationNotValidOnPool", Reason="The pool has autoscale enabled.")
-    check_range("nodeList", len(body["nodeList"]), 1, _MOST_REMOVED)
+    check_range("nodeList", len(body["nodeList"]), 0, _MOST_REMOVED)
     timeout = body.get("resizeTimeout")
     limit = check_duration("resizeTimeout", timeout, *RESIZE_TIMEOUT) if timeout else None
     nodes = [service.account.node(pool.id, name) for name in dict.fromkeys(body["nodeList"])]
@@ -85,9 +83,9 @@ async def remove_nodes(service: Service, request: Request) -> Response:
 
 
 async def list_node_counts(service: Service, request: Request) -> Response:
-    """Count nodes by state, pool by pool."""
-    asked = question(request, NODE_COUNTS, None)
-    pools = [_Counted(pool) for pool in service.account.pools.values()]
+    """Counts nodes by state, pool by pool: by their ids, as recorded of the service."""
+    asked = question(request, NODE_COUNTS, None, by_name=True)
+    pools = [_Counted(pool) for _, pool in sorted(service.account.pools.items())]
     return reply_page(request, pools, asked, _Counted.document)
 
 
@@ -96,7 +94,7 @@ class _Counted:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self.sequence = pool.sequence
+        self.sequence = pool.id.lower().encode()
         self.gone = pool.gone
 
     def peek(self, path: str) -> Any:  # noqa: ANN401 - a property may be anything

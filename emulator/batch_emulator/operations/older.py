@@ -78,7 +78,7 @@ def usage_as_told(request: Request, metrics: dict[str, Any]) -> dict[str, Any]:
 
 
 def check_older_pool(spec: dict[str, Any]) -> None:
-    """Refuse what older api-versions can say of a pool and no pool can have any more.
+    """Refuses what older api-versions can say of a pool and no pool can have any more.
 
     Raises:
         BatchError: if a pool refers to certificates, or is to be of cloud services.

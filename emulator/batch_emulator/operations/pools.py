@@ -12,7 +12,13 @@ from starlette.responses import Response
 
 from batch_emulator.autoscale.evaluate import check_targets
 from batch_emulator.autoscale.syntax import FormulaError, parse
-from batch_emulator.operations.checks import check_duration, check_id, check_range, check_work
+from batch_emulator.operations.checks import (
+    LONGEST,
+    check_duration,
+    check_id,
+    check_range,
+    check_work,
+)
 from batch_emulator.operations.identities import check_accounts, is_windows
 from batch_emulator.operations.listing import POOLS, question, selection
 from batch_emulator.operations.networks import check_networks
@@ -25,6 +31,7 @@ from batch_emulator.scheduling.packages import check_pool_packages
 from batch_emulator.scheduling.pools import make_pool
 from batch_emulator.service import Service
 from batch_emulator.state.pool import Pool
+from batch_emulator.state.sizes import cores_of
 from batch_emulator.wire.body import read_body
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
 from batch_emulator.wire.paging import choose, reply_page
@@ -33,7 +40,8 @@ from batch_emulator.wire.versions import pool_as_told
 
 _TARGETS = ("targetDedicatedNodes", "targetLowPriorityNodes")
 _INTERVAL = (timedelta(minutes=5), timedelta(hours=168))
-RESIZE_TIMEOUT = (timedelta(minutes=5), timedelta(hours=168))
+RESIZE_TIMEOUT = (timedelta(minutes=5), LONGEST)
+"""The service's shortest; its models name no longest."""
 _FIXED = (
     "displayName",
     "enableInterNodeCommunication",
@@ -51,10 +59,10 @@ _MOST = 2**31 - 1
 _IMAGE_IDS = ("virtualMachineImageId", "sharedGalleryImageId", "communityGalleryImageId")
 _IMAGE = re.compile(
     r"/subscriptions/[^/]+/resourceGroups/[^/]+/providers/Microsoft\.Compute"
-    r"(?:/galleries/[^/]+/images/[^/]+(?:/versions/[^/]+)?|/images/[^/]+)",
+    r"/galleries/[^/]+/images/[^/]+(?:/versions/[^/]+)?",
     re.IGNORECASE,
 )
-"""The forms in the models of azure-batch, and that of managed images in older ones."""
+"""The forms in the models of azure-batch; managed images are refused, as recorded."""
 
 
 async def create_pool(service: Service, request: Request) -> Response:
@@ -131,8 +139,6 @@ async def resize_pool(service: Service, request: Request) -> Response:
         raise BatchError("OperationNotValidOnPool", Reason="The pool has autoscale enabled.")
     if pool.allocation != "steady":
         raise BatchError("PoolBeingResized")
-    if not any(name in body for name in _TARGETS):
-        raise missing_property(_TARGETS[0], f"At least one is needed of {', '.join(_TARGETS)}.")
     _check_targets(body)
     resize(
         service,
@@ -146,11 +152,10 @@ async def resize_pool(service: Service, request: Request) -> Response:
 
 
 async def stop_pool_resize(service: Service, request: Request) -> Response:
-    """Stop a resize that is under way."""
+    """Stop a resize; where none is under way, nothing changes."""
     pool = _changeable(service, request)
-    if pool.allocation != "resizing":
-        raise BatchError("OperationInvalidForCurrentState", Reason="The pool is not resizing.")
-    stop_resize(service, pool)
+    if pool.allocation == "resizing":
+        stop_resize(service, pool)
     return reply(202, resource=pool, url=own_url(request))
 
 
@@ -172,13 +177,12 @@ async def enable_autoscale(service: Service, request: Request) -> Response:
 
 
 async def disable_autoscale(service: Service, request: Request) -> Response:
-    """Leave the pool at the size it has."""
+    """Leave the pool at the size it has; without autoscale nothing changes."""
     pool = _changeable(service, request)
-    if pool.formula is None:
-        raise BatchError("OperationNotValidOnPool", Reason="Autoscale is not enabled.")
-    stop_autoscale(pool)
-    pool.formula = pool.autoscale_run = None
-    pool.touch(service.now())
+    if pool.formula is not None:
+        stop_autoscale(pool)
+        pool.formula = pool.autoscale_run = None
+        pool.touch(service.now())
     return reply(200, resource=pool, url=own_url(request))
 
 
@@ -203,13 +207,18 @@ def _changeable(service: Service, request: Request) -> Pool:
     return pool
 
 
-def check_pool(body: dict[str, Any]) -> None:
-    """Check a pool that is to be made, by itself or for a job, without an id.
+def check_pool(body: dict[str, Any], *, auto: bool = False) -> None:
+    """Checks a pool that is to be made, without an id.
+
+    Args:
+        body: what the client sent of it.
+        auto: whether it is for a job, which then fails for what no pool can have any more.
 
     Raises:
         BatchError: if it cannot be.
     """
-    check_older_pool(body)
+    if not auto:
+        check_older_pool(body)
     if "virtualMachineConfiguration" not in body:
         raise missing_property("virtualMachineConfiguration")
     _check_spec(body)
@@ -241,8 +250,9 @@ def _check_change(service: Service, spec: dict[str, Any]) -> None:
 
 
 def _check_spec(spec: dict[str, Any]) -> None:
-    if not spec["vmSize"].strip():
-        raise invalid_property("vmSize", spec["vmSize"], "A size of machines is expected.")
+    if not spec["vmSize"].lower().startswith(("standard_", "basic_")):
+        reason = "A size of machines is expected, such as Standard_D2s_v5."
+        raise invalid_property("vmSize", spec["vmSize"], reason)
     check_range("taskSlotsPerNode", spec.get("taskSlotsPerNode", 1), 1, _most_slots(spec["vmSize"]))
     image = spec["virtualMachineConfiguration"]["imageReference"]
     _check_image(image)
@@ -270,16 +280,15 @@ def _check_image(image: dict[str, Any]) -> None:
     if own is not None and not _IMAGE.fullmatch(own):
         reason = (
             "Allowed: /subscriptions/{id}/resourceGroups/{group}/providers/Microsoft.Compute/"
-            "galleries/{gallery}/images/{image}, with /versions/{version} or without, "
-            "or .../Microsoft.Compute/images/{image}."
+            "galleries/{gallery}/images/{image}, with /versions/{version} or without."
         )
         raise invalid_property(f"{path}.{_IMAGE_IDS[0]}", own, reason)
 
 
 def _most_slots(vm_size: str) -> int:
-    """Four times the cores, which a size's name tells: 4 in `Standard_D4s_v5`."""
-    cores = re.match(r"(?:Standard|Basic)_[A-Z]+(\d+)", vm_size, re.IGNORECASE)
-    return min(4 * int(cores[1]), 256) if cores and int(cores[1]) else 256
+    """Returns four times the cores, and 256 at most."""
+    cores = cores_of(vm_size)
+    return 256 if cores is None else min(4 * cores, 256)
 
 
 def _check_targets(body: dict[str, Any]) -> None:

@@ -24,11 +24,33 @@ SAFE = {
 """Headers of all that the page consists of: no other page may hold, read or guess it."""
 
 
+_ASK = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>Batch emulator: key needed</title>
+<h1>{what}</h1>
+<p>This Batch emulator was started with a key of its own. Reload the page, and give as
+<b>user name</b> the account (<code>devaccount</code>, unless <code>--account</code> names another)
+and as <b>password</b> the account's key, as the emulator told it when it started.</p>
+</html>
+"""
+
+
 async def show_page(service: Service, request: Request) -> Response:  # noqa: ARG001 - as all are called
     """Show the page. What there is it asks for itself, again and again."""
     text = _page()
     headers = {**SAFE, "Content-Security-Policy": _policy(text)}
     return Response(text, headers=headers, media_type="text/html")
+
+
+def ask_for_key(*, given: bool) -> Response:
+    """Returns what a browser shows of an account or key that was wrong, or not given."""
+    what = "That account or key is not this emulator's." if given else "The page wants a key."
+    headers = {**SAFE, "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
+    text = _ASK.format(what=what)
+    return Response(text, status_code=401, headers=headers, media_type="text/html")
 
 
 @cache

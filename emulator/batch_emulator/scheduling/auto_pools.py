@@ -30,6 +30,8 @@ def provide_pool(service: Service, job: Job) -> Failure | None:
     wanted = job.spec["poolInfo"].get("autoPoolSpecification")
     if wanted is None:
         return None
+    if retired := _retired(wanted["pool"]):
+        return retired
     schedule = _schedule(service, job) if wanted["poolLifetimeOption"] == "jobschedule" else None
     shared = schedule.pool_id if schedule else None
     if shared is None or shared.lower() not in service.account.pools:
@@ -44,6 +46,21 @@ def provide_pool(service: Service, job: Job) -> Failure | None:
     job.auto_pool = shared
     job.mark()
     watch(service, job)
+    return None
+
+
+def _retired(pool: dict[str, Any]) -> Failure | None:
+    """Why there can be no such pool any more; of certificates in the service's recorded words."""
+    if certificates := pool.get("certificateReferences"):
+        names = [
+            f"{one['thumbprintAlgorithm']}-{one['thumbprint'].lower()}" for one in certificates
+        ]
+        missing = "The specified certificate does not exist."
+        text = "One or more certificates specified for the pool are invalid"
+        details = tuple((name, missing) for name in names)
+        return Failure("InvalidCertificatesInAutoPool", text, details)
+    if "cloudServiceConfiguration" in pool:
+        return Failure("InvalidAutoPoolSettings", "Cloud services pools were retired")
     return None
 
 

@@ -14,6 +14,7 @@ from batch_emulator.node.spread import make_top
 from batch_emulator.node.work import Outcome, Work, WorkError
 from batch_emulator.scheduling.orders import (
     APPLICATIONS,
+    command_on,
     container_fault,
     container_for,
     resource_files,
@@ -89,7 +90,7 @@ async def _run_start_task(service: Service, node: Node, spec: dict[str, Any]) ->
     """Run the start task, as often as it may be tried."""
     folder = node.root / "startup"
     work = Work(
-        command=spec["commandLine"],
+        command=command_on(node, spec["commandLine"]),
         folder=folder,
         environment=start_task_environment(service.options, service.endpoint, node, folder),
         resource_files=resource_files(service, spec.get("resourceFiles", ())),

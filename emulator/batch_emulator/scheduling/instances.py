@@ -87,7 +87,7 @@ async def _coordinate(
     """Run the coordination command everywhere; returns how the first failed, if one did."""
     tries = {
         asyncio.create_task(
-            execute(coordination(service, work, settings, primary=not at), service.host)
+            execute(coordination(service, task.job, work, settings, primary=not at), service.host)
         ): at
         for at, work in enumerate(works)
     }

@@ -14,6 +14,7 @@ _OF_MANAGERS = ("id", "killJobOnCompletion", "runExclusive", "allowLowPriorityNo
 
 def begin_job(service: Service, job: Job) -> None:
     """Let a new job begin; where there can be no pool for it, that is its end."""
+    _complete_manager(job)
     service.account.jobs[job.id.lower()] = job
     job.scheduling_error = provide_pool(service, job)
     if job.scheduling_error:
@@ -24,3 +25,10 @@ def begin_job(service: Service, job: Job) -> None:
         add_task(service, job, job.manager["id"], spec)
     start_timer(service, job)
     end_if_all_done(service, job)
+
+
+def _complete_manager(job: Job) -> None:
+    """Write the retries that the job gives its manager into it: they stay when the job's change."""
+    if job.manager:
+        limits = {"maxTaskRetryCount": job.max_retries, **job.manager.get("constraints", {})}
+        job.spec = {**job.spec, "jobManagerTask": {**job.manager, "constraints": limits}}

@@ -10,6 +10,7 @@ from typing import Any
 
 from batch_emulator.node.blobs import blob_url
 from batch_emulator.node.environment import task_environment
+from batch_emulator.node.windows_command import as_posix
 from batch_emulator.node.work import Container, Work
 from batch_emulator.service import Service
 from batch_emulator.state.container import ContainerInfo
@@ -63,6 +64,11 @@ def ignore(_info: ContainerInfo) -> None:
     """Nobody asks for the container of a subtask."""
 
 
+def command_on(node: Node, command: str) -> str:
+    """A command as this machine runs it in the place of a node."""
+    return as_posix(command) if node.pool.has_windows else command
+
+
 def order(
     service: Service,
     job: Job,
@@ -89,7 +95,7 @@ def order(
     text = spec.get("constraints", {}).get("maxWallClockTime")
     packages = spec.get("applicationPackageReferences", [])
     return Work(
-        command=spec["commandLine"],
+        command=command_on(node, spec["commandLine"]),
         folder=folder,
         environment=task_environment(service.options, service.endpoint, job, spec, node, folder),
         limit=limit if text is None else parse_duration(text),
@@ -102,11 +108,17 @@ def order(
     )
 
 
-def coordination(service: Service, work: Work, settings: dict[str, Any], *, primary: bool) -> Work:
+def coordination(
+    service: Service, job: Job, work: Work, settings: dict[str, Any], *, primary: bool
+) -> Work:
     """What an instance of a multi-instance task does before the primary's command."""
+    command, pool = (
+        settings["coordinationCommandLine"],
+        service.account.pools.get(job.pool_id.lower()),
+    )
     return replace(
         work,
-        command=settings["coordinationCommandLine"],
+        command=as_posix(command) if pool is not None and pool.has_windows else command,
         resource_files=work.resource_files if primary else [],
         common_files=resource_files(service, settings.get("commonResourceFiles", ())),
         output_files=[],

@@ -45,9 +45,8 @@ def check_task_packages(service: Service, references: Sequence[dict[str, Any]]) 
 
 
 def _missing(reference: dict[str, Any]) -> BatchError:
-    version = reference.get("version", "(default)")
-    return BatchError(
-        "InvalidApplicationPackageReferences",
-        ApplicationId=reference["applicationId"],
-        Version=version,
-    )
+    name = ":".join(filter(None, (reference["applicationId"], reference.get("version"))))
+    error = BatchError("InvalidApplicationPackageReferences")
+    # as recorded of the service
+    error.details[name] = "The specified application package does not exist."
+    return error

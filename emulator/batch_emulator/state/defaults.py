@@ -94,8 +94,9 @@ def complete_image(image: dict[str, Any]) -> dict[str, Any]:
 
 
 def complete_start_task(spec: dict[str, Any]) -> dict[str, Any]:
-    """A start task is tried once, and waited for."""
-    return {"maxTaskRetryCount": 0, "waitForSuccess": True, **spec}
+    """A start task is tried once, and waited for; its user is no administrator."""
+    user = complete_user(spec)
+    return {"maxTaskRetryCount": 0, "waitForSuccess": True, **spec, "userIdentity": user}
 
 
 def complete_constraints(given: dict[str, Any], retries: int = 0) -> dict[str, Any]:

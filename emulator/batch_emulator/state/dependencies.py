@@ -33,8 +33,9 @@ class Dependencies:
                 self._by_id.setdefault(parent, []).append(task)
                 task.waits_for += 1
         for span in wanted.get("taskIdRanges", ()):
+            # one that ends before it begins holds no task
             missing = span["end"] - span["start"] + 1 - self._count(span["start"], span["end"])
-            if missing:
+            if missing > 0:
                 self._ranges.append(_Range(span["start"], span["end"], task))
                 task.waits_for += missing
 

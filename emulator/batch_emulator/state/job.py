@@ -346,9 +346,12 @@ def complete_spec(spec: dict[str, Any]) -> dict[str, Any]:
     if "autoPoolSpecification" in spec.get("poolInfo", {}):
         full["poolInfo"] = complete_auto_pool(spec["poolInfo"])
     if "jobManagerTask" in spec:
-        full["jobManagerTask"] = {**_MANAGER, **spec["jobManagerTask"]}
+        task: dict[str, Any] = {**_MANAGER, **spec["jobManagerTask"]}
+        limits = complete_constraints(task.get("constraints", {}))
+        full["jobManagerTask"] = {**task, "constraints": limits}
+        full["jobManagerTask"]["userIdentity"] = complete_user(task)
     if "jobPreparationTask" in spec:
-        task: dict[str, Any] = {**_PREPARATION, **spec["jobPreparationTask"]}
+        task = {**_PREPARATION, **spec["jobPreparationTask"]}
         limits = complete_constraints(task.get("constraints", {}))
         full["jobPreparationTask"] = {**task, "constraints": limits}
         full["jobPreparationTask"]["userIdentity"] = complete_user(task)

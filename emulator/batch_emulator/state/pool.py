@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from batch_emulator.clock import LOOKS
 from batch_emulator.state.defaults import complete_pool
 from batch_emulator.state.node import Node
 from batch_emulator.state.resource import Resource, without_none
+from batch_emulator.state.sizes import cores_of
 from batch_emulator.state.usage import Usage
 from batch_emulator.wire.iso8601 import format_duration, format_time
 
@@ -131,9 +131,14 @@ class Pool(Resource):
 
     @property
     def cores(self) -> int:
-        """Cores of each node, which the name of its size tells: 4 in `Standard_D4s_v5`."""
-        number = re.match(r"(?:Standard|Basic)_[A-Z]+(\d+)", self.spec["vmSize"], re.IGNORECASE)
-        return int(number[1]) if number and int(number[1]) else 1
+        """Cores of each node, as far as the name of its size tells."""
+        return cores_of(self.spec["vmSize"]) or 1
+
+    @property
+    def has_windows(self) -> bool:
+        """Whether its nodes would have Windows, by their agent."""
+        machine = self.spec.get("virtualMachineConfiguration", {})
+        return "windows" in machine.get("nodeAgentSKUId", "").lower()
 
     @property
     def packs(self) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import math
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any, NoReturn, cast
@@ -16,7 +17,7 @@ from starlette.requests import Request
 
 from batch_emulator.wire.errors import BatchError, invalid_property, missing_property
 from batch_emulator.wire.former import as_today
-from batch_emulator.wire.iso8601 import format_time, parse_duration, parse_time
+from batch_emulator.wire.iso8601 import format_duration, format_time, parse_duration, parse_time
 from batch_emulator.wire.versions import NEWEST, number_of_text, shapes_of, version_of
 
 Json = dict[str, Any]
@@ -29,6 +30,8 @@ DEPTH = 64
 _LONGEST_NAME = 1024
 """Characters of a `displayName`."""
 _JSON = "application/json"
+_UNLIMITED = timedelta(days=10675199)
+"""The service's word for no limit is longer, and has more digits than are counted here."""
 _SECRETS = {"UserAccount": ("password",), "LinuxUserConfiguration": ("sshPrivateKey",)}
 """What is checked and then forgotten: the service never tells it, and nothing here uses it."""
 
@@ -60,13 +63,16 @@ async def read_body(request: Request, shape: str, *, optional: bool = False) -> 
 
 
 async def read_json(request: Request, *, optional: bool = False) -> Json:
-    """The request's JSON object, of whatever shape.
+    """Reads the request's JSON object, of whatever shape, and whatever type its headers name.
+
+    The emulator's own interface wants JSON's type: a browser that knows the key would send it a
+    form of any web page.
 
     Raises:
         BatchError: if it is too large, or no JSON object.
     """
     kind = request.headers.get("content-type", _JSON)
-    if kind.partition(";")[0].strip().lower() != _JSON:
+    if not request.scope["exchange"].of_service and _plain(kind) != _JSON:
         raise BatchError("InvalidHeaderValue", HeaderName="Content-Type", HeaderValue=kind)
     raw = await _read(request)
     if not raw and optional:
@@ -80,6 +86,11 @@ async def read_json(request: Request, *, optional: bool = False) -> Json:
     if not isinstance(value, dict):
         raise BatchError("InvalidRequestBody", Reason="The body is not a JSON object.")
     return cast("Json", value)
+
+
+def _plain(kind: str) -> str:
+    """A content type without its parameters."""
+    return kind.partition(";")[0].strip().lower()
 
 
 def _no_number(text: str) -> NoReturn:
@@ -160,8 +171,16 @@ def _check(value: Any, kind: Json, path: str, *, version: str) -> Any:  # noqa: 
     reason = _fault(value, kind["type"])
     if reason:
         raise invalid_property(path, value, reason)
-    # The service gives back times in UTC, however they were given.
-    return format_time(parse_time(value)) if kind["type"] == "date-time" else value
+    return _as_answered(value, kind["type"])
+
+
+def _as_answered(value: Any, kind: str) -> Any:  # noqa: ANN401 - JSON is anything
+    """A plain value as the service gives it back: times in UTC, durations with no zeros."""
+    if kind == "date-time":
+        return format_time(parse_time(value))
+    if kind == "duration" and (span := parse_duration(value)) < _UNLIMITED:
+        return format_duration(span)
+    return value
 
 
 def _check_choice(value: object, choices: list[str], path: str) -> str:

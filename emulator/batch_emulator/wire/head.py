@@ -7,9 +7,12 @@ in two ways is refused, so that what was signed is what is done.
 from __future__ import annotations
 
 import ipaddress
+import re
 from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import parse_qsl
+
+from starlette.types import Scope
 
 from batch_emulator.wire.auth import SIGNED_HEADERS
 from batch_emulator.wire.errors import BatchError, invalid_query
@@ -17,8 +20,24 @@ from batch_emulator.wire.errors import BatchError, invalid_query
 LIMIT = 16 * 1024
 """Bytes of a request's line and headers: what the web server of the service takes by default."""
 _SINGLE = frozenset((*SIGNED_HEADERS, "authorization", "host", "x-identity-header"))
+_ABSOLUTE = re.compile(r"https?://([^/]*)", re.IGNORECASE)
 _PARAMETERS = 100
 """More than any operation has, by far."""
+
+
+def take_origin_form(scope: Scope) -> None:
+    """Takes scheme and host out of a request's target, where a client wrote all of the address.
+
+    As HTTP has it (RFC 9112, 3.2.2), the host that is written there holds, and not the header's.
+    """
+    match = _ABSOLUTE.match(scope["path"])
+    if match is None:
+        return
+    raw = _ABSOLUTE.sub("", scope["raw_path"].decode("latin-1"), count=1)
+    headers = [(name, value) for name, value in scope["headers"] if name != b"host"]
+    scope["headers"] = [*headers, (b"host", match[1].encode("latin-1", "replace"))]
+    scope["raw_path"] = (raw or "/").encode("latin-1")
+    scope["path"] = scope["path"][match.end() :] or "/"
 
 
 def check_head(target: str, headers: Sequence[tuple[bytes, bytes]], query: str) -> None:
@@ -56,11 +75,10 @@ def _check_query(query: str) -> None:
     if query.count("&") >= _PARAMETERS:
         raise invalid_query("(all)", "", f"At most {_PARAMETERS} parameters are allowed.")
     pairs = parse_qsl(query, keep_blank_values=True)
-    if len({name.lower() for name, _ in pairs}) < len(pairs):
-        name = next(
-            n for n, times in Counter(name.lower() for name, _ in pairs).items() if times > 1
-        )
-        raise invalid_query(name, "", "The parameter is there more than once.")
+    distinct = {(name.lower(), value) for name, value in pairs}  # a link followed repeats some
+    if len({name for name, _ in distinct}) < len(distinct):
+        name = next(n for n, times in Counter(name for name, _ in distinct).items() if times > 1)
+        raise invalid_query(name, "", "The parameter is there with several values.")
     for name, value in pairs:
         # They part the lines of what is signed.
         if not {"\n", "\r", "\0"}.isdisjoint(name + value):

@@ -6,7 +6,7 @@ import re
 from datetime import UTC, datetime, timedelta
 
 _DURATION = re.compile(
-    r"P(?:(?P<days>\d+(?:\.\d+)?)D)?"
+    r"P(?:(?P<years>\d+)Y)?(?:(?P<months>\d+)M)?(?:(?P<days>\d+(?:\.\d+)?)D)?"
     r"(?:T(?:(?P<hours>\d+(?:\.\d+)?)H)?(?:(?P<minutes>\d+(?:\.\d+)?)M)?"
     r"(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?"
 )
@@ -16,16 +16,17 @@ _TIME = re.compile(
 
 
 def parse_duration(text: str) -> timedelta:
-    """Read `PT5M`, `P1DT2H` and the like.
+    """Reads `PT5M`, `P1DT2H` and the like; a year is 365 days and a month 30, as at the service.
 
     Raises:
-        ValueError: if the text is no duration of days, hours, minutes and seconds.
+        ValueError: if the text is no duration.
     """
     match = _DURATION.fullmatch(text)
     if not match or text in ("P", "PT") or text.endswith("T"):
         raise ValueError(f"{text!r} is not an ISO 8601 duration such as PT5M")
     parts = {name: float(value) for name, value in match.groupdict().items() if value}
-    return timedelta(**parts)
+    days = 365 * parts.pop("years", 0) + 30 * parts.pop("months", 0) + parts.pop("days", 0)
+    return timedelta(days=days, **parts)
 
 
 def format_duration(value: timedelta) -> str:

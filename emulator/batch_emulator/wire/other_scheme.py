@@ -1,4 +1,4 @@
-"""Answers for who speaks TLS to a port that speaks http, or http to one that speaks TLS.
+"""Answers for who speaks TLS to a port of http, http to one of TLS, or HTTP/2 without asking.
 
 A bare "wrong version number" or a connection that ends sends people looking for a network's fault.
 """
@@ -11,11 +11,23 @@ from typing import Any
 
 _TLS = b"\x16\x03"
 """How a client begins that speaks TLS: a handshake record of any version."""
+_HTTP2 = b"PRI * HTTP/2"
 
 
 def is_tls(start: bytes) -> bool:
     """Whether a client's first bytes are TLS."""
     return start.startswith(_TLS)
+
+
+def is_http2(start: bytes) -> bool:
+    """Whether a client's first bytes are those of HTTP/2, as one sends them that asks nobody."""
+    return start.startswith(_HTTP2)
+
+
+def http2_to_http() -> bytes:
+    """Returns what is answered to HTTP/2."""
+    value = "The Batch emulator is here, but it speaks HTTP/1.1, and HTTP/2 was spoken to it"
+    return _reply("505 HTTP Version Not Supported", "UnsupportedHttpVersion", value)
 
 
 def tls_to_http() -> bytes:
@@ -68,10 +80,15 @@ HintingContext.sslobject_class = _Handshake
 
 def _answer(what: str, scheme: str) -> bytes:
     value = f"The Batch emulator is here, but {what}: give the client an address with {scheme}"
-    error = {"code": "InvalidUri", "message": {"lang": "en-us", "value": value}}
+    return _reply("400 Bad Request", "InvalidUri", value)
+
+
+def _reply(status: str, code: str, value: str) -> bytes:
+    """An answer in HTTP/1.1, after which the connection ends."""
+    error = {"code": code, "message": {"lang": "en-us", "value": value}}
     body = json.dumps(error).encode()
     head = (
-        "HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\n"
+        f"HTTP/1.1 {status}\r\ncontent-type: application/json\r\n"
         f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
     )
     return head.encode() + body

@@ -22,6 +22,8 @@ EXAMINED = 20_000
 """Members that are looked at for one page: where few match, it ends early, as the service's may."""
 
 
+_KINDS = {"nodecounts": "poolnodecounts"}
+"""What a list says that it is, where its address has another name."""
 Place = int | bytes
 """What orders a list: of files, which other programs make and delete, their names."""
 
@@ -127,7 +129,7 @@ def choose(document: Json, select: frozenset[str] | None) -> Json:
 def _page(request: Request, members: list[Json], after: Place | None) -> Response:
     collection = request.url.path.strip("/").rpartition("/")[2]
     body: Json = {
-        "odata.metadata": f"{base_url(request)}/$metadata#{collection}",
+        "odata.metadata": f"{base_url(request)}/$metadata#{_KINDS.get(collection, collection)}",
         "value": [told(request, collection, member) for member in members],
     }
     if after is not None:

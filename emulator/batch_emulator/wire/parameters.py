@@ -1,8 +1,8 @@
-"""Parameters that every operation has, and that change nothing here: they are checked all the same.
+"""Parameters that every operation has, and that change nothing here.
 
-`timeOut` says how long the service may take, which is never as long as that here. `$expand=stats`
-asks for statistics, which the service rolls up about every half hour and leaves out until it has:
-here they stay out.
+`timeOut` says how long the service may take, which is never as long as that here: it is checked to
+be a number. `$expand=stats` asks for statistics, which the service rolls up about every half hour
+and leaves out until it has: here they stay out, and so does whatever else is to be expanded.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ def check_parameters(query: str) -> None:
     for name, value in parse_qsl(query):
         if name in _TIMEOUTS and not _is_number(value):
             raise invalid_query(name, value, "A whole number of seconds is expected.")
-        if name == "$expand" and value.strip() != "stats":
-            raise invalid_query(name, value, "Only stats can be expanded.")
 
 
 def _is_number(text: str) -> bool:

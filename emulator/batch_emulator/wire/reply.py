@@ -17,7 +17,7 @@ from batch_emulator.wire.errors import BatchError
 from batch_emulator.wire.former import as_then
 from batch_emulator.wire.iso8601 import format_http_time
 from batch_emulator.wire.secrets import MARKS, public
-from batch_emulator.wire.versions import version_of
+from batch_emulator.wire.versions import NEWEST, as_newest, version_of
 
 JSON = "application/json;odata=minimalmetadata"
 ERRORS = "Microsoft.Azure.Batch.Protocol.Entities.Container.errors"
@@ -86,7 +86,10 @@ def reply_one(
 
 def told(request: Request, collection: str, document: Mapping[str, Any]) -> Mapping[str, Any]:
     """A member of a collection as the request's api-version tells it."""
-    return as_then(document, collection, version_of(request), schemas())
+    version = version_of(request)
+    if version == NEWEST:
+        return as_newest(document, collection)
+    return as_then(document, collection, version, schemas())
 
 
 def element(request: Request, kind: str) -> str:

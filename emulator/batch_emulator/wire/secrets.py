@@ -53,7 +53,8 @@ def tellable(path: str, value: object) -> object:
         value: what the client gave.
     """
     names = _INDEX.sub("", path).lower().split(".")
-    within = not _NAMES.isdisjoint(names)
+    # what stands in the place of a variable's name may be its value too
+    within = not _NAMES.isdisjoint(names) or names[-2:] == ["environmentsettings", "name"]
     # "value" by itself is the list of a collection of tasks
     if within or (_is_secret(names[-1], value) and names != ["value"]):
         return WITHHELD

@@ -112,6 +112,13 @@ SHAPES: Mapping[str, Json] = {
     },
 }
 """Shapes that only older versions have."""
+_TOKENS_OF_TASKS = "authenticationTokenSettings"
+_OLDER_MEMBERS: Mapping[str, tuple[str, ...]] = {
+    "tasks": (_TOKENS_OF_TASKS,),
+    "jobs": ("jobManagerTask", _TOKENS_OF_TASKS),
+    "jobschedules": ("jobSpecification", "jobManagerTask", _TOKENS_OF_TASKS),
+}
+"""Where members of a collection may hold what the newest version does not have."""
 
 
 def check_version(query: str) -> None:
@@ -168,14 +175,32 @@ def number_of_text(value: object, kind: str) -> object:
     return value
 
 
+def as_newest(document: Mapping[str, Any], collection: str) -> Mapping[str, Any]:
+    """A member of a collection without what only older versions have."""
+    if collection not in _OLDER_MEMBERS:
+        return document
+    return _without(document, _OLDER_MEMBERS[collection])
+
+
+def _without(document: Mapping[str, Any], path: tuple[str, ...]) -> Json:
+    if not path or path[0] not in document:
+        return dict(document)
+    name, *rest = path
+    if rest:
+        return {**document, name: _without(document[name], tuple(rest))}
+    return {key: value for key, value in document.items() if key != name}
+
+
 def pool_as_told(request: Request, document: Json) -> Json:
-    """A pool as a request's version has it.
+    """A pool as a request's version has it; the order of jobs is in recordings of none so far.
 
     How its nodes communicate now is told once it has some: so the service answered in the recorded
     tests of the Azure CLI.
     """
     if not is_older(request):
         return {k: v for k, v in document.items() if k not in PROPERTIES["BatchPool"]}
+    if version_of(request) <= _CERTIFICATES_UNTIL:
+        document = _without(document, ("taskSchedulingPolicy", "jobDefaultOrder"))
     if not document["currentDedicatedNodes"] + document["currentLowPriorityNodes"]:
         return document
     target = document.get("targetNodeCommunicationMode", "default")

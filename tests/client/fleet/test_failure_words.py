@@ -20,6 +20,7 @@ def test_a_refused_resource_file_names_role_and_firewall_and_no_signature() -> N
     ("code", "message", "words"),
     [
         ("TaskEnded", "Max wall clock time expired", "compute.task_minutes"),
+        ("TaskEnded", "The maximum execution time was exceeded", "compute.task_minutes"),
         ("DiskFull", "no space", "larger disk"),
         ("BlobNotFound", "gone", "run again"),
     ],
