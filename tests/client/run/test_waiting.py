@@ -113,10 +113,11 @@ def test_an_image_that_cannot_be_pulled_is_told_in_dockers_words(
     pool(client, "image")
     wait_for(client, "image", "idle")
     said = "Error response from daemon: manifest for x:1 not found https://a/b?sig=SECRET"
-    service.admin.strike("image", "unusable", count=1, error=("ContainerPullFailed", said))
+    service.admin.strike("image", "unusable", count=1, error=("ContainerInvalidImage", said))
     told, ended = follow(client, store, "image", 2)
     text = "\n".join(describe(told[0][1].health))
-    assert "1 x ContainerPullFailed: Error response from daemon: manifest for x:1" in text
+    assert "1 x ContainerInvalidImage: Error response from daemon: manifest for x:1" in text
+    assert "AcrPull" in text
     assert "SECRET" not in text + ended.run.model_dump_json()
     assert "manifest" in (ended.run.stopped or "")
 
