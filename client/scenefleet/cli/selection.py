@@ -146,6 +146,7 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
         source.recipe,
         slots=choice.slots,
         cores=choice.cores,
+        most_nodes=choice.nodes,
         headers=read_header,
     )
     return Prepared(source, found, planned, guess, choice)
@@ -157,8 +158,8 @@ def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
     A pool that others made is read, and what does not fit is said.
     """
     choice = read_pool(choose_pool(source, settings), settings)
-    if choice.note:
-        say(f"note: {choice.note}")
+    for note in choice.notes:
+        say(f"note: {note}")
     return choice
 
 

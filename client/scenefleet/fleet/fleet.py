@@ -17,9 +17,10 @@ from scenefleet.errors import FleetError
 from scenefleet.fleet import lease, local, nodes, progress, submit
 from scenefleet.fleet.choice import PoolChoice, choose_pool, local_slots
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
-from scenefleet.fleet.existing_pool import machine_of, remarks, slots_per_node
+from scenefleet.fleet.existing_pool import machine_of, slots_per_node
 from scenefleet.fleet.patience import Patience
-from scenefleet.fleet.pool import check_image, ensure_pool, find_pool, use_pool
+from scenefleet.fleet.pool import check_image, ensure_pool, find_pool, look_at, use_pool
+from scenefleet.fleet.pool_remarks import most_nodes, remarks
 from scenefleet.fleet.secrecy import signing
 from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
@@ -114,12 +115,14 @@ class Fleet:
         if choice.existing is None:
             return choice
         pool = use_pool(self._client, choice.id, choice.existing)
-        said = [f"pool {choice.id}: {remark}" for remark in remarks(pool, choice.existing)]
+        seen = look_at(self._client, pool)
+        said = (f"pool {choice.id}: {text}" for text in remarks(pool, choice.existing, seen))
         return replace(
             choice,
             slots=slots_per_node(pool),
             cores=machine_of(pool).cores,
-            note="; ".join([*([choice.note] if choice.note else []), *said]) or None,
+            notes=(*choice.notes, *said),
+            nodes=most_nodes(pool),
         )
 
     def pool_slots(self, pool: str) -> int | None:

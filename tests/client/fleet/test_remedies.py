@@ -118,14 +118,22 @@ def test_an_error_of_a_node_has_a_remedy_and_no_secret(code: str, help_: str) ->
 
 def health(pool: dict[str, Any], *nodes: dict[str, Any]) -> Any:
     """The health of a pool that the service answers with these fields, read by the SDK's models."""
-    client: Any = SimpleNamespace(
-        get_pool=lambda _: models.BatchPool({"id": "p", **pool}),
-        list_nodes=lambda _, select: [models.BatchNode(node) for node in nodes],  # noqa: ARG005
-    )
+
+    def get_pool(_: str) -> models.BatchPool:
+        return models.BatchPool({"id": "p", **pool})
+
+    def list_nodes(_: str, select: list[str]) -> list[models.BatchNode]:
+        return [models.BatchNode(node) for node in nodes]
+
+    client: Any = SimpleNamespace(get_pool=get_pool, list_nodes=list_nodes)
     return pool_health(client, "p")
 
 
-FAILED = {"code": "AllocationTimedout", "message": "no", "values": [{"name": "A", "value": "b"}]}
+FAILED: dict[str, Any] = {
+    "code": "AllocationTimedout",
+    "message": "no",
+    "values": [{"name": "A", "value": "b"}],
+}
 
 
 def test_an_error_of_a_resize_that_is_over_is_not_told() -> None:
@@ -140,8 +148,8 @@ def test_an_error_of_a_resize_that_is_over_is_not_told() -> None:
 
 
 def test_a_formula_that_failed_is_told() -> None:
-    run = {"timestamp": "2026-01-01T00:00:00Z", "error": {"code": "AutoScaleFormulaEvaluation"
-           "Error", "message": "x is not defined", "values": []}}  # fmt: skip
+    error = {"code": "AutoScaleFormulaEvaluationError", "message": "x is not defined"}
+    run = {"timestamp": "2026-01-01T00:00:00Z", "error": error}
     (trouble,) = health({"autoScaleRun": run}).troubles
     assert trouble == "autoscale AutoScaleFormulaEvaluationError: x is not defined"
 
