@@ -3,7 +3,17 @@
 from scenefleet.run.events import Ended, Event, Nodes, Progress, Submitted, TaskChanged, Trouble
 from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop, submit
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
-from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
+from scenefleet.run.record import (
+    create,
+    describe_product,
+    find,
+    key,
+    list_runs,
+    load,
+    load_plan,
+    load_recipe,
+    update,
+)
 from scenefleet.run.rivals import alone
 from scenefleet.run.superseded import Superseded, find_superseded
 from scenefleet.run.waiting import describe
@@ -27,6 +37,7 @@ __all__ = [
     "cancel",
     "create",
     "describe",
+    "describe_product",
     "find",
     "find_superseded",
     "is_active",
