@@ -23,7 +23,7 @@ demo: .venv/.run ## the main job on made-up scenes: no account, no network
 test: setup azurite stac-server ## all tests but the long ones (SCENEFLEET_CI=1: none may skip for want of a thing)
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not long" $(PYTEST_OPTIONS)
 
-test-long: setup azurite stac-server .venv-lint/.lint-templates ## the long tests: benchmarks on tiny scenes, what the pages tell to type
+test-long: setup azurite stac-server .venv-peers/.peers .venv-lint/.lint-templates ## the long tests: benchmarks on tiny scenes, what the pages tell to type
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(PYTEST_OPTIONS)
 
 fuzz: setup ## tests by properties on examples made at random; `make test` always has the same
