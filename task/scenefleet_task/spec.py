@@ -235,7 +235,8 @@ class Source:
     id: str
     collection: str
     href: str | None
-    """The item's own unsigned address, or None where it has none."""
+    """The item's own unsigned address, or None where it has none; or the file that it was found in,
+    relative to the folder of the outputs."""
     datetime: str
     """RFC 3339, UTC."""
     bbox: tuple[float, ...]

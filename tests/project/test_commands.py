@@ -96,6 +96,7 @@ RULES: list[tuple[str, str, str]] = [
      "tests/emulator/test_command.py"),
     (r"docs/emulator\.md", r"curl .*/admin/clock", "tests/emulator/test_clock.py"),
     (r"ARCHITECTURE\.md", r"python3 <sha256>\.pyz run", "tests/task/test_run.py"),
+    (r"docs/tools\.md", r"rio .*", "tests/project/test_tools.py"),
     (r"docs/scripts\.md", r"python examples/library\.py .*", "tests/project/test_docs.py"),
     (r"docs/performance\.md", r"python benchmarks/.*", "tests/project/test_benchmarks.py"),
     (r"CONTRIBUTING\.md", r"\.venv/bin/python -m pytest .*", "tests/project/test_need.py"),

@@ -27,6 +27,9 @@ LOST = "scenefleet:query"
 ORIGIN = "scenefleet:origin"
 """Member of a kept item that says where it came from; without it the public web is assumed."""
 
+DOCUMENT = "scenefleet:document"
+"""Member of a kept item that names the file it was found in, if it came from one: unsigned."""
+
 _PC_HOST = "planetarycomputer.microsoft.com"
 _BLOB = ".blob.core.windows.net"
 _SAS = re.compile(
@@ -86,6 +89,11 @@ def access(scene: Scene) -> Literal["none", "planetary-computer"]:
     hosts = (_host(asset.href, _BLOB) for asset in scene.assets.values())
     blobs = any(host.endswith(_BLOB) for host in hosts)
     return "planetary-computer" if blobs and of_planetary_computer(scene.document) else "none"
+
+
+def address_of_document(href: str) -> str:
+    """The address or path of a file of items as it is kept: without query, fragment and user."""
+    return _bare_href(href)
 
 
 def origin(scene: Scene) -> Origin:

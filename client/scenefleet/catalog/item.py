@@ -10,7 +10,13 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
-from scenefleet.catalog.access import ORIGIN, of_planetary_computer, unsigned
+from scenefleet.catalog.access import (
+    DOCUMENT,
+    ORIGIN,
+    address_of_document,
+    of_planetary_computer,
+    unsigned,
+)
 from scenefleet.catalog.globe import bounds, outline
 from scenefleet.catalog.model import Json, Scene
 from scenefleet.catalog.read_item import from_json
@@ -86,7 +92,14 @@ def _path_of(href: str) -> str:
     return unquote(parts.path) + href[mark:]
 
 
-def tidy(item: Any, base: Base | str, *, pc: bool = False, keep: Collection[str] = ()) -> Tidy:  # noqa: ANN401 - any JSON value
+def tidy(
+    item: Any,  # noqa: ANN401 - any JSON value
+    base: Base | str,
+    *,
+    pc: bool = False,
+    keep: Collection[str] = (),
+    filed: bool = False,
+) -> Tidy:
     """The scene of an item found in the document at `base`.
 
     Args:
@@ -94,6 +107,7 @@ def tidy(item: Any, base: Base | str, *, pc: bool = False, keep: Collection[str]
         base: the document that held it; a text is the address of one on the public web.
         pc: whether the catalogue is Planetary Computer's, even if the item's links do not say so.
         keep: keys of queries that addresses keep (`search.keep_query`).
+        filed: whether that document is a file of items, which outputs may name as their source.
 
     Raises:
         CatalogError: if the item cannot be used: no geometry, no time, or no STAC item at all.
@@ -104,6 +118,7 @@ def tidy(item: Any, base: Base | str, *, pc: bool = False, keep: Collection[str]
     kept = _absolute_item(given, base.href)
     kept = unsigned(kept, pc=pc or of_planetary_computer(kept), keep=keep)
     _note_origin(kept, base.origin)
+    _note_document(kept, base.href if filed else None)
     boxed = _complete_footprint(kept, name)
     return Tidy(from_json(kept), boxed)
 
@@ -112,6 +127,15 @@ def _note_origin(item: Json, origin: Origin) -> None:
     """Writes down where the item came from; one kept by an earlier search stays what it was."""
     before = known_origin(item[ORIGIN]) if ORIGIN in item else origin
     item[ORIGIN] = least_trusted(origin, before)
+
+
+def _note_document(item: Json, href: str | None) -> None:
+    """Writes down the file that holds an item without an address of its own; as above."""
+    given = item.pop(DOCUMENT, None)
+    own = any(link.get("rel") == "self" for link in cast("list[Json]", item.get("links") or []))
+    found = given if isinstance(given, str) else href
+    if found is not None and not own:
+        item[DOCUMENT] = address_of_document(found)
 
 
 def _absolute_item(item: Json, base: str) -> Json:

@@ -57,7 +57,7 @@ class _Batch:
             try:
                 with blame(name):
                     own = _own_base(item, base) if self._served else base
-                    one = tidy(item, own, pc=self._pc, keep=self._keep)
+                    one = tidy(item, own, pc=self._pc, keep=self._keep, filed=not self._served)
             except CatalogError as error:
                 self.unusable.append(unusable(name, error))
                 continue

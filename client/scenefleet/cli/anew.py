@@ -96,6 +96,7 @@ def _cost(prepared: Prepared, ids: frozenset[str]) -> Estimate:
         prepared.source.recipe,
         slots=prepared.choice.slots,
         cores=prepared.choice.cores,
+        most_nodes=prepared.choice.nodes,
         headers=read_header,
     )
 

@@ -10,7 +10,7 @@ from scenefleet.cli.options import Desk
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.results import write_collection, write_report
 from scenefleet.results.caveats import caveat_lines, much_cut, much_negative, much_outside
-from scenefleet.run import Ended, Run, RunState, group_failures, load_plan
+from scenefleet.run import Ended, Run, RunState, describe_product, group_failures, load_plan
 
 EXIT = {RunState.DONE: 0, RunState.PARTIAL: 3, RunState.FAILED: 3, RunState.CANCELLED: 5}
 """Exit code by final state."""
@@ -18,11 +18,12 @@ EXIT = {RunState.DONE: 0, RunState.PARTIAL: 3, RunState.FAILED: 3, RunState.CANC
 
 def publish(desk: Desk, ended: Ended) -> str:
     """Writes the product's collection and the run's report; returns the report's store path."""
+    about = describe_product(desk.store, ended.run, desk.source)
     if any(outcome.state == "done" for outcome in ended.outcomes):
-        write_collection(desk.store, ended.run.name)
+        write_collection(desk.store, ended.run.name, about)
     plan = load_plan(desk.store, ended.run)
     notes = [f"Left out: {left.item}: {left.reason}" for left in plan.left_out]
-    return write_report(desk.store, ended.run, ended.outcomes, plan_notes=notes)
+    return write_report(desk.store, ended.run, ended.outcomes, plan_notes=notes, about=about)
 
 
 def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:

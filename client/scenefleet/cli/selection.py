@@ -22,7 +22,7 @@ from scenefleet.plan.sizes import WORDS
 from scenefleet.recipe import Recipe, RecipeFile
 from scenefleet.recipe.model import Budget
 from scenefleet.settings import Settings
-from scenefleet.store import hosts_of
+from scenefleet.store import folder_of, hosts_of
 from scenefleet_task.spec import TaskDocument
 
 _ACQUISITION = timedelta(minutes=20)
@@ -132,7 +132,8 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     """Searches, plans and estimates."""
     found = select(source)
     own = hosts_of(source.recipe.output.store, settings)
-    planned = plan(source.recipe, found.items, hosts=own)
+    folder = folder_of(source.recipe.output.store, base=source.base)
+    planned = plan(source.recipe, found.items, hosts=own, folder=folder)
     for note in planned.notes:
         say(f"note: {note}")
     for left in planned.left_out[:5]:
@@ -146,6 +147,7 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
         source.recipe,
         slots=choice.slots,
         cores=choice.cores,
+        most_nodes=choice.nodes,
         headers=read_header,
     )
     return Prepared(source, found, planned, guess, choice)
@@ -157,8 +159,8 @@ def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
     A pool that others made is read, and what does not fit is said.
     """
     choice = read_pool(choose_pool(source, settings), settings)
-    if choice.note:
-        say(f"note: {choice.note}")
+    for note in choice.notes:
+        say(f"note: {note}")
     return choice
 
 

@@ -32,10 +32,19 @@ class PoolChoice:
     """Tasks at once on one node; on this machine for a local run."""
     cores: int
     """Of one node, or of this machine."""
-    note: str | None
-    """Why slots are not what the template or the recipe says, if they are not; for the user."""
+    notes: tuple[str, ...] = ()
+    """Sentences for the user: why slots are not what the template or the recipe says, and what is
+    to be known of a pool that others made."""
     existing: Need | None = None
     """What the tasks need of a pool that others made, which is used as it is; None for ours."""
+
+    nodes: int | None = None
+    """How many nodes a pool that others made has at most; None where `compute.max_nodes` counts."""
+
+    @property
+    def note(self) -> str | None:
+        """The notes as one text, or None where there is none."""
+        return "; ".join(self.notes) or None
 
     @property
     def id(self) -> str:
@@ -58,7 +67,7 @@ def choose_pool(source: RecipeFile, settings: Settings) -> PoolChoice:
             identity=None,
             slots=slots.count,
             cores=this_machine().cores,
-            note=slots.note,
+            notes=_noted(slots),
         )
     name = compute.pool
     if isinstance(name, PoolId):
@@ -92,8 +101,12 @@ def choose_pool(source: RecipeFile, settings: Settings) -> PoolChoice:
         identity=identity,
         slots=slots.count,
         cores=machine.cores,
-        note=slots.note,
+        notes=_noted(slots),
     )
+
+
+def _noted(slots: Slots) -> tuple[str, ...]:
+    return (slots.note,) if slots.note else ()
 
 
 def _existing(source: RecipeFile, settings: Settings, pool: str) -> PoolChoice:
@@ -104,20 +117,14 @@ def _existing(source: RecipeFile, settings: Settings, pool: str) -> PoolChoice:
         image=compute.image or settings.azure.image,
         identity=settings.azure.identity_resource_id,
         resources=source.recipe.resources,
+        max_nodes=compute.max_nodes if "max_nodes" in compute.model_fields_set else None,
     )
-    unheeded = "max_nodes" in compute.model_fields_set
     return PoolChoice(
         body={"id": pool},
         image=need.image,
         identity=need.identity,
         slots=task_slots(template),
         cores=vm_machine(str(template.properties["vmSize"])).cores,
-        note=(
-            f"pool {pool} is used as it is: `compute.max_nodes` does not change how many nodes it "
-            "has, only the estimate"
-            if unheeded
-            else None
-        ),
         existing=need,
     )
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from scenefleet.fleet.machine import Machine, vm_machine
+from scenefleet.fleet.nodes import PoolHealth
 from scenefleet.fleet.slots import fits, slots_of
 from scenefleet.recipe import Resources
 
@@ -26,6 +27,19 @@ class Need:
     """Resource id of the managed identity that nodes reach the store with; None for a SAS."""
     resources: Resources
     """What one task may take."""
+    max_nodes: int | None = None
+    """`compute.max_nodes` where the recipe has it, which such a pool does not heed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What else the service says about a pool: its nodes, and the jobs that use it."""
+
+    health: PoolHealth | None = None
+    jobs: Sequence[str] = ()
+    """Ids of the active jobs on it."""
+    support: str | None = None
+    """A sentence where Azure Batch ends, or ended, its support of the operating system."""
 
 
 def slots_per_node(pool: Json) -> int:
@@ -58,33 +72,6 @@ def misfits(pool: Json, need: Need) -> list[str]:
     return found
 
 
-def remarks(pool: Json, need: Need) -> list[str]:
-    """Returns what the user should know of a pool that fits, a sentence each."""
-    found = [*_nodes(pool), *_prefetch(pool, need.image)]
-    machine, slots = machine_of(pool), slots_per_node(pool)
-    if machine.memory is None:
-        found.append(
-            f"the memory of {machine.name} is not known here, so nothing checks that "
-            f"{slots} tasks of {need.resources.memory} fit on a node"
-        )
-    elif slots * need.resources.threads > max(machine.cores, slots):
-        found.append(
-            f"{slots} tasks at once compute with {need.resources.threads} threads each "
-            f"(`resources.threads`) on {machine.cores} cores, so they wait for one another"
-        )
-    if need.image is None:
-        found.append(
-            "no image is named, so tasks run on the nodes themselves, whose python3 must have what "
-            "requirements/task.txt lists"
-        )
-    if _provision(pool) == "nopublicipaddresses":
-        found.append(
-            "its nodes have no public address: imagery, store and registry must be within reach of "
-            "its subnet (a NAT gateway, private endpoints)"
-        )
-    return found
-
-
 def _system(pool: Json) -> list[str]:
     machine = _machine(pool)
     agent = str(machine.get("nodeAgentSKUId", ""))
@@ -102,7 +89,7 @@ def _containers(pool: Json, image: str | None) -> list[str]:
             "python3 has what requirements/task.txt lists"
         ]
     if image is None and configured:
-        listed = ", ".join(_prefetched(pool)) or "none"
+        listed = ", ".join(prefetched(pool)) or "none"
         return [
             "containers: the pool runs tasks in containers, and no image is named. Write `image:` "
             f"under `compute` in the recipe; the pool prefetches {listed}"
@@ -121,60 +108,14 @@ def _identity(pool: Json, wanted: str | None) -> list[str]:
     ]
 
 
-def _nodes(pool: Json) -> list[str]:
-    if pool.get("enableAutoScale"):
-        return []
-    targets = (pool.get("targetDedicatedNodes"), pool.get("targetLowPriorityNodes"))
-    if any(targets):
-        return []
-    return [
-        "it has no nodes and no autoscale formula, so tasks wait until its owner gives it some: "
-        f"az batch pool resize --pool-id {pool.get('id')} --target-low-priority-nodes 2"
-    ]
+def containers(pool: Json) -> Json:
+    """Returns how its nodes run containers; empty where they do not."""
+    return cast("Json", _machine(pool).get("containerConfiguration") or {})
 
 
-def _prefetch(pool: Json, image: str | None) -> list[str]:
-    listed = _prefetched(pool)
-    if image is None or _spelt_out(image) in map(_spelt_out, listed):
-        return []
-    server = _spelt_out(image).partition("/")[0]
-    container = cast("Json", _machine(pool).get("containerConfiguration") or {})
-    registries = cast("list[Json]", container.get("containerRegistries") or [])
-    known = {str(one.get("registryServer", "docker.io")).casefold() for one in registries}
-    text = (
-        f"the image {image} is not among those that it prefetches ({', '.join(listed) or 'none'}), "
-        "so each node pulls it for its first task"
-    )
-    if server.casefold() not in known:
-        text += f", and can do so only if {server} asks for no sign-in: the pool has none for it"
-    return [text]
-
-
-def _prefetched(pool: Json) -> Sequence[str]:
-    container = cast("Json", _machine(pool).get("containerConfiguration") or {})
-    return cast("list[str]", container.get("containerImageNames") or [])
-
-
-def _spelt_out(image: str) -> str:
-    """The image's name with all that Docker fills in; a tag beside a digest says nothing."""
-    name, at, digest = image.partition("@")
-    server, slash, rest = name.partition("/")
-    if not slash or not ("." in server or ":" in server or server == "localhost"):
-        server, rest = "docker.io", name if slash else f"library/{name}"
-    if server in ("index.docker.io", "registry-1.docker.io"):
-        server = "docker.io"
-    path, _, tag = rest.partition(":")
-    return (
-        f"{server.lower()}/{path}{at}{digest}"
-        if at
-        else f"{server.lower()}/{path}:{tag or 'latest'}"
-    )
-
-
-def _provision(pool: Json) -> str:
-    network = cast("Json", pool.get("networkConfiguration") or {})
-    addresses = cast("Json", network.get("publicIPAddressConfiguration") or {})
-    return str(addresses.get("provision", "")).lower()
+def prefetched(pool: Json) -> Sequence[str]:
+    """Returns the images that each node pulls as it starts."""
+    return cast("list[str]", containers(pool).get("containerImageNames") or [])
 
 
 def _machine(pool: Json) -> Json:

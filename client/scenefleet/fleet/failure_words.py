@@ -1,4 +1,10 @@
-"""A task's failure in the service's words, without secrets, and what helps against it. Pure."""
+"""A task's failure in the service's words, without secrets, and what helps against it. Pure.
+
+Source of the codes, read in 2026:
+https://learn.microsoft.com/dotnet/api/microsoft.azure.batch.common.taskfailureinformationcodes.
+A full disk can say `ContainerInvalidImage` as well: https://github.com/Azure/Batch/issues/49.
+`ContainerTaskSettingsNotFound` is of recorded answers of the service.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +18,24 @@ _STORAGE = (
     "admit the nodes: under Networking, allow the pool's subnet, or all networks."
 )
 _TIME_LIMIT = ("maximum execution time", "wall clock")
+_IMAGE = (
+    "The node cannot have the task's image (compute.image): check its name and tag or digest, that "
+    "the registry lets the nodes pull (AcrPull for their identity) and can be reached, that it is "
+    "for linux/amd64, and that the node's disk has room."
+)
 _REMEDIES = {
     "BlobAccessDenied": _STORAGE,
     "BlobNotFound": "A file of the run is not in the store any more: run again, which sends it.",
     "BlobDownloadTimedOut": "Retry; if it fails again, see whether the nodes reach the store.",
     "BlobDownloadMiscError": "Retry; if it fails again, see whether the nodes reach the store.",
-    "ContainerInvalidImage": "The image cannot be had: check its name and tag, and that the pool "
-    "may pull it (role AcrPull for its identity, or a registry without sign-in).",
-    "ContainerTaskSettingsNotFound": "The pool runs containers, and the task names none: write "
-    "`image:` under `compute` in the recipe.",
+    "CommandProgramNotFound": "The image or the node has no python3 on its PATH: name an image "
+    "made from docker/Dockerfile as compute.image.",
+    "ContainerInvalidImage": _IMAGE,
+    "ContainerInvalidRegistry": _IMAGE,
+    "ContainerMiscError": "Docker failed on the node: retry; if it fails again, reimage the node "
+    "(az batch node reimage).",
+    "ContainerTaskSettingsNotFound": "The pool runs tasks in containers: write `image:` under "
+    "compute in the recipe.",
     "DiskFull": "The node's disk is full: use nodes with a larger disk, or fewer slots a node.",
 }
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from scenefleet.fleet import lease, local, nodes, progress, submit
 from scenefleet.fleet.choice import PoolChoice, local_slots
 from scenefleet.fleet.connection import Connection, azure_connection, connect, told
-from scenefleet.fleet.existing_pool import machine_of, remarks, slots_per_node
+from scenefleet.fleet.existing_pool import machine_of, slots_per_node
 from scenefleet.fleet.patience import Patience
-from scenefleet.fleet.pool import check_image, ensure_pool, find_pool, use_pool
+from scenefleet.fleet.pool import check_image, ensure_pool, find_pool, look_at, use_pool
+from scenefleet.fleet.pool_remarks import most_nodes, remarks
 from scenefleet.fleet.secrecy import signing
 from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
@@ -99,12 +100,14 @@ class Fleet:
         pool = self._bear(
             f"reading pool {choice.id}", lambda: use_pool(self._client, choice.id, existing)
         )
-        said = [f"pool {choice.id}: {remark}" for remark in remarks(pool, existing)]
+        seen = self._bear(f"reading pool {choice.id}", lambda: look_at(self._client, pool))
+        said = [f"pool {choice.id}: {text}" for text in remarks(pool, existing, seen)]
         return replace(
             choice,
             slots=slots_per_node(pool),
             cores=machine_of(pool).cores,
-            note="; ".join([*([choice.note] if choice.note else []), *said]) or None,
+            notes=(*choice.notes, *said),
+            nodes=most_nodes(pool),
         )
 
     def pool_slots(self, pool: str) -> int | None:

@@ -91,6 +91,12 @@ def vm_machine(size: str) -> Machine:
     )
 
 
+def is_arm(size: str) -> bool:
+    """Tells whether an Azure VM size has Arm processors: feature p, as in `Standard_D4pds_v5`."""
+    found = _SIZE.fullmatch(size)
+    return found is not None and "p" in found["features"].lower()
+
+
 def _memory_a_core(letter: str, features: str, cores: int, version: int) -> float | None:
     """GiB a core, at least; None for a family that is not known here."""
     for family in _FAMILIES:

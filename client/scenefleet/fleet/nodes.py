@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from scenefleet.fleet.connection import told, unsigned, word
+from scenefleet.fleet.connection import told, word
+from scenefleet.fleet.remedies import NO_ERROR, describe_node_error, describe_resize_error
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
@@ -25,18 +26,6 @@ _WORDS = {
     "waitingforstarttask": "waiting for start task",
     "upgradingos": "upgrading OS",
     "leavingpool": "leaving pool",
-}
-_LONGEST = 300
-"""Characters of one error that are kept: docker repeats itself."""
-_REMEDIES = {
-    "AccountCoreQuotaReached": "the Batch account's core quota is used up: lower "
-    "compute.max_nodes, or ask for more under Quotas of the account in the Azure portal",
-    "AccountLowPriorityCoreQuotaReached": "the Batch account's Spot core quota is used up: lower "
-    "compute.max_nodes, or ask for more under Quotas of the account in the Azure portal",
-    "AccountVMSeriesCoreQuotaReached": "the Batch account's quota for this VM family is used up: "
-    "take another vmSize, or ask for more under Quotas of the account in the Azure portal",
-    "AllocationFailed": "Azure has no such machines free: wait, or take another vmSize or region",
-    "AllocationTimedOut": "Azure found no machines in time: wait, or take another vmSize or region",
 }
 
 
@@ -154,34 +143,50 @@ def _since(node: Any) -> datetime:  # noqa: ANN401 - as above
 def _errors(node: Any) -> list[str]:  # noqa: ANN401 - the SDK's model
     """Returns the errors of a node as texts, each once."""
     errors: list[Any] = node.errors or []
-    found = [_error(error.code, error.message, error.error_details) for error in errors]
+    found = [
+        describe_node_error(error.code, error.message, _pairs(error.error_details))
+        for error in errors
+    ]
+    if word(node.state) == "unusable" and not errors:
+        found.append(NO_ERROR)
     info = node.start_task_info
     if word(node.state) == "starttaskfailed" and info is not None:
         failure = info.failure_info
         ended = f"exit code {info.exit_code}" if info.exit_code is not None else ""
-        said = _error(failure.code, failure.message, failure.details) if failure else ""
+        said = (
+            describe_node_error(failure.code, failure.message, _pairs(failure.details))
+            if failure
+            else ""
+        )
         text = "; ".join(part for part in (ended, said) if part) or "no reason given"
         found.append(f"start task: {text} (its words: startup/stderr.txt on the node)")
     return list(dict.fromkeys(found))
 
 
-def _error(code: str | None, message: str | None, details: Any) -> str:  # noqa: ANN401 - as above
+def _pairs(details: Any) -> list[tuple[str, str]]:  # noqa: ANN401 - as above
     values: list[Any] = details or []
-    pairs = " ".join(str(detail.value) for detail in values)
-    text = " ".join(f"{code or 'error'}: {message or ''} {pairs}".split())
-    return unsigned(text)[:_LONGEST]
+    return [(str(detail.name), str(detail.value)) for detail in values]
 
 
 def _troubles(pool: Any) -> list[str]:  # noqa: ANN401 - as above
-    errors: list[Any] = pool.resize_errors or []
-    texts = [_trouble(str(error.code), str(error.message)) for error in errors]
+    """Returns why the pool has fewer nodes than it wants.
+
+    The service keeps the errors of a resize until the next one, so those of a pool that has all
+    the nodes it wants are of the past: https://github.com/nextflow-io/nextflow/pull/7312.
+    """
+    short = (pool.current_dedicated_nodes or 0) < (pool.target_dedicated_nodes or 0) or (
+        pool.current_low_priority_nodes or 0
+    ) < (pool.target_low_priority_nodes or 0)
+    errors: list[Any] = (pool.resize_errors or []) if short else []
+    texts = [
+        describe_resize_error(str(error.code), str(error.message), _pairs(error.error_values))
+        for error in errors
+    ]
     run = pool.auto_scale_run
     if run is not None and run.error is not None:
-        texts.append(f"autoscale {_trouble(str(run.error.code), str(run.error.message))}")
+        error = run.error
+        said = describe_resize_error(
+            str(error.code), str(error.message), _pairs(error.error_values)
+        )
+        texts.append(f"autoscale {said}")
     return list(dict.fromkeys(texts))
-
-
-def _trouble(code: str, message: str) -> str:
-    remedy = _REMEDIES.get(code)
-    text = unsigned(f"{code}: {' '.join(message.split())}")[:_LONGEST]
-    return f"{text} ({remedy})" if remedy else text

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from scenefleet.errors import FleetError
 from scenefleet.fleet.connection import error_code, told
-from scenefleet.fleet.existing_pool import Need, identities, misfits
+from scenefleet.fleet.existing_pool import Need, Seen, identities, misfits
+from scenefleet.fleet.nodes import pool_health
 from scenefleet.fleet.pool_differences import differences
 
 if TYPE_CHECKING:
@@ -96,21 +97,53 @@ def check_image(client: BatchClient, body: dict[str, Any]) -> None:
     Raises:
         FleetError: if it does not know the image, or its support has ended.
     """
+    name, known, end = _support(client, body)
+    if not known:
+        raise FleetError(
+            f"image {name}: this account's Azure Batch does not list it as supported; see `az "
+            "batch pool supported-images list` and edit the pool template"
+        )
+    if end is not None and end <= datetime.now(UTC):
+        raise FleetError(f"image {name}: Azure Batch ended its support on {end:%Y-%m-%d}")
+
+
+def look_at(client: BatchClient, pool: dict[str, Any]) -> Seen:
+    """Returns what the service says about a pool's nodes, its jobs and its operating system."""
+    name = str(pool["id"])
+    wanted = f"state eq 'active' and executionInfo/poolId eq '{name}'"
+    with told(f"listing the jobs on pool {name}"):
+        jobs = [str(job.id) for job in client.list_jobs(filter=wanted, select=["id"])]
+    return Seen(health=pool_health(client, name), jobs=jobs, support=_support_ended(client, pool))
+
+
+def _support_ended(client: BatchClient, pool: dict[str, Any]) -> str | None:
+    machine = cast("dict[str, Any]", pool.get("virtualMachineConfiguration") or {})
+    if not cast("dict[str, Any]", machine.get("imageReference") or {}).get("publisher"):
+        return None  # an image of its owner's, which the service does not list
+    name, known, end = _support(client, pool)
+    if not known:
+        return (
+            f"its operating system {name} is not one that Azure Batch lists as supported, so it "
+            "may get no new nodes"
+        )
+    if end is not None and end <= datetime.now(UTC):
+        return (
+            f"Azure Batch ended its support of the operating system {name} on {end:%Y-%m-%d}, so "
+            "it may get no new nodes"
+        )
+    return None
+
+
+def _support(client: BatchClient, body: dict[str, Any]) -> tuple[str, bool, datetime | None]:
+    """The image's name, whether the service lists it, and when it ends its support, if it says."""
     wanted = body["virtualMachineConfiguration"]["imageReference"]
     name = f"{wanted.get('publisher')}:{wanted.get('offer')}:{wanted.get('sku')}"
     with told("listing supported images"):
         for image in client.list_supported_images():
             known = image.image_reference
-            if f"{known.publisher}:{known.offer}:{known.sku}".lower() != name.lower():
-                continue
-            end = image.batch_support_end_of_life
-            if end is None or end > datetime.now(UTC):
-                return
-            raise FleetError(f"image {name}: Azure Batch ended its support on {end:%Y-%m-%d}")
-    raise FleetError(
-        f"image {name}: this account's Azure Batch does not list it as supported; see `az batch "
-        "pool supported-images list` and edit the pool template"
-    )
+            if f"{known.publisher}:{known.offer}:{known.sku}".lower() == name.lower():
+                return name, True, image.batch_support_end_of_life
+    return name, False, None
 
 
 def _check(

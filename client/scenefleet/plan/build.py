@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from scenefleet.catalog import Scene, access
+from scenefleet.catalog.access import DOCUMENT
 from scenefleet.catalog.globe import footprint
 from scenefleet.catalog.sound import blame
 from scenefleet.errors import CatalogError
@@ -58,13 +62,21 @@ _SURELY_SENT = _ENCODED_LIMIT * 3 // 4 - 100
 four bytes of three, and zlib adds a few."""
 
 
-def plan(recipe: Recipe, scenes: Sequence[Scene], *, hosts: tuple[str, ...] = ()) -> Plan:
+def plan(
+    recipe: Recipe,
+    scenes: Sequence[Scene],
+    *,
+    hosts: tuple[str, ...] = (),
+    folder: Path | None = None,
+) -> Plan:
     """One task document for each scene that has the bands, mask and radiometry the recipe needs.
 
     Args:
         recipe: what is asked for.
         scenes: in the order of the plan.
         hosts: the store's own, which may be private whatever the catalogue is.
+        folder: the store, where it is a folder of this machine: outputs then link to items in
+            files, by relative paths.
 
     Returns:
         The plan; scenes that cannot be computed are in `left_out`, each with its reason.
@@ -81,7 +93,7 @@ def plan(recipe: Recipe, scenes: Sequence[Scene], *, hosts: tuple[str, ...] = ()
     for scene in scenes:
         try:
             with blame(scene.id):
-                document, line = _document(recipe, scene, folders, alike, choices, hosts)
+                document, line = _document(recipe, scene, folders, alike, choices, hosts, folder)
         except CatalogError as error:
             left_out.append(LeftOut(scene.id, str(error)))
             continue
@@ -105,6 +117,7 @@ def _document(
     alike: AlikeOutputs,
     choices: Choices,
     hosts: tuple[str, ...],
+    store: Path | None,
 ) -> tuple[spec.TaskDocument, bytes]:
     """The scene's task, and its line."""
     described = recipe.collections.get(scene.collection)
@@ -118,13 +131,14 @@ def _document(
         make_part(recipe, one, names, described, SceneBands(one, described, hosts))
         for one in scene.also
     )
+    folder = _folder(scene, folders)
     document, line = spec.seal_line(
         spec.TaskDocument(
             version=spec.VERSION,
             id="",
             product=recipe.name,
-            folder=_folder(scene, folders),
-            source=_source(scene),
+            folder=folder,
+            source=_source(scene, store and store / "products" / recipe.name / folder),
             access=access(scene),
             parts=(first, *others),
             outputs=wanted,
@@ -238,9 +252,7 @@ def _folder(scene: Scene, taken: set[str]) -> str:
     return name if name not in taken else spec.safe_name(f"{scene.id}@{scene.collection}")
 
 
-def _source(scene: Scene) -> spec.Source:
-    href = scene.href or ""
-    web = href.startswith(("http://", "https://")) and href.isprintable()
+def _source(scene: Scene, folder: Path | None) -> spec.Source:
     carried = {key: scene.properties[key] for key in _CARRIED if key in scene.properties}
     if scene.also and (cover := scene.cloud_cover) is not None:
         carried["eo:cloud_cover"] = round(cover, 4)
@@ -248,12 +260,27 @@ def _source(scene: Scene) -> spec.Source:
     return spec.Source(
         id=scene.id,
         collection=scene.collection,
-        href=scene.href if web else None,  # a path of this machine means nothing on a node
+        href=_address(scene, folder),
         datetime=scene.datetime,
         bbox=bbox,
         geometry=geometry,
         properties=carried,
     )
+
+
+def _address(scene: Scene, folder: Path | None) -> str | None:
+    """The item's own address, or the file that it was found in as seen from the output's folder.
+
+    A path means nothing where the store is elsewhere.
+    """
+    for href in (scene.href, scene.document.get(DOCUMENT)):
+        if not isinstance(href, str) or not href.isprintable():
+            continue
+        if href.startswith(("http://", "https://")):
+            return href
+        if folder is not None and Path(href).is_absolute():
+            return quote(os.path.relpath(href, folder.absolute()))
+    return None
 
 
 def _outline(scene: Scene) -> tuple[tuple[float, ...], dict[str, Any]]:

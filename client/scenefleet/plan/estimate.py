@@ -70,6 +70,7 @@ def estimate(
     *,
     slots: int,
     cores: int,
+    most_nodes: int | None = None,
     headers: Headers = lambda _: None,
 ) -> Estimate:
     """The estimate of a plan.
@@ -80,6 +81,7 @@ def estimate(
         recipe: for the number of nodes and the price, and the threads of a task.
         slots: tasks at once on one node; on this machine for a local run.
         cores: cores of the same.
+        most_nodes: nodes that the pool has at most; None for the recipe's `compute.max_nodes`.
         headers: gives the headers of local files; without it none is known.
     """
     origins: Counter[Origin] = Counter()
@@ -109,7 +111,8 @@ def estimate(
         cpu += extent * _CPU_INDEX * len(document.outputs)
     local = recipe.compute.backend == "local"
     tasks = len(plan.documents)
-    nodes = 1 if local else max(1, min(recipe.compute.max_nodes, math.ceil(tasks / slots)))
+    most = most_nodes or recipe.compute.max_nodes
+    nodes = 1 if local else max(1, min(most, math.ceil(tasks / slots)))
     at_work = min(slots * nodes, tasks) * recipe.resources.threads
     hours = cpu / 3600 / max(1, min(at_work, cores * nodes))
     node_hours = 0.0 if local else nodes * (hours + _BOOT_HOURS)

@@ -4,6 +4,7 @@ from scenefleet.recipe.collections import BandPart, CollectionPart, MaskPart
 from scenefleet.recipe.indices import IndexWish, NamedIndex, find_index, known, resolve
 from scenefleet.recipe.model import PoolId, Recipe
 from scenefleet.recipe.process import GridPart, Masking, MaskKind
+from scenefleet.recipe.published import ProviderPart, PublishedPart
 from scenefleet.recipe.read import (
     RecipeFile,
     json_schema,
@@ -26,6 +27,8 @@ __all__ = [
     "Masking",
     "NamedIndex",
     "PoolId",
+    "ProviderPart",
+    "PublishedPart",
     "Recipe",
     "RecipeFile",
     "Resources",

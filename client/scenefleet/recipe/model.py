@@ -12,6 +12,7 @@ from scenefleet.recipe import check
 from scenefleet.recipe.collections import CollectionPart
 from scenefleet.recipe.part import Part, refuse
 from scenefleet.recipe.process import Process
+from scenefleet.recipe.published import PublishedPart
 from scenefleet.recipe.resources import Resources
 from scenefleet.recipe.search import Search
 
@@ -35,6 +36,9 @@ class OutputPart(Part):
     compression: Literal["zstd", "deflate"] = "zstd"
     """Of the outputs' tiles. zstd costs a fourth of deflate to write, and is read by GDAL since 2.3
     (2018) and all that is built on it; deflate is read by everything."""
+
+    collection: PublishedPart = PublishedPart()
+    """What the product's STAC collection says of itself: title, licence and the like."""
 
     @field_validator("store")
     @classmethod

@@ -7,13 +7,16 @@ Follows STAC 1.1.0 (https://github.com/radiantearth/stac-spec/tree/v1.1.0) and t
 from __future__ import annotations
 
 import json
+import math
+import posixpath
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any, cast
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from scenefleet.catalog.globe import span
 from scenefleet.errors import StoreError
+from scenefleet.recipe import PublishedPart
 from scenefleet.results.footprint import bounds, rings
 from scenefleet.results.origin import licence_links, providers
 from scenefleet.results.reading import read_all
@@ -39,14 +42,16 @@ SUMMARY_SETS = ("platform", "constellation", "instruments", "gsd", "proj:code")
 SUMMARY_RANGES = ("eo:cloud_cover",)
 
 
-def build_collection(name: str, title: str, items: Sequence[tuple[str, Json]]) -> Json:
+def build_collection(
+    name: str, items: Sequence[tuple[str, Json]], about: PublishedPart | None = None
+) -> Json:
     """The collection of a product.
 
     Args:
         name: The product's name, the collection's id.
-        title: For people.
         items: Pairs of path relative to `collection.json` and the STAC item there. Their order
             does not matter: links are sorted by date, then id.
+        about: What the recipe says of it (`output.collection`).
 
     Returns:
         STAC 1.1.0 JSON, the same for the same items whenever and wherever it is made.
@@ -61,26 +66,36 @@ def build_collection(name: str, title: str, items: Sequence[tuple[str, Json]]) -
     assets = item_assets(contents)
     summary = _summaries(contents)
     shown = renders(assets, contents)
+    about = about or PublishedPart()
+    title = about.title or name
     collection: Json = {
         "type": "Collection",
         "stac_version": "1.1.0",
         "stac_extensions": _extensions(contents, [*summary, *_keys(assets)], bool(shown)),
         "id": name,
         "title": title,
-        "description": _description(title, contents, assets),
-        "license": "other",
+        "description": about.description or _description(title, contents, assets),
+        **({"keywords": list(about.keywords)} if about.keywords else {}),
+        "license": about.license,
         "extent": _extent(contents),
         "summaries": summary,
         "item_assets": assets,
-        "links": _links(ordered),
+        "links": _links(ordered, about),
     }
-    if known := providers(contents):
+    if picture := _thumbnail(ordered):
+        collection["assets"] = {"thumbnail": picture}
+    if known := providers(contents, about):
         collection["providers"] = known
     return collection | ({"renders": shown} if shown else {})
 
 
-def write_collection(store: Store, product: str) -> int:
+def write_collection(store: Store, product: str, about: PublishedPart | None = None) -> int:
     """Writes `products/<product>/collection.json` from the items that lie in the store.
+
+    Args:
+        store: The store.
+        product: The product's name.
+        about: What the recipe says of the product (`output.collection`).
 
     Returns:
         How many items it holds. With none nothing is written.
@@ -95,7 +110,7 @@ def write_collection(store: Store, product: str) -> int:
         for path, data in zip(paths, read_all(store, paths), strict=True)
     ]
     if items:
-        collection = build_collection(product, product, items)
+        collection = build_collection(product, items, about)
         text = json.dumps(collection, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
         store.write(str(root / "collection.json"), text.encode())
     return len(items)
@@ -216,7 +231,7 @@ def _description(title: str, items: Sequence[Json], assets: Mapping[str, Json]) 
     return f"{title}: {len(items)} scenes, each with {what}. Made by scenefleet."
 
 
-def _links(ordered: Sequence[tuple[str, Json]]) -> list[Json]:
+def _links(ordered: Sequence[tuple[str, Json]], about: PublishedPart) -> list[Json]:
     # no `self`: it would have to be absolute, and a copied folder should open as it is
     root = {"rel": "root", "href": "./collection.json", "type": "application/json"}
     children = [
@@ -228,4 +243,29 @@ def _links(ordered: Sequence[tuple[str, Json]]) -> list[Json]:
         }
         for path, item in ordered
     ]
-    return [root, *licence_links(item for _, item in ordered), *children]
+    return [root, *licence_links((item for _, item in ordered), about), *children]
+
+
+def _thumbnail(ordered: Sequence[tuple[str, Json]]) -> Json | None:
+    """The picture of the item with the largest valid share, of equal ones the newest."""
+    pictured = [(path, item) for path, item in ordered if _picture(item)]
+    if not pictured:
+        return None
+    path, item = max(reversed(pictured), key=lambda pair: _valid_share(pair[1]))
+    picture = cast("Json", _picture(item))
+    href = str(picture["href"])
+    if not urlsplit(href).scheme:
+        href = f"./{posixpath.normpath(posixpath.join(quote(posixpath.dirname(path)), href))}"
+    asset = {"href": href, "title": f"Thumbnail of {item['id']}", "roles": ["thumbnail"]}
+    return asset | ({"type": picture["type"]} if "type" in picture else {})
+
+
+def _picture(item: Json) -> Json | None:
+    assets = cast("dict[str, Json]", item.get("assets") or {})
+    found = [one for one in assets.values() if "thumbnail" in (one.get("roles") or ())]
+    return next((one for one in found if isinstance(one.get("href"), str)), None)
+
+
+def _valid_share(item: Json) -> float:
+    share = item["properties"].get("scenefleet:valid_percent")
+    return float(share) if isinstance(share, int | float) and math.isfinite(share) else -1.0

@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 
 from scenefleet.errors import NotInStoreError, StoreError
 from scenefleet.plan import Plan
+from scenefleet.recipe import PublishedPart
 from scenefleet.results.collection import write_collection
 from scenefleet.run.finished import Finished, find_finished
 from scenefleet.store import Store
@@ -30,8 +31,14 @@ class Copied:
     bytes: int
 
 
-def fetch(store: Store, plan: Plan, folder: Path) -> Copied:
+def fetch(store: Store, plan: Plan, folder: Path, about: PublishedPart | None = None) -> Copied:
     """Copies the finished scenes' files and the collection to `folder`, each item last.
+
+    Args:
+        store: The store.
+        plan: The run's plan.
+        folder: Where to.
+        about: What the recipe says of the product, where its collection has to be made yet.
 
     Raises:
         StoreError: if a file cannot be read or written, or arrives with another checksum.
@@ -46,7 +53,7 @@ def fetch(store: Store, plan: Plan, folder: Path) -> Copied:
     root = PurePosixPath(f"products/{plan.name}")
     with ThreadPoolExecutor(_COPIES, thread_name_prefix="fetch") as pool:
         parts = list(pool.map(partial(_copy, store, root, folder), finished.values()))
-    _fetch_collection(store, plan.name, folder)
+    _fetch_collection(store, plan.name, folder, about)
     return Copied(*(sum(values) for values in zip(*parts, strict=True)))
 
 
@@ -62,12 +69,14 @@ def _check_target(collection: Path, product: str) -> None:
         raise StoreError(f"{collection} is there and is not of {product}; name another folder")
 
 
-def _fetch_collection(store: Store, product: str, folder: Path) -> None:
+def _fetch_collection(
+    store: Store, product: str, folder: Path, about: PublishedPart | None
+) -> None:
     path = f"products/{product}/collection.json"
     try:
         store.fetch(path, folder / "collection.json")
     except NotInStoreError:  # the client was cut off before it wrote one
-        write_collection(store, product)
+        write_collection(store, product, about)
         store.fetch(path, folder / "collection.json")
 
 

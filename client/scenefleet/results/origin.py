@@ -1,7 +1,7 @@
 """Who made the imagery under a product and under which terms, as its collection says it.
 
-Outputs are derived works: no SPDX licence fits, so the licence is `other` (STAC 1.1.0's successor
-of `proprietary`) with links to the terms of the sources.
+Outputs are derived works: without a licence in the recipe theirs is `other` (STAC 1.1.0's
+successor of `proprietary`). Links lead to the terms of the sources in any case.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
+
+from scenefleet.recipe import PublishedPart
 
 Json = dict[str, Any]
 
@@ -43,8 +45,8 @@ ORIGINS = (
 )
 
 
-def licence_links(items: Iterable[Json]) -> list[Json]:
-    """Links to the terms: those that the items give, else those known for their platforms."""
+def licence_links(items: Iterable[Json], about: PublishedPart | None = None) -> list[Json]:
+    """Links to the terms: the recipe's, then those that the items give or their platforms have."""
     kept = list(items)
     given: dict[str, Json] = {}
     for item in kept:
@@ -55,14 +57,27 @@ def licence_links(items: Iterable[Json]) -> list[Json]:
     if not given:
         for origin in _origins(kept):
             given[origin.terms] = {"rel": "license", **_titled(origin.terms, origin.terms_title)}
-    return [given[href] for href in sorted(given)]
+    own = about.license_url if about else None
+    first = [{"rel": "license", "href": own, "title": "Licence of this product"}] if own else []
+    return [*first, *(given[href] for href in sorted(given) if href != own)]
 
 
-def providers(items: Iterable[Json]) -> list[Json]:
-    """The producers of the imagery, as far as the items' platforms are known."""
-    return [
-        {"name": origin.provider, "url": origin.url, "roles": ["producer", "licensor"]}
+def providers(items: Iterable[Json], about: PublishedPart | None = None) -> list[Json]:
+    """Those whom the recipe names, then the producers of the imagery, as far as they are known.
+
+    Who made the imagery licenses the product too, unless the recipe gives a licence of its own.
+    """
+    own = [
+        {key: list(value) if key == "roles" else value for key, value in one if value}
+        for one in (about.providers if about else ())
+    ]
+    names = {str(one["name"]).casefold() for one in own}
+    licensed = about is not None and about.license != "other"
+    roles = ["producer"] if licensed else ["producer", "licensor"]
+    return own + [
+        {"name": origin.provider, "url": origin.url, "roles": roles}
         for origin in _origins(items)
+        if origin.provider.casefold() not in names
     ]
 
 

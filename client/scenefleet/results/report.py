@@ -7,6 +7,8 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from importlib import resources
 
+from scenefleet.recipe import PublishedPart
+from scenefleet.results.about import draw_about
 from scenefleet.results.caveats import EMPTY_MARK, draw_caveats
 from scenefleet.results.charts import draw_dates, draw_durations
 from scenefleet.results.failures import draw_failures
@@ -27,7 +29,12 @@ OPEN_NOTES = 4
 
 
 def write_report(
-    store: Store, run: Run, outcomes: Sequence[TaskOutcome], *, plan_notes: Sequence[str] = ()
+    store: Store,
+    run: Run,
+    outcomes: Sequence[TaskOutcome],
+    *,
+    plan_notes: Sequence[str] = (),
+    about: PublishedPart | None = None,
 ) -> str:
     """Writes the report beside the run's record, with thumbnails from the store, made small.
 
@@ -42,7 +49,7 @@ def write_report(
     small = zip(chosen, map(shrink, images), strict=True)
     thumbnails = {outcome.task: data for outcome, data in small if data}
     path = f"runs/{run.id}/report.html"
-    page = render_report(run, outcomes, plan_notes=plan_notes, thumbnails=thumbnails)
+    page = render_report(run, outcomes, plan_notes=plan_notes, thumbnails=thumbnails, about=about)
     store.write(path, page.encode())
     return path
 
@@ -53,6 +60,7 @@ def render_report(
     *,
     plan_notes: Sequence[str] = (),
     thumbnails: Mapping[str, bytes] | None = None,
+    about: PublishedPart | None = None,
 ) -> str:
     """The report as HTML; the same for the same arguments.
 
@@ -61,7 +69,10 @@ def render_report(
         outcomes: One a task, in any order.
         plan_notes: Sentences about what was planned, such as scenes left out and why.
         thumbnails: PNG, JPEG or WebP by task id; some are left out where they are many or large.
+        about: What the recipe says of the product (`output.collection`).
     """
+    about = about or PublishedPart()
+    title = about.title or run.name
     summary = summarise(outcomes)
     rows = choose_rows(outcomes)
     listed = frozenset(rows)
@@ -75,13 +86,14 @@ style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>{escape(run.name)} - {escape(run.state)} - scenefleet</title>
+<title>{escape(title)} - {escape(run.state)} - scenefleet</title>
 <style>{style}</style>
 </head>
 <body>
 <a class="skip" href="#scenes">Skip to the table</a>
-{_head(run, summary, len(outcomes))}
+{_head(run, title, summary, len(outcomes))}
 <main>
+{draw_about(about)}
 {_notes(run, len(outcomes), plan_notes)}
 {draw_failures(run.id, outcomes, listed)}
 {draw_caveats(outcomes, listed)}
@@ -115,7 +127,7 @@ def _hash(text: str) -> str:
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
 
 
-def _head(run: Run, summary: Summary, tasks: int) -> str:
+def _head(run: Run, title: str, summary: Summary, tasks: int) -> str:
     done = f"{number(summary.counts['done'])} of {number(tasks)}"
     took = duration(elapsed(run.started, run.ended))
     facts = [
@@ -133,7 +145,7 @@ def _head(run: Run, summary: Summary, tasks: int) -> str:
     where = {"azure": "on Azure Batch", "local": "on this machine"}[run.backend]
     return f"""<header>
 <p class="brand">scenefleet</p>
-<h1>{escape(run.name)} <span class="pill {escape(run.state)}">{escape(run.state)}</span></h1>
+<h1>{escape(title)} <span class="pill {escape(run.state)}">{escape(run.state)}</span></h1>
 <p class="meta">Run <code>{escape(run.id)}</code> {where}\
 {f", pool <code>{escape(run.pool)}</code>" if run.pool else ""}<br>{" &middot; ".join(told)}</p>
 {_progress(summary, tasks)}

@@ -12,7 +12,17 @@ from scenefleet.run.events import (
 )
 from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
-from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
+from scenefleet.run.record import (
+    create,
+    describe_product,
+    find,
+    key,
+    list_runs,
+    load,
+    load_plan,
+    load_recipe,
+    update,
+)
 from scenefleet.run.repetition import group_failures
 from scenefleet.run.rivals import alone
 from scenefleet.run.submission import is_submitting, submit
@@ -39,6 +49,7 @@ __all__ = [
     "cancel",
     "create",
     "describe",
+    "describe_product",
     "find",
     "find_superseded",
     "group_failures",

@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from scenefleet import __version__
 from scenefleet.catalog import Scene
 from scenefleet.catalog.scenes import item_lines
-from scenefleet.errors import NotInStoreError, StoreError, UsageError
+from scenefleet.errors import NotInStoreError, ScenefleetError, StoreError, UsageError
 from scenefleet.plan import Documents, LeftOut, Plan, document_lines
-from scenefleet.recipe import RecipeFile, parse, resolved
+from scenefleet.recipe import PublishedPart, RecipeFile, parse, resolved
 from scenefleet.run.model import Run, RunState
 from scenefleet.store import Store, write_once
 from scenefleet.store.base import sha256
@@ -173,6 +173,26 @@ def _check_version(run: Run, document: Any) -> None:  # noqa: ANN401 - any JSON 
             "are. Look at it with that version, or give `scenefleet run` its recipe: that says "
             "what would be computed anew, and asks."
         )
+
+
+def describe_product(store: Store, run: Run, source: RecipeFile | None) -> PublishedPart:
+    """What the product's collection is to say of itself: the recipe at hand's, else the run's own.
+
+    No id depends on it, so a run that is there keeps what a later recipe of it says.
+    """
+    own = source if source is not None and source.recipe.name == run.name else None
+    try:
+        frozen = load_recipe(store, run)
+    except ScenefleetError:  # of another version, or gone: the results are there all the same
+        return own.recipe.output.collection if own else PublishedPart()
+    if own is None:
+        return frozen.recipe.output.collection
+    about = own.recipe.output.collection
+    if about != frozen.recipe.output.collection:
+        output = frozen.recipe.output.model_copy(update={"collection": about})
+        recipe = frozen.recipe.model_copy(update={"output": output})
+        store.write(f"runs/{run.id}/recipe.yaml", resolved(recipe).encode())
+    return about
 
 
 def load_recipe(store: Store, run: Run) -> RecipeFile:

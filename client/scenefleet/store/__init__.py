@@ -9,7 +9,16 @@ from scenefleet.settings import Settings
 from scenefleet.store.base import Entry, NodeAccess, NodeFile, Store, write_once
 from scenefleet_task.reach import is_local_name
 
-__all__ = ["Entry", "NodeAccess", "NodeFile", "Store", "hosts_of", "open_store", "write_once"]
+__all__ = [
+    "Entry",
+    "NodeAccess",
+    "NodeFile",
+    "Store",
+    "folder_of",
+    "hosts_of",
+    "open_store",
+    "write_once",
+]
 
 
 def hosts_of(address: str, settings: Settings) -> tuple[str, ...]:
@@ -26,6 +35,11 @@ def hosts_of(address: str, settings: Settings) -> tuple[str, ...]:
     return tuple(host for host in hosts if not is_local_name(host))
 
 
+def folder_of(address: str, *, base: Path) -> Path | None:
+    """The folder that a store is, from an address relative to `base`; None for one of Blob."""
+    return None if address.startswith("az://") else base / Path(address).expanduser()
+
+
 def open_store(address: str, *, base: Path, settings: Settings) -> Store:
     """The store at an address; nothing is read or made yet.
 
@@ -37,10 +51,11 @@ def open_store(address: str, *, base: Path, settings: Settings) -> Store:
     Raises:
         StoreError: if the address names no container.
     """
-    if address.startswith("az://"):
+    folder = folder_of(address, base=base)
+    if folder is None:
         from scenefleet.store.blob import BlobStore
 
         return BlobStore(address, settings.azure)
     from scenefleet.store.folder import FolderStore
 
-    return FolderStore(base / Path(address).expanduser())
+    return FolderStore(folder)

@@ -64,7 +64,8 @@ def test_the_frozen_item_reads_back_equal_and_keeps_unknown_members(item, query,
     one["extra"] = [1, 2]
     path = collection_file([one])
     (scene,) = search(query(path), base=path.parent).items
-    assert scene.to_json() == {**one, "scenefleet:origin": "file"}
+    added = {"scenefleet:origin": "file", "scenefleet:document": str(path)}
+    assert scene.to_json() == {**one, **added}
     assert from_json(json.loads(json.dumps(scene.to_json()))) == scene
 
 

@@ -17,8 +17,11 @@ from scenefleet.cli.selection import say_slots
 from scenefleet.errors import FleetError, RecipeError
 from scenefleet.fleet import PoolChoice, choose_pool
 from scenefleet.fleet.connection import Connection, connect
-from scenefleet.fleet.existing_pool import Need, misfits, remarks
+from scenefleet.fleet.existing_pool import Need, Seen, misfits
 from scenefleet.fleet.fleet import Fleet
+from scenefleet.fleet.nodes import PoolHealth
+from scenefleet.fleet.pool import look_at
+from scenefleet.fleet.pool_remarks import most_nodes, remarks
 from scenefleet.recipe import PoolId, RecipeFile, Resources, parse
 from scenefleet.settings import read_settings
 from witnessing import witnessing
@@ -42,6 +45,8 @@ def answered(*, machine: dict[str, Any] | None = None, **changes: Any) -> dict[s
         "vmSize": "standard_d4ds_v5",
         "taskSlotsPerNode": 4,
         "enableAutoScale": True,
+        "autoScaleFormula": "maxNodes = 20;\n$TargetDedicatedNodes = min(maxNodes, 1);",
+        "autoScaleEvaluationInterval": "PT5M",
         "virtualMachineConfiguration": {
             **LINUX,
             "containerConfiguration": CONTAINERS,
@@ -98,6 +103,9 @@ def test_a_pool_without_containers_runs_tasks_that_name_no_image() -> None:
 
 
 FIXED = {"enableAutoScale": False, "targetDedicatedNodes": 0, "targetLowPriorityNodes": 0}
+SPOT = {**FIXED, "targetLowPriorityNodes": 3}
+FAILED = {"error": {"code": "AutoScaleFormulaEvaluationError", "message": "x is not defined"}}
+PACKAGES = [{"applicationId": "tool", "version": "1.0"}, {"applicationId": "other"}]
 HIDDEN = {"publicIPAddressConfiguration": {"provision": "noPublicIPAddresses"}}
 
 
@@ -105,10 +113,44 @@ HIDDEN = {"publicIPAddressConfiguration": {"provision": "noPublicIPAddresses"}}
     ("pool", "wanted", "said"),
     [
         (answered(**FIXED), need(), "az batch pool resize --pool-id theirs"),
+        (answered(**SPOT), need(), "all its nodes are Spot nodes"),
+        (answered(allocationState="resizing"), need(), "being resized now, from 0 nodes to 0"),
+        (
+            answered(autoScaleRun={"timestamp": "2026-01-01T00:00:00Z", **FAILED}),
+            need(),
+            r"formula failed .*\(AutoScaleFormulaEvaluationError: x is not defined\)",
+        ),
+        (answered(autoScaleEvaluationInterval=None), need(), "evaluated every 15 minutes"),
+        (answered(autoScaleEvaluationInterval="PT1H"), need(), "evaluated every 60 minutes"),
+        (answered(autoScaleFormula="$TargetDedicatedNodes = time();"), need(), "does not say how"),
+        (answered(), need(max_nodes=3), "20 nodes at most: `compute.max_nodes` is not heeded"),
+        (
+            answered(taskSchedulingPolicy={"nodeFillType": "spread"}), need(),
+            "spreads tasks over all its nodes",
+        ),
+        (answered(enableInterNodeCommunication=True), need(), "nodes can reach one another"),
+        (answered(taskSlotsPerNode=1), need(), "3 of 4 cores stay idle: `resources.threads: 4`"),
+        (
+            answered(applicationPackageReferences=PACKAGES), need(),
+            r"application packages first \(tool 1.0, other\)",
+        ),
+        (
+            answered(startTask={"commandLine": "x", "waitForSuccess": True}), need(),
+            "run a start task first",
+        ),
+        (answered(identity=NODES), need(), "settings name none, so they reach the store by a SAS"),
+        (answered(vmSize="standard_d4pds_v5"), need(), "Arm processors.*linux/arm64"),
         (answered(networkConfiguration=HIDDEN), need(), "no public address"),
         (answered(vmSize="standard_x9"), need(), "memory of standard_x9 is not known"),
         (answered(), need(resources=Resources(threads=2)), "on 4 cores"),
         (answered(), need(image="other.io/a:1"), "only if other.io asks for no sign-in"),
+        (
+            answered(machine={"containerConfiguration": {
+                **CONTAINERS, "containerRegistries": [{"registryServer": "https://mine.azurecr.io"}]
+            }}),
+            need(image="mine.azurecr.io/task:2"),
+            f"prefetches another version of the image, {IMAGE}.* for its first task$",
+        ),
         (
             answered(
                 machine={
@@ -126,6 +168,35 @@ def test_what_the_user_should_know_is_said(pool: dict[str, Any], wanted: Need, s
     assert misfits(pool, wanted) == []
     (line,) = remarks(pool, wanted)
     assert re.search(said, line), line
+
+
+def test_what_was_seen_of_nodes_and_jobs_is_said() -> None:
+    health = PoolHealth(
+        pool="theirs", wanted=4, counts={"idle": 1, "starttaskfailed": 2},
+        errors={"start task: exit code 7": 2}, troubles=("AccountCoreQuotaReached: full",),
+    )  # fmt: skip
+    seen = Seen(health=health, jobs=["a", "b", "c", "d", "e"], support="its system is old")
+    said = remarks(answered(), need(), seen)
+    assert said[0] == "it has fewer nodes than it wants: AccountCoreQuotaReached: full"
+    assert said[1].startswith("2 of its 3 nodes take no task (1 idle, 2 start task failed): 2 x st")
+    assert said[2].startswith("5 active jobs have it already (a, b, c and 2 more)")
+    assert said[3:] == ["its system is old"]
+
+
+@pytest.mark.parametrize(
+    ("pool", "most"),
+    [
+        (answered(), 20),
+        (answered(autoScaleFormula="startingNumberOfVMs = 1;\nmaxNumberofVMs = 25;\n"), 25),
+        (answered(autoScaleFormula="$TargetDedicatedNodes = 2;\n$TargetLowPriorityNodes=3;"), 5),
+        (answered(autoScaleFormula="$TargetDedicatedNodes = time();"), None),
+        (answered(**FIXED), None),
+        (answered(**SPOT), 3),
+        (answered(enableAutoScale=False, targetDedicatedNodes=2, targetLowPriorityNodes=3), 5),
+    ],
+)
+def test_the_pool_says_how_many_nodes_it_has_at_most(pool: dict[str, Any], most: int) -> None:
+    assert most_nodes(pool) == most
 
 
 @pytest.mark.parametrize(
@@ -167,12 +238,13 @@ def test_a_pool_that_is_neither_is_told_once(tmp_path: Path, pool: str) -> None:
     assert "{id: my-pool}" in line
 
 
-def test_max_nodes_of_a_pool_that_is_used_as_it_is_is_told(tmp_path: Path) -> None:
+def test_max_nodes_is_heeded_only_where_the_recipe_has_it(tmp_path: Path) -> None:
     settings = read_settings(None, {})
     compute = "compute: {backend: azure, pool: {id: a}"
-    assert choose_pool(recipe(tmp_path, compute + "}"), settings).note is None
-    note = choose_pool(recipe(tmp_path, compute + ", max_nodes: 3}"), settings).note
-    assert "`compute.max_nodes` does not change" in str(note)
+    for more, given in (("}", None), (", max_nodes: 3}", 3)):
+        needed = choose_pool(recipe(tmp_path, compute + more), settings).existing
+        assert needed is not None
+        assert needed.max_nodes == given
 
 
 def test_a_packaged_name_that_is_not_there_leads_to_the_id(tmp_path: Path) -> None:
@@ -264,3 +336,44 @@ def test_doctor_and_plan_read_the_pool(
     choice = say_slots(RecipeFile(parse(text, path), path, text), read_settings(settings, {}))
     assert (choice.slots, choice.cores) == (6, 8)
     assert "az batch pool resize --pool-id read" in capsys.readouterr().err
+
+
+def test_jobs_and_nodes_are_looked_at(client: Any, tmp_path: Path) -> None:
+    make(client, "shared", targetDedicatedNodes=2)
+    for job, state in (("mine", None), ("yours", None), ("done", "ended")):
+        client.create_job(models.BatchJobCreateOptions(
+            id=job, pool_info=models.BatchPoolInfo(pool_id="shared")))  # fmt: skip
+        if state:
+            client.begin_terminate_job(job, options={"terminateReason": "over"}).wait()
+    other = models.BatchPoolInfo(pool_id="elsewhere")
+    make(client, "elsewhere")
+    client.create_job(models.BatchJobCreateOptions(id="elsewhere", pool_info=other))
+    choice = Fleet(client, here=False).read_pool(chosen(tmp_path, "shared"))
+    assert choice.nodes == 2
+    (said,) = (note for note in choice.notes if "active jobs" in note)
+    assert said.startswith("pool shared: 2 active jobs have it already (mine, yours)")
+
+
+def test_a_pool_that_is_deleted_is_refused(client: Any, tmp_path: Path) -> None:
+    make(client, "going", targetDedicatedNodes=1)
+    deleting = client.begin_delete_pool("going")
+    try:
+        with pytest.raises(FleetError, match=r"going is being deleted|has none of that id"):
+            Fleet(client, here=False).read_pool(chosen(tmp_path, "going"))
+    finally:
+        deleting.wait()
+
+
+@pytest.mark.parametrize(
+    ("sku", "said"), [("2404", None), ("1804", "1804 is not one that Azure Batch lists")]
+)
+def test_a_system_that_batch_left_is_said(
+    client: Any, tmp_path: Path, sku: str, said: str | None
+) -> None:
+    body = {"id": "x", "virtualMachineConfiguration": {
+        "imageReference": {**LINUX["imageReference"], "sku": sku}}}  # fmt: skip
+    seen = look_at(client, body)
+    assert (seen.support is None) == (said is None)
+    assert said is None or said in str(seen.support)
+    own = {"imageReference": {"virtualMachineImageId": "/subscriptions/s/x"}}
+    assert look_at(client, {"id": "x", "virtualMachineConfiguration": own}).support is None

@@ -82,6 +82,13 @@ def test_the_id_follows_what_is_computed_and_nothing_else() -> None:
     assert plan(recipe(), [older]).documents[0].id != base
 
 
+def test_what_a_product_says_of_itself_is_no_part_of_an_id() -> None:
+    plain = plan(recipe(), [scene()])
+    told = plan(recipe("output: {collection: {title: A, license: CC0-1.0}}"), [scene()])
+    assert told.documents[0] == plain.documents[0]
+    assert told.id == plain.id
+
+
 def with_green() -> Scene:
     one = scene()
     green = replace(one.assets["B04"], common_names=("green",))

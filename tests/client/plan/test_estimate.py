@@ -73,3 +73,12 @@ def test_time_and_nodes_follow_from_what_runs_at_once(
     assert found.hours == pytest.approx(found.core_hours / busy)
     assert found.node_hours == pytest.approx(nodes * (found.hours + 0.1))
     assert found.core_hours == pytest.approx(count * guess(1, slots=1, cores=1).core_hours)
+
+
+@pytest.mark.parametrize(("most", "nodes"), [(None, 5), (2, 2), (50, 25)])
+def test_a_pools_own_bound_of_nodes_counts_before_the_recipes(most: int | None, nodes: int) -> None:
+    recipe = parse(RECIPE, Path("recipe.yaml"))
+    found = scenes(100)
+    made = plan(recipe, found)
+    guess = estimate(made, found, recipe, slots=4, cores=4, most_nodes=most)
+    assert guess.nodes == nodes

@@ -14,6 +14,7 @@ from pystac.validation.stac_validator import GetSchemaError
 
 from scenefleet.catalog.globe import span
 from scenefleet.errors import StoreError
+from scenefleet.recipe import PublishedPart
 from scenefleet.results.collection import build_collection, item_assets, write_collection
 from scenefleet.results.footprint import bounds, rings
 
@@ -112,7 +113,7 @@ def test_the_collection_is_the_same_however_the_store_lists(root: Path, store, p
         for p in path.parent.glob("*/*.json")
     ]
     for order in (items, items[::-1]):
-        assert build_collection("ndvi-gelderland", "ndvi-gelderland", order) == json.loads(first)
+        assert build_collection("ndvi-gelderland", order) == json.loads(first)
 
 
 def test_extent_summaries_and_assets_come_from_the_items(root: Path, store, product, fleet):
@@ -155,7 +156,7 @@ def test_licence_links_of_items_win_over_what_is_known(fleet, stac_item: StacIte
     item = stac_item(fleet.outcomes[0])
     item["links"].append({"rel": "license", "href": "https://example.org/terms"})
     item["links"].append({"rel": "license", "href": "javascript:alert(1)"})
-    made = build_collection("p", "P", [("a/a.json", item)])
+    made = build_collection("p", [("a/a.json", item)])
     links = [link["href"] for link in made["links"] if link["rel"] == "license"]
     assert links == ["https://example.org/terms"]
 
@@ -178,7 +179,7 @@ def test_renders_read_the_scale_of_an_only_band(fleet, stac_item: StacItem):
     asset = item["assets"]["ndvi"]
     band = {"name": "ndvi", "raster:scale": asset.pop("raster:scale"), "statistics": {"mean": 0.4}}
     asset["bands"] = [band]
-    made = build_collection("p", "P", [("a/a.json", item)])
+    made = build_collection("p", [("a/a.json", item)])
     assert made["renders"]["ndvi"]["rescale"] == [[-2000.0, 10000.0]]
     assert made["item_assets"]["ndvi"]["bands"] == [{"name": "ndvi", "raster:scale": 0.0001}]
 
@@ -196,7 +197,7 @@ def test_a_product_without_items_gets_no_collection(root: Path, store):
     assert write_collection(store, "empty") == 0
     assert not root.exists()
     with pytest.raises(ValueError, match="has no items"):
-        build_collection("empty", "Empty", [])
+        build_collection("empty", [])
 
 
 def test_files_that_are_no_items_are_passed_over(store, product):
@@ -215,14 +216,14 @@ def test_a_broken_item_is_named_with_what_to_do(root: Path, store, product, data
 
 
 def test_paths_are_written_as_urls(fleet, stac_item: StacItem):
-    made = build_collection("p", "P", [("50%/50%.json", stac_item(fleet.outcomes[0]))])
+    made = build_collection("p", [("50%/50%.json", stac_item(fleet.outcomes[0]))])
     assert made["links"][-1]["href"] == "./50%25/50%25.json"
 
 
 def test_items_without_bbox_use_their_geometry(fleet, stac_item: StacItem):
     item = stac_item(fleet.outcomes[0])
     expected = item.pop("bbox")
-    made = build_collection("p", "P", [("a/a.json", item)])
+    made = build_collection("p", [("a/a.json", item)])
     assert made["extent"]["spatial"]["bbox"] == [expected]
 
 
@@ -267,3 +268,60 @@ def test_rings_run_on_over_the_antimeridian():
 def test_a_geometry_that_cannot_be_drawn_has_no_rings(geometry):
     assert rings(geometry) == []
     assert bounds(rings(geometry)) is None
+
+
+ABOUT = PublishedPart.model_validate(
+    {
+        "title": "NDVI of Gelderland",
+        "description": "Made for *us*.",
+        "license": "CC-BY-4.0",
+        "license_url": "https://example.org/terms",
+        "providers": [{"name": "Us", "url": "https://example.org", "roles": ["processor", "host"]}],
+        "keywords": ["ndvi"],
+    }
+)
+
+
+def test_the_recipe_says_title_licence_and_providers(root: Path, store, product, validator):
+    write_collection(store, "ndvi-gelderland", ABOUT)
+    path = root / "products/ndvi-gelderland/collection.json"
+    collection = pystac.Collection.from_file(str(path))
+    collection.validate()
+    assert (collection.title, collection.description) == ("NDVI of Gelderland", "Made for *us*.")
+    assert (collection.license, collection.keywords) == ("CC-BY-4.0", ["ndvi"])
+    told = [(one.name, one.roles, one.url) for one in collection.providers]
+    assert told == [
+        ("Us", ["processor", "host"], "https://example.org"),
+        ("ESA", ["producer"], "https://sentinels.copernicus.eu/"),
+    ]
+    terms = [link.href for link in collection.links if link.rel == "license"]
+    assert terms[0] == "https://example.org/terms"
+    assert "sentinel.esa.int" in terms[1]
+
+
+def test_a_thumbnail_is_among_the_collections_assets(root: Path, store, product, fleet, validator):
+    write_collection(store, "ndvi-gelderland")
+    path = root / "products/ndvi-gelderland/collection.json"
+    collection = pystac.Collection.from_file(str(path))
+    collection.validate()
+    thumbnail = collection.assets["thumbnail"]
+    assert (thumbnail.media_type, thumbnail.roles) == ("image/png", ["thumbnail"])
+    assert Path(thumbnail.get_absolute_href()).read_bytes() == b"pixels"
+
+
+def test_the_thumbnail_is_of_the_scene_with_most_valid_pixels(fleet, stac_item: StacItem):
+    shares = [40.0, 90.0, 90.0, float("nan"), None]
+    items = [
+        (f"a {n}/a {n}.json", stac_item(outcome, **{"scenefleet:valid_percent": share}))
+        for n, (outcome, share) in enumerate(zip(fleet.outcomes[::2], shares, strict=False))
+    ]
+    del items[1][1]["assets"]["thumbnail"]
+    assert build_collection("p", items)["assets"]["thumbnail"] == {
+        "href": "./a%202/thumbnail.png",
+        "title": f"Thumbnail of {items[2][1]['id']}",
+        "roles": ["thumbnail"],
+        "type": "image/png",
+    }
+    for _, item in items:
+        item["assets"].pop("thumbnail", None)
+    assert "assets" not in build_collection("p", items)

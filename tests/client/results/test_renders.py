@@ -95,7 +95,7 @@ def test_a_collection_of_stacked_files_is_made(dtype: str):
         band("red", "red", low=0, high=1, mean=0.5),
         dtype=dtype,
     )
-    made = build_collection("p", "P", [("a/a.json", item({"p": stack}))])
+    made = build_collection("p", [("a/a.json", item({"p": stack}))])
     assert list(made["renders"]) == ["ndvi", "red"]
     assert made["item_assets"]["p"]["data_type"] == dtype
     assert not {"statistics", "scenefleet:saturated"} & set(made["item_assets"]["p"]["bands"][0])

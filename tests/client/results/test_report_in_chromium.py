@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from scenefleet.recipe import PublishedPart
 from scenefleet.results.report import render_report, write_report
 from scenefleet.run.model import BandRead, OffsetFound, PartRead
 
@@ -373,3 +374,31 @@ def test_a_report_in_its_store_links_to_files_that_are_there(visit, fleet, root:
     )
     assert sizes == [[192, 192]] * 4
     seen.assert_quiet()
+
+
+def test_what_the_recipe_says_of_the_product_is_shown(visit, fleet):
+    about = PublishedPart.model_validate(
+        {
+            "title": "<b>NDVI</b> of Gelderland",
+            "description": "First.\n\n<script>alert(1)</script>" + "long" * 60,
+            "license": "CC-BY-4.0",
+            "license_url": "https://example.org/terms?a=1&amp=2",
+            "providers": [{"name": "Us & them", "url": "https://example.org"}],
+            "keywords": ["ndvi"],
+        }
+    )
+    html = render_report(fleet.run, fleet.outcomes, about=about)
+    for options in ({}, {"color_scheme": "dark"}, {"viewport": {"width": 375, "height": 800}}):
+        seen = visit(html, **options)
+        assert seen.page.inner_text("h1").startswith("<b>NDVI</b> of Gelderland")
+        told = seen.page.inner_text("#about")
+        assert "First.\n\n<script>alert(1)</script>" in told
+        links = seen.page.eval_on_selector_all("#about a", "all => all.map(one => one.href)")
+        assert links == ["https://example.org/terms?a=1&amp=2", "https://example.org/"]
+        wide = seen.page.evaluate("document.documentElement.scrollWidth - innerWidth")
+        assert wide <= 0
+        seen.assert_quiet()
+
+
+def test_a_recipe_that_says_nothing_of_the_product_has_no_section(visit, report):
+    assert visit(report).page.query_selector("#about") is None

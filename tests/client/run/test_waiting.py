@@ -121,6 +121,7 @@ def test_an_image_that_cannot_be_pulled_is_told_in_dockers_words(
     told, ended = follow(client, store, "image", 2)
     text = "\n".join(describe(told[0][1].health))
     assert "1 x ContainerInvalidImage: Error response from daemon: manifest for x:1" in text
+    assert "AcrPull" in text
     assert "SECRET" not in text + ended.run.model_dump_json()
     assert "manifest" in (ended.run.stopped or "")
 

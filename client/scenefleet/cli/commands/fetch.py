@@ -36,9 +36,10 @@ def command(
     Files that are there with the right checksum are not copied again.
     """
     from scenefleet.results.fetch import fetch
-    from scenefleet.run import load_plan
+    from scenefleet.run import describe_product, load_plan
 
-    copied = fetch(desk.store, load_plan(desk.store, run), folder)
+    about = describe_product(desk.store, run, desk.source)
+    copied = fetch(desk.store, load_plan(desk.store, run), folder, about)
     if as_json:
         put_json({"folder": str(folder), "files": copied.files, "bytes": copied.bytes})
     else:
