@@ -11,6 +11,7 @@ from typing import Any, cast
 from urllib.parse import unquote, urljoin, urlsplit
 
 from scenefleet.catalog.access import ORIGIN, of_planetary_computer, unsigned
+from scenefleet.catalog.flaws import flaw
 from scenefleet.catalog.globe import bounds, outline
 from scenefleet.catalog.model import Json, Scene
 from scenefleet.catalog.read_item import from_json
@@ -154,7 +155,7 @@ def _complete_footprint(item: Json, name: str) -> bool:
         else:
             item["bbox"] = bounds(outline(geometry, name))
     except (TypeError, ValueError, IndexError) as error:
-        raise CatalogError(f"Item {name!r} has a malformed footprint: {error}") from error
+        raise CatalogError(f"Item {name!r} has a malformed footprint: {flaw(error)}") from error
     if not item["bbox"]:
         raise CatalogError(f"Item {name!r} has an empty geometry and no bbox: where is it?")
     return True

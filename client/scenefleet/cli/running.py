@@ -18,6 +18,7 @@ from scenefleet.cli.options import Desk, desk_of
 from scenefleet.cli.reach import reach
 from scenefleet.cli.selection import prepare, say_estimate, say_slots
 from scenefleet.cli.show import count, put_json, say
+from scenefleet.cli.waiting import waiting
 from scenefleet.errors import BudgetError, FleetError, UsageError
 from scenefleet.fleet import (
     Fleet,
@@ -76,7 +77,8 @@ def run_recipe(
             return watch_run(desk, prepared.plan.id, as_json=as_json)
         plan = prepared.plan
         with alone(desk.store, plan.id, plan.name, settings, local=local):
-            left = remaining(desk.store, plan.id, plan, failed=False)
+            with waiting(f"the store {desk.store.address}"):
+                left = remaining(desk.store, plan.id, plan, failed=False)
             if left:  # asked before anything is written: a no leaves all as it is
                 anew = redone(prepared, find_superseded(desk.store, left))
                 say_redone(prepared, anew)

@@ -15,6 +15,7 @@ from scenefleet.catalog.sign_in import sign_in_note
 from scenefleet.catalog.swapped import swap_hint
 from scenefleet.cli.bounds import check_bounds
 from scenefleet.cli.show import count, hours, say, size
+from scenefleet.cli.waiting import waiting, waiting_for_catalogue
 from scenefleet.errors import CatalogError, UsageError
 from scenefleet.fleet import PoolChoice, choose_pool, read_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan
@@ -58,9 +59,10 @@ def select(source: RecipeFile) -> SearchResult:
     """
     query = source.recipe.search
     check_bounds(source)
-    found = search(query, base=source.base)
+    with waiting_for_catalogue(query.catalog) as patience:
+        found = search(query, base=source.base, patience=patience)
+        hint = None if found.items else swap_hint(query, base=source.base, patience=patience)
     if not found.items:
-        hint = swap_hint(query, base=source.base)
         raise CatalogError(
             f"{source.path}: no scene of {', '.join(query.collections)} in {query.catalog} matches "
             "the search.\n" + "\n".join((*found.notes, *([hint] if hint else [])))
@@ -101,10 +103,12 @@ def _scene(source: RecipeFile, item: str) -> Scene:
     check_bounds(source)
     query = source.recipe.search.model_copy(update={"limit": None})
     of_id = both(query.filter, {"op": "=", "args": [{"property": "id"}, item]})
-    met = search(query.model_copy(update={"filter": of_id}), base=source.base).items
-    if met:
-        query = query.model_copy(update={"dates": _around(met[0], query.dates)})
-    found = search(query, base=source.base)
+    with waiting_for_catalogue(query.catalog) as patience:
+        by_id = query.model_copy(update={"filter": of_id})
+        met = search(by_id, base=source.base, patience=patience).items
+        if met:
+            query = query.model_copy(update={"dates": _around(met[0], query.dates)})
+        found = search(query, base=source.base, patience=patience)
     for scene in found.items:
         if any(part.id == item for part in scene.parts):
             return scene
@@ -156,7 +160,8 @@ def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
 
     A pool that others made is read, and what does not fit is said.
     """
-    choice = read_pool(choose_pool(source, settings), settings)
+    with waiting("the Batch account"):
+        choice = read_pool(choose_pool(source, settings), settings)
     if choice.note:
         say(f"note: {choice.note}")
     return choice
