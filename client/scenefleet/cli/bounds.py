@@ -45,7 +45,7 @@ def check_bounds(source: RecipeFile) -> None:
         click.confirm(f"Search {what}?", abort=True, err=True)
         return
     raise CatalogError(
-        f"{source.path}: `search` has neither area (or bbox) nor dates, filter or limit, which "
+        f"{source.label}: `search` has neither area (or bbox) nor dates, filter or limit, which "
         f"means {what}: it may be millions of scenes, and there is no terminal to ask on. Write at "
         "least one of them: `bbox: [west, south, east, north]`, `dates: 2023-06`, or `limit: 100`."
     )

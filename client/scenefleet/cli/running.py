@@ -245,7 +245,7 @@ def check_budget(cost: float | None, source: RecipeFile) -> None:
     if most is not None and cost is not None and cost > most:
         raise BudgetError(
             f"the estimate is {cost:.4g}, above the budget of {most:.4g} (`budget.max_cost` in "
-            f"{source.path}). Take fewer scenes or a smaller area, or raise the budget."
+            f"{source.label}). Take fewer scenes or a smaller area, or raise the budget."
         )
 
 

@@ -64,8 +64,8 @@ def select(source: RecipeFile) -> SearchResult:
         hint = None if found.items else swap_hint(query, base=source.base, patience=patience)
     if not found.items:
         raise CatalogError(
-            f"{source.path}: no scene of {', '.join(query.collections)} in {query.catalog} matches "
-            "the search.\n" + "\n".join((*found.notes, *([hint] if hint else [])))
+            f"{source.label}: no scene of {', '.join(query.collections)} in {query.catalog} "
+            "matches the search.\n" + "\n".join((*found.notes, *([hint] if hint else [])))
         )
     for note in found.notes:
         say(f"note: {note}")
@@ -114,11 +114,11 @@ def _scene(source: RecipeFile, item: str) -> Scene:
             return scene
     why = next((d.reason for d in found.dropped if d.item == item), None)
     if why is not None:
-        raise UsageError(f"--item {item}: {source.path} does not select it: {why}")
+        raise UsageError(f"--item {item}: {source.label} does not select it: {why}")
     ids = [part.id for scene in found.items for part in scene.parts]
     near = difflib.get_close_matches(item, ids, n=5, cutoff=0)
     there = "\n  ".join(("nearest are", *near)) if near else "it selects none at all"
-    raise UsageError(f"--item {item}: {source.path} selects no such scene; {there}")
+    raise UsageError(f"--item {item}: {source.label} selects no such scene; {there}")
 
 
 def _around(scene: Scene, dates: str | None) -> str:
