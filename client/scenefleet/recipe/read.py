@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from scenefleet.errors import NoRecipeError, RecipeError
 from scenefleet.inputs import cut, is_deeper, read_text
+from scenefleet.recipe.area import AS_READ
 from scenefleet.recipe.model import Recipe
 from scenefleet.recipe.problems import Lines, each_problem
 
@@ -150,6 +151,8 @@ def resolved(recipe: Recipe) -> str:
     values = recipe.model_dump(mode="json", exclude_none=True)
     if recipe.search.filter is not None:  # a `null` inside of it is the user's own
         values["search"]["filter"] = recipe.model_dump(mode="json")["search"]["filter"]
+    if values["search"].get("area", {}).get("type") == "MultiPolygon":
+        values["search"]["area"][AS_READ] = True
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 

@@ -154,7 +154,7 @@ def test_errors_are_in_the_recipes_own_terms(call: Any, words: str) -> None:
 
 def test_yaml_as_text_has_lines_and_no_file() -> None:
     text = refused(lambda: read_recipe("version: 1\nname: a\nserch: {}\n"))
-    assert text.startswith("line 3: serch: unknown key")
+    assert "line 3: serch: unknown key" in text
     assert "the recipe, line 2: this is no YAML" in refused(lambda: read_recipe("version: [1\n"))
     assert "a recipe is a mapping" in refused(lambda: read_recipe("\n"))
 
@@ -197,6 +197,58 @@ def test_an_area_that_was_mended_reads_back_equal() -> None:
     assert Search() == Search()
     assert Search() != Search(limit=1)
     assert Search() != 5
+
+
+POLYGONS = st.lists(
+    st.tuples(st.floats(-170, 170), st.floats(-70, 70), st.floats(0.1, 20)), min_size=1, max_size=5
+)
+
+
+@given(POLYGONS, st.booleans())
+def test_areas_of_many_polygons_read_back_equal(
+    places: list[tuple[float, float, float]], bows: bool
+) -> None:
+    """Ring by ring from the same point on: what is clipped to them has the same ids of tasks."""
+
+    def ring(x: float, y: float, size: float) -> list[list[float]]:
+        corners = [[x, y], [x + size, y + 1], [x + size, y], [x, y + 1], [x, y]]
+        return corners if bows else [corners[n] for n in (0, 2, 1, 3, 0)]
+
+    area = {"type": "MultiPolygon", "coordinates": [[ring(*place)] for place in places]}
+    made = Recipe(version=1, name="a", search=Search(area=area), process=Process(clip=True))
+    again = parse(made.to_yaml(), Path("r.yaml"))
+    assert again == made
+    assert json.dumps(again.search.area) == json.dumps(made.search.area)
+
+
+@pytest.mark.parametrize("bbox", [(170, 0, -170, 5), (5, 52, 6, 53)])
+def test_boxes_read_back_equal(bbox: tuple[float, float, float, float]) -> None:
+    made = Recipe(version=1, name="a", search=Search(bbox=bbox))
+    assert parse(made.to_yaml(), Path("r.yaml")) == made
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"type": "Point", "coordinates": [1, 2]},
+        {"coordinates": BOW["coordinates"]},
+        {"coordinates": []},
+        {"coordinates": "x"},
+        {"coordinates": [[[500, 52], [600, 52], [600, 53], [500, 52]]]},
+        {"as_read": "yes"},
+    ],
+)
+def test_an_area_that_says_it_was_read_and_was_not_is_read(change: dict[str, Any]) -> None:
+    area = {**SQUARE, "as_read": True, **change}
+    plain = {key: value for key, value in area.items() if key != "as_read"}
+
+    def read(value: dict[str, Any]) -> object:
+        try:
+            return Search(area=value)
+        except RecipeError as error:
+            return str(error)
+
+    assert read(area) == read(plain)
 
 
 def test_parts_never_change() -> None:
