@@ -17,7 +17,7 @@ from scenefleet.cli.bounds import check_bounds
 from scenefleet.cli.show import count, hours, say, size
 from scenefleet.cli.waiting import waiting, waiting_for_catalogue
 from scenefleet.errors import CatalogError, UsageError
-from scenefleet.fleet import PoolChoice, choose_pool, read_pool
+from scenefleet.fleet import PoolChoice, choose_pool, read_pool, script_notes
 from scenefleet.plan import Estimate, Plan, estimate, plan
 from scenefleet.plan.sizes import WORDS
 from scenefleet.recipe import Recipe, RecipeFile
@@ -86,6 +86,7 @@ def plan_one(source: RecipeFile, item: str | None, settings: Settings) -> TaskDo
         UsageError: if the search has no such scene, with the ids nearest to it.
         CatalogError: if there is no scene at all, or it cannot be computed.
     """
+    _say_script_notes(source, settings)
     scenes = select(source).items if item is None else (_scene(source, item),)
     own = hosts_of(source.recipe.output.store, settings)
     for scene in scenes:
@@ -144,6 +145,7 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     if len(planned.left_out) > 5:
         say(f"left out: {count(len(planned.left_out) - 5, 'more scene')}; `plan` lists them all")
     choice = say_slots(source, settings)
+    _say_script_notes(source, settings)
     guess = estimate(
         planned,
         found.items,
@@ -153,6 +155,11 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
         headers=read_header,
     )
     return Prepared(source, found, planned, guess, choice)
+
+
+def _say_script_notes(source: RecipeFile, settings: Settings) -> None:
+    for note in script_notes(source, settings):
+        say(f"note: {note}")
 
 
 def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:

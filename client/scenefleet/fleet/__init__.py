@@ -14,6 +14,7 @@ from scenefleet.fleet.fleet import (
 from scenefleet.fleet.lease import claim, is_held
 from scenefleet.fleet.nodes import PoolHealth
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
+from scenefleet.fleet.script_needs import script_notes
 
 __all__ = [
     "CANCELLED",
@@ -31,5 +32,6 @@ __all__ = [
     "join_fleet",
     "open_fleet",
     "read_pool",
+    "script_notes",
     "stop_reason",
 ]

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import shapely
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenefleet.errors import NoRecipeError, RecipeError
@@ -204,6 +204,7 @@ POLYGONS = st.lists(
 )
 
 
+@settings(deadline=None)
 @given(POLYGONS, st.booleans())
 def test_areas_of_many_polygons_read_back_equal(
     places: list[tuple[float, float, float]], bows: bool
@@ -334,6 +335,7 @@ RECIPES = st.fixed_dictionaries(
 )  # fmt: skip
 
 
+@settings(deadline=None)
 @given(RECIPES)
 def test_what_is_written_reads_back_equal(values: dict[str, Any]) -> None:
     try:
@@ -354,6 +356,7 @@ def test_most_of_what_is_made_up_is_a_recipe() -> None:
     """Else the test above shows nothing."""
     made = []
 
+    @settings(deadline=None, max_examples=30)
     @given(RECIPES)
     def read(values: dict[str, Any]) -> None:
         try:
