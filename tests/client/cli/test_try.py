@@ -13,8 +13,11 @@ from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import numpy as np
 import pytest
 import rasterio
+from rasterio.crs import CRS
+from rasterio.warp import transform
 
 from scenefleet.cli.selection import plan_one
 from scenefleet.demo.acquisitions import ACQUISITIONS
