@@ -125,6 +125,7 @@ class _Guarded:
         line = _connect(this, self.warden)
         trip = self.warden.trip
         trip.hold(line)
+        trip.is_reached = True
         trip.stage = (
             "TLS was not agreed on" if isinstance(self, HTTPSConnection) else "no answer came"
         )
@@ -138,6 +139,7 @@ class _Guarded:
             self.warden.check(cast("HTTPConnection", self).host, address)
             self.warden.met(address)
             self.warden.trip.hold(line)
+            self.warden.trip.is_reached = True
         self.warden.trip.stage = "no answer came"
         # a mixin: what it is mixed into has the method
         super().request(*args, **kwargs)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]

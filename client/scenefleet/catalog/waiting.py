@@ -50,6 +50,8 @@ class Trip:
     def __init__(self, seconds: float) -> None:
         self.stage = "nothing was sent"
         """The last thing that happened, or did not, in words for a message."""
+        self.is_reached = False
+        """True once a server was connected to."""
         self.is_over = False
         """True once nobody waits for the request any more."""
         self._end = time.monotonic() + seconds

@@ -21,7 +21,7 @@ from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 from scenefleet.catalog.access import plain
-from scenefleet.catalog.decoding import BLOCK, SERVER_FAULT, no_json, text_of, unpacked
+from scenefleet.catalog.decoding import BLOCK, SERVER_FAULT, UNREACHABLE, no_json, text_of, unpacked
 from scenefleet.catalog.failures import RefusedError, refused, unreachable
 from scenefleet.catalog.flaws import FAULTS, flaw
 from scenefleet.catalog.guard import Guard, GuardedAdapter, Resolve, resolve_host
@@ -118,9 +118,10 @@ class Reader(StacApiIO):
         try:
             return within(trip, ask)
         except LateError:
+            advice = SERVER_FAULT if trip.is_reached else UNREACHABLE
             raise CatalogError(
                 f"{plain(href)} had not answered in full after {seconds:g} s, the longest that is "
-                f"waited: {trip.stage}. {SERVER_FAULT}"
+                f"waited: {trip.stage}. {advice}"
             ) from None
 
     def _through_redirects(

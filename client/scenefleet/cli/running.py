@@ -18,7 +18,7 @@ from scenefleet.cli.options import Desk, desk_of
 from scenefleet.cli.reach import reach
 from scenefleet.cli.selection import prepare, say_estimate, say_slots
 from scenefleet.cli.show import count, put_json, say
-from scenefleet.cli.waiting import waiting
+from scenefleet.cli.waiting import entering, waiting
 from scenefleet.errors import BudgetError, FleetError, UsageError
 from scenefleet.fleet import (
     Fleet,
@@ -76,7 +76,8 @@ def run_recipe(
             say(f"{prepared.plan.id} is running already, by another command: following it")
             return watch_run(desk, prepared.plan.id, as_json=as_json)
         plan = prepared.plan
-        with alone(desk.store, plan.id, plan.name, settings, local=local):
+        mine_alone = alone(desk.store, plan.id, plan.name, settings, local=local)
+        with entering(f"the store {desk.store.address}", mine_alone):
             with waiting(f"the store {desk.store.address}"):
                 left = remaining(desk.store, plan.id, plan, failed=False)
             if left:  # asked before anything is written: a no leaves all as it is
@@ -100,7 +101,8 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
                     "ended: wait for it by `scenefleet watch`, or end it by `scenefleet cancel`"
                 )
         here = source.recipe.compute.backend == "local"
-        with alone(desk.store, run.id, run.name, desk.settings, local=here):
+        mine_alone = alone(desk.store, run.id, run.name, desk.settings, local=here)
+        with entering(f"the store {desk.store.address}", mine_alone):
             left = remaining(desk.store, run.id, plan, failed=True)
             if not left:
                 return finish(desk, run, plan, as_json=as_json)
@@ -174,15 +176,16 @@ def go(
     """Submits, follows, publishes; returns the exit code."""
     with open_fleet(source, desk.settings, key=key(desk.store, run.id)) as fleet:
         try:
-            run, submitted = submit(
-                desk.store,
-                fleet,
-                run,
-                left,
-                source=source,
-                settings=desk.settings,
-                notice=lambda text: say(f"held up: {text}"),
-            )
+            with waiting("the Batch service", "submitting", alone=False):
+                run, submitted = submit(
+                    desk.store,
+                    fleet,
+                    run,
+                    left,
+                    source=source,
+                    settings=desk.settings,
+                    notice=lambda text: say(f"held up: {text}"),
+                )
             if detach:
                 tasks = count(submitted.new, "task")
                 say(f"submitted {tasks}; follow with: scenefleet watch {run.id}")

@@ -7,14 +7,16 @@ import sys
 import threading
 import time
 from collections.abc import Generator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from typing import TYPE_CHECKING, TypeVar
 
 from scenefleet.cli.narrow import shorten
 from scenefleet.cli.show import count, safe, say
 
 if TYPE_CHECKING:
     from scenefleet.catalog import Asked, Patience
+
+Value = TypeVar("Value")
 
 _FIRST = 3.0
 """Seconds of silence before it says anything: most waits are shorter."""
@@ -85,6 +87,20 @@ def waiting(place: str, what: str = "", *, alone: bool = True) -> Generator[Wait
     finally:
         over.set()
         thread.join()
+
+
+@contextmanager
+def entering(place: str, manager: AbstractContextManager[Value]) -> Generator[Value]:
+    """Says what is waited for while a context manager is entered; then as that manager.
+
+    Args:
+        place: as in `Wait.now`.
+        manager: what is entered.
+    """
+    with ExitStack() as stack:
+        with waiting(place):
+            value = stack.enter_context(manager)
+        yield value
 
 
 @contextmanager

@@ -62,7 +62,7 @@ def with_compute(source: RecipeFile, other: RecipeFile) -> RecipeFile:
     return replace(other, recipe=source.recipe.model_copy(update=changes), text=source.text)
 
 
-Source = str | os.PathLike[str] | Mapping[str, object] | Recipe
+Source = str | os.PathLike[str] | Mapping[str, object] | Recipe | RecipeFile
 
 
 def read_recipe(source: Source, *, base: str | os.PathLike[str] | None = None) -> RecipeFile:
@@ -70,7 +70,7 @@ def read_recipe(source: Source, *, base: str | os.PathLike[str] | None = None) -
 
     Args:
         source: a path; YAML as text, told from a path by a line's end, a colon and a blank, or a
-            brace at its start; a dict of the same keys; or a `Recipe`.
+            brace at its start; a dict of the same keys; a `Recipe`; or what this function gave.
         base: the folder that relative paths of areas, scripts, catalogues and stores start from.
             By default that of the file, else the current one. A part that was made by its class has
             read its area and script from the current folder already.
@@ -79,6 +79,8 @@ def read_recipe(source: Source, *, base: str | os.PathLike[str] | None = None) -
         RecipeError: names each key that is wrong, what was given and what is allowed.
     """
     folder = None if base is None else Path(base)
+    if isinstance(source, RecipeFile):
+        return source if folder is None else replace(source, folder=folder)
     if isinstance(source, Recipe):
         return RecipeFile(source, None, source.to_yaml(), folder)
     if isinstance(source, Mapping):
@@ -86,7 +88,13 @@ def read_recipe(source: Source, *, base: str | os.PathLike[str] | None = None) -
         return RecipeFile(recipe, None, recipe.to_yaml(), folder)
     if isinstance(source, str) and _is_yaml(source):
         return RecipeFile(_parse(source, None, folder or Path()), None, source, folder)
-    path = Path(source)
+    try:
+        path = Path(source)
+    except TypeError:
+        given = type(source).__name__
+        raise RecipeError(
+            f"a recipe is a path, YAML as text, a dict or a Recipe; {given} was given"
+        ) from None
     text = _text(path)
     recipe = _parse(text, path, folder or path.parent)
     return RecipeFile(recipe, path, text, folder)

@@ -159,6 +159,17 @@ def test_yaml_as_text_has_lines_and_no_file() -> None:
     assert "a recipe is a mapping" in refused(lambda: read_recipe("\n"))
 
 
+@pytest.mark.parametrize("source", [None, 5, b"version: 1", ["version"]])
+def test_what_is_no_source_of_a_recipe(source: Any) -> None:
+    assert "a path, YAML as text, a dict or a Recipe" in refused(lambda: read_recipe(source))
+
+
+def test_what_was_read_is_taken_as_it_is(tmp_path: Path) -> None:
+    read = read_recipe(VALUES)
+    assert read_recipe(read) is read
+    assert read_recipe(read, base=tmp_path).base == tmp_path
+
+
 def test_a_word_is_a_path(tmp_path: Path) -> None:
     with pytest.raises(NoRecipeError, match=r"season\.yaml: there is no such file"):
         read_recipe("season.yaml")
