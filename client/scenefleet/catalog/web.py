@@ -119,6 +119,8 @@ class Reader(StacApiIO):
             return within(trip, ask)
         except LateError:
             advice = SERVER_FAULT if trip.is_reached else UNREACHABLE
+            if trip.stage.startswith("only"):
+                advice = "Search fewer dates at once; a file of items is better downloaded first."
             raise CatalogError(
                 f"{plain(href)} had not answered in full after {seconds:g} s, the longest that is "
                 f"waited: {trip.stage}. {advice}"
@@ -261,6 +263,7 @@ class Reader(StacApiIO):
         body = bytearray()
         for piece in unpacked(chunks, response.headers.get("content-encoding"), address):
             body += piece
+            trip.stage = f"only {len(body) / 1e6:.1f} MB of the answer came"
             if len(body) > most:
                 break
         if len(body) > most and not failed:

@@ -65,7 +65,9 @@ class Wait:
 
 
 @contextmanager
-def waiting(place: str, what: str = "", *, alone: bool = True) -> Generator[Wait]:
+def waiting(
+    place: str, what: str = "", *, alone: bool = True, first: float = _FIRST
+) -> Generator[Wait]:
     """Says what is waited for while the block runs, after some seconds and again.
 
     Nothing else may be written to standard error meanwhile where it is a terminal.
@@ -74,12 +76,13 @@ def waiting(place: str, what: str = "", *, alone: bool = True) -> Generator[Wait
         place: as in `Wait.now`.
         what: as in `Wait.now`.
         alone: whether that is so; else it writes lines of text in a terminal as well.
+        first: seconds of silence before it says anything.
     """
     wait = Wait(place, what)
     over = threading.Event()
     moving = alone and _moves()
     thread = threading.Thread(
-        target=_draw if moving else _write, args=(wait, over), daemon=True, name="waiting"
+        target=_draw if moving else _write, args=(wait, over, first), daemon=True, name="waiting"
     )
     thread.start()
     try:
@@ -123,18 +126,20 @@ def waiting_for_catalogue(name: str) -> Generator[Patience]:
 
 def _moves() -> bool:
     """Tells whether standard error is a terminal on which a line can be drawn over."""
+    if sys.stderr is None:  # pyright: ignore[reportUnnecessaryComparison] - the shell's `2>&-`
+        return False
     return sys.stderr.isatty() and os.environ.get("TERM", "dumb") != "dumb"
 
 
-def _write(wait: Wait, over: threading.Event) -> None:
-    pause = _FIRST
+def _write(wait: Wait, over: threading.Event, first: float) -> None:
+    pause = first
     while not over.wait(pause):
         say(wait.text())
         pause = _AGAIN
 
 
-def _draw(wait: Wait, over: threading.Event) -> None:
-    if over.wait(_FIRST):
+def _draw(wait: Wait, over: threading.Event, first: float) -> None:
+    if over.wait(first):
         return
     while not over.wait(_TURN):
         _put(f"\r{wait.line(_columns())}\x1b[K")

@@ -1,6 +1,7 @@
 """One request has its time in all, whatever a server does with it; what is waited for is told."""
 
 import json
+import re
 import signal
 import socket
 import subprocess
@@ -59,6 +60,16 @@ def test_a_server_that_sends_a_byte_now_and_then(hostile: Hostile) -> None:
 
     hostile.answers["/"] = drip
     assert "its answer began and did not end" in late(hostile.url)
+
+
+def test_a_long_answer_over_a_slow_line(hostile: Hostile) -> None:
+    def slowly(line: socket.socket) -> None:
+        line.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999999\r\n\r\n")
+        while not hostile.done.wait(0.05):
+            line.sendall(b" " * 65_536)
+
+    hostile.answers["/"] = slowly
+    assert re.search(r"only \d\.\d MB of the answer came.*downloaded first", late(hostile.url))
 
 
 def test_a_handshake_that_does_not_end() -> None:

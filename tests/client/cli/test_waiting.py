@@ -96,6 +96,20 @@ def test_in_a_pipe_it_is_a_line_of_text_again_and_again(
         assert re.fullmatch(rf"waiting for {host}: page 2, 2 items \(\d+ s\)\n", line)
 
 
+def test_without_a_standard_error_it_goes_on(
+    hostile: Hostile, recipe: Path, tmp_path: Path
+) -> None:
+    release = slow_second_page(hostile)
+    threading.Timer(4, release.set).start()
+    command = f"exec '{SCENEFLEET}' search '{recipe}' 2>&-"
+    done = subprocess.run(
+        ["sh", "-c", command], stdout=subprocess.PIPE, text=True, cwd=tmp_path, timeout=90,
+        check=False,
+    )  # fmt: skip
+    assert done.returncode == 0
+    assert "c\n" in done.stdout
+
+
 def test_ctrl_c_ends_the_wait_without_a_traceback(
     hostile: Hostile, recipe: Path, tmp_path: Path
 ) -> None:
