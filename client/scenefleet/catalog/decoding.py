@@ -57,7 +57,7 @@ def no_json(address: str, text: str, error: Exception) -> CatalogError:
     )
 
 
-def unpacked(chunks: Iterable[bytes], encoding: str | None, address: str) -> Iterable[bytes]:
+def unpack(chunks: Iterable[bytes], encoding: str | None, address: str) -> Iterable[bytes]:
     """Yields the chunks with their compression undone, each no longer than a block.
 
     Raises:
@@ -72,20 +72,20 @@ def unpacked(chunks: Iterable[bytes], encoding: str | None, address: str) -> Ite
             f"{address} answered in the encoding {cut(kind, 40)!r}; gzip was asked for. "
             f"{SERVER_FAULT}"
         )
-    unpack, ended = zlib.decompressobj(47), False  # either of gzip's and zlib's heads
+    inflate, ended = zlib.decompressobj(47), False  # either of gzip's and zlib's heads
     for chunk in chunks:
         rest = chunk
         while rest:
-            if unpack.eof:
-                unpack, ended = zlib.decompressobj(47), True
+            if inflate.eof:
+                inflate, ended = zlib.decompressobj(47), True
             try:
-                yield unpack.decompress(rest, BLOCK)
+                yield inflate.decompress(rest, BLOCK)
             except zlib.error:
                 if ended:  # bytes after the end, which readers pass over
                     return
                 raise CatalogError(
                     f"{address} answered compressed data that is broken. {SERVER_FAULT}"
                 ) from None
-            rest = unpack.unused_data or unpack.unconsumed_tail
-    if not unpack.eof and not ended:
+            rest = inflate.unused_data or inflate.unconsumed_tail
+    if not inflate.eof and not ended:
         raise CatalogError(f"{address}: the answer broke off. {UNREACHABLE}")

@@ -62,17 +62,17 @@ class RefusedError(CatalogError, APIError):
         self.status_code = status
 
 
-def refused(href: str, status: int, text: str, *, asked: float = 0.0) -> RefusedError:
+def refusal(href: str, status: int, text: str, *, retry_after: float = 0.0) -> RefusedError:
     """Returns the error for an answer that says that something failed.
 
     Args:
         href: what was asked for.
         status: of the answer.
         text: the answer's beginning.
-        asked: seconds that the server asks to wait.
+        retry_after: seconds that the server asks to wait.
     """
     advice = _ADVICE.get(status, SERVER_FAULT if status >= 500 else "Check the catalogue's URL.")
-    wait = f", and asks to wait {_span(asked)}" if asked else ""
+    wait = f", and asks to wait {_span(retry_after)}" if retry_after else ""
     what = f"{plain(href)} answered {status}{_server_text(text)}{wait}"
     return RefusedError(f"{what}. {advice}", status)
 
@@ -81,7 +81,7 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s" if seconds < 120 else f"{seconds / 60:.0f} minutes"
 
 
-def unreachable(href: str, error: BaseException, proxy: str | None) -> RefusedError:
+def no_answer(href: str, error: BaseException, proxy: str | None) -> RefusedError:
     """Returns the error for a request without an answer.
 
     Args:
@@ -145,7 +145,7 @@ def _name(chain: list[BaseException]) -> _Found:
     return "the host's name cannot be resolved", UNREACHABLE
 
 
-def _refusal(chain: list[BaseException]) -> _Found:
+def _closed_port(chain: list[BaseException]) -> _Found:
     found = _find(chain, ConnectionRefusedError)
     return ("the connection was refused", UNREACHABLE) if found else None
 
@@ -228,7 +228,7 @@ def _no_address(chain: list[BaseException]) -> _Found:
 
 
 _CAUSES: tuple[Callable[[list[BaseException]], _Found], ...] = (
-    _name, _refusal, _certificate, _tls, _time, _no_http, _no_way, _no_address, _broken,
+    _name, _closed_port, _certificate, _tls, _time, _no_http, _no_way, _no_address, _broken,
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from scenefleet.catalog.flaws import kind_of
 from scenefleet.catalog.item import is_url
 from scenefleet.catalog.model import Json
 from scenefleet.catalog.read_item import link_list
-from scenefleet.catalog.waiting import Asked
+from scenefleet.catalog.waiting import CatalogRequest
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut, in_bytes, open_file, parse_json, read_file
 from scenefleet_task.reach import Origin
@@ -64,7 +64,7 @@ class Patience:
     page: int = 100
     """Items a page: larger ones make servers fail (502 at 250, pystac-client issue 659)."""
     paging: Paging = Paging()
-    tell: Callable[[Asked], None] | None = None
+    tell: Callable[[CatalogRequest], None] | None = None
     """Receives each request as it begins, and each time that it is to be sent again; may be called
     by another thread."""
 

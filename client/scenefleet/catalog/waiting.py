@@ -19,7 +19,7 @@ Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class CatalogRequest:
     """A request to a catalogue that begins, for displays of progress."""
 
     host: str

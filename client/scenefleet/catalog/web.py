@@ -21,13 +21,13 @@ from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 from scenefleet.catalog.access import plain
-from scenefleet.catalog.decoding import BLOCK, SERVER_FAULT, UNREACHABLE, no_json, text_of, unpacked
-from scenefleet.catalog.failures import RefusedError, refused, unreachable
+from scenefleet.catalog.decoding import BLOCK, SERVER_FAULT, UNREACHABLE, no_json, text_of, unpack
+from scenefleet.catalog.failures import RefusedError, no_answer, refusal
 from scenefleet.catalog.flaws import FAULTS, flaw
 from scenefleet.catalog.guard import Guard, GuardedAdapter, Resolve, resolve_host
 from scenefleet.catalog.model import Json
 from scenefleet.catalog.source import Patience
-from scenefleet.catalog.waiting import Asked, LateError, Trip, host_of, within
+from scenefleet.catalog.waiting import CatalogRequest, LateError, Trip, host_of, within
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut, in_bytes, parse_json
 from scenefleet_task.reach import Origin, href_problem
@@ -50,7 +50,7 @@ class _Answer:
     body: bytes
     charset: str
     """The encoding that it says its text has; often none, or a wrong one."""
-    asked: float
+    retry_after: float
     """Seconds that it asks to wait before the next request; 0 where it asks for none."""
 
 
@@ -147,7 +147,7 @@ class Reader(StacApiIO):
             )
         text = text_of(answer.body, answer.charset)
         if not 200 <= answer.status < 300:
-            raise refused(href, answer.status, text, asked=answer.asked)
+            raise refusal(href, answer.status, text, retry_after=answer.retry_after)
         return text
 
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - pystac's
@@ -177,7 +177,7 @@ class Reader(StacApiIO):
 
     def _tell(self, href: str, more: str = "") -> None:
         if self.patience.tell is not None and not self._guard.trip.is_over:
-            self.patience.tell(Asked(host_of(href), self._what + more, self._items))
+            self.patience.tell(CatalogRequest(host_of(href), self._what + more, self._items))
 
     def _patiently(
         self, href: str, verb: str, headers: Mapping[str, str], parts: Mapping[str, Any], trip: Trip
@@ -195,7 +195,7 @@ class Reader(StacApiIO):
             except MaxRetryError:
                 pause = float("inf")
             else:
-                pause = (0.0 if broken else answer.asked) or waits.get_backoff_time()
+                pause = (0.0 if broken else answer.retry_after) or waits.get_backoff_time()
             if pause >= trip.left:
                 if broken:
                     raise answer
@@ -222,7 +222,7 @@ class Reader(StacApiIO):
         except CatalogError:
             raise
         except (RequestException, HTTPError, OSError, ValueError) as error:
-            failed = unreachable(href, error, proxy)
+            failed = no_answer(href, error, proxy)
         if begun:
             return failed
         raise failed
@@ -251,8 +251,8 @@ class Reader(StacApiIO):
         redirects = status in _REDIRECTS and location
         body = b"" if redirects else self._body(response, address, trip)
         charset = get_encoding_from_headers(response.headers) or ""
-        asked = _waits(self.patience).get_retry_after(response.raw) or 0.0
-        return _Answer(status, location, body, charset, asked)
+        retry_after = _waits(self.patience).get_retry_after(response.raw) or 0.0
+        return _Answer(status, location, body, charset, retry_after)
 
     def _body(self, response: Response, address: str, trip: Trip) -> bytes:
         """The answer's bytes, unpacked; of an error's only the beginning."""
@@ -261,7 +261,7 @@ class Reader(StacApiIO):
         chunks = response.raw.stream(BLOCK, decode_content=False)
         trip.stage = "its answer began and did not end"
         body = bytearray()
-        for piece in unpacked(chunks, response.headers.get("content-encoding"), address):
+        for piece in unpack(chunks, response.headers.get("content-encoding"), address):
             body += piece
             trip.stage = f"only {len(body) / 1e6:.1f} MB of the answer came"
             if len(body) > most:

@@ -14,7 +14,7 @@ from scenefleet.cli.narrow import shorten
 from scenefleet.cli.show import count, safe, say
 
 if TYPE_CHECKING:
-    from scenefleet.catalog import Asked, Patience
+    from scenefleet.catalog import CatalogRequest, Patience
 
 Value = TypeVar("Value")
 
@@ -117,7 +117,7 @@ def waiting_for_catalogue(name: str) -> Generator[Patience]:
 
     with waiting(safe(name)) as wait:
 
-        def tell(asked: Asked) -> None:
+        def tell(asked: CatalogRequest) -> None:
             items = f", {count(asked.items, 'item')}" if asked.items else ""
             wait.now(safe(asked.host), safe(f"{asked.what}{items}"))
 

@@ -16,7 +16,7 @@ import pytest
 from tests.client.catalog.hostile_server import Hostile, reply, serving
 from tests.client.catalog.test_failures import serving_raw
 
-from scenefleet.catalog import Asked, Patience, search
+from scenefleet.catalog import CatalogRequest, Patience, search
 from scenefleet.catalog.web import Reader
 from scenefleet.errors import CatalogError
 
@@ -30,7 +30,7 @@ def hostile() -> Iterator[Hostile]:
         yield server
 
 
-def limited(tell: Callable[[Asked], None] | None = None) -> Patience:
+def limited(tell: Callable[[CatalogRequest], None] | None = None) -> Patience:
     return Patience(retries=5, timeout=(60, 60), answer_seconds=LIMIT, tell=tell)
 
 
@@ -121,7 +121,7 @@ def test_hours_that_a_server_asks_for_are_not_waited(hostile: Hostile, header: s
 def test_seconds_that_a_server_asks_for_are_waited(hostile: Hostile) -> None:
     answers = iter([reply(b"{}", "Retry-After: 1", status="429 Slow"), reply(b'{"a": 1}')])
     hostile.answers["/"] = lambda line: line.sendall(next(answers))
-    told: list[Asked] = []
+    told: list[CatalogRequest] = []
     begun = time.monotonic()
     patience = Patience(backoff=0, answer_seconds=30, tell=told.append)
     assert Reader(patience).read_json(hostile.url) == {"a": 1}
@@ -157,7 +157,7 @@ def test_each_page_is_told_with_what_came_before(
     stac_api: Any, item: Any, query: Any, tmp_path: Path
 ) -> None:
     items = [item(f"i{n}", datetime=f"2023-06-{30 - n:02}T10:00:00Z") for n in range(5)]
-    told: list[Asked] = []
+    told: list[CatalogRequest] = []
     api = stac_api(items, page=2)
     search(query(api.url), base=tmp_path, patience=Patience(tell=told.append))
     host = api.url.split("/")[2]
@@ -180,7 +180,7 @@ def test_documents_of_a_static_catalogue_are_told(
     hostile.json("/c.json", json.dumps({**catalog, "links": links}))
     hostile.json("/a.json", json.dumps(item("a")))
     hostile.json("/b.json", json.dumps(item("b")))
-    told: list[Asked] = []
+    told: list[CatalogRequest] = []
     search(query(f"{hostile.url}/c.json"), base=tmp_path, patience=Patience(tell=told.append))
     assert [(asked.what, asked.items) for asked in told] == [
         ("its first document", 0),

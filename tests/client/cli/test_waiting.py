@@ -185,3 +185,74 @@ def test_what_is_over_soon_says_nothing(capsys: pytest.CaptureFixture[str]) -> N
     with waiting("a host"):
         pass
     assert capsys.readouterr().err == ""
+
+
+AZURE = """
+version: 1
+name: slow
+search: {catalog: items.json}
+compute: {backend: azure, image: mine.azurecr.io/scenefleet-task}
+output: {store: %s}
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "store", "waits"),
+    [
+        (("plan", "r.yaml"), "az://mine/box", "waiting for the store az://mine/box ("),
+        (("run", "r.yaml", "--yes"), "az://mine/box", "waiting for the store az://mine/box ("),
+        (("status", "--store", "az://mine/box"), "x", "waiting for the store az://mine/box ("),
+        (
+            ("doctor", "--recipe", "r.yaml"),
+            "results",
+            "waiting for mine.westeurope.batch.azure.com: its pools, and the sign-in (",
+        ),
+    ],
+)
+def test_a_store_or_a_sign_in_that_takes_long_is_told(
+    hostile: Hostile, tmp_path: Path, words: tuple[str, ...], store: str, waits: str
+) -> None:
+    """The storage service is silent; and so is the endpoint that gives tokens of Entra ID."""
+    hostile.answers = Silent(hostile)
+    (tmp_path / "r.yaml").write_text(AZURE % store)
+    scene = item("a")
+    bands = {"red": "B04", "nir": "B08", "scl": "SCL"}
+    scene["assets"] = {
+        name: {"href": f"https://files.example/{name}.tif", "type": "image/tiff"}
+        for name in bands.values()
+    }
+    scene["properties"]["s2:processing_baseline"] = "05.09"
+    collection = {"type": "FeatureCollection", "features": [scene]}
+    (tmp_path / "items.json").write_text(json.dumps(collection))
+    environment = {
+        **{key: value for key, value in os.environ.items() if not key.startswith("AZURE_")},
+        "HOME": str(tmp_path),
+        "IDENTITY_ENDPOINT": f"{hostile.url}/token",
+        "IDENTITY_HEADER": "x",
+        "SCENEFLEET_AZURE_BATCH_ENDPOINT": "https://mine.westeurope.batch.azure.com",
+        "SCENEFLEET_AZURE_STORAGE_ENDPOINT": f"{hostile.url}/mine",
+        "SCENEFLEET_AZURE_STORAGE_KEY": "a2V5",
+    }
+    with subprocess.Popen(
+        [SCENEFLEET, *words],
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment,
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        said = []
+        while not any(line.startswith(waits) for line in said):
+            said.append(process.stderr.readline())
+            assert said[-1], said
+        process.send_signal(signal.SIGINT)
+        assert process.wait(60) == 5
+        assert "Traceback" not in process.stderr.read()
+
+
+class Silent(dict[str, Any]):
+    """The answers of a server that takes every request and says nothing to it."""
+
+    def __init__(self, hostile: Hostile) -> None:
+        super().__init__()
+        self.hostile = hostile
+
+    def get(self, key: str, default: Any = None) -> Any:  # noqa: ARG002
+        return lambda _: self.hostile.done.wait(200)
