@@ -202,6 +202,7 @@ output: {store: %s}
         (("plan", "r.yaml"), "az://mine/box", "waiting for the store az://mine/box ("),
         (("run", "r.yaml", "--yes"), "az://mine/box", "waiting for the store az://mine/box ("),
         (("status", "--store", "az://mine/box"), "x", "waiting for the store az://mine/box ("),
+        (("list", "--store", "az://mine/box"), "x", "waiting for the store az://mine/box ("),
         (
             ("doctor", "--recipe", "r.yaml"),
             "results",
