@@ -76,7 +76,7 @@ def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
     Raises:
         ValueError: if it is no JSON in UTF-8, or nested too deeply; says what is wrong.
     """
-    text = data if isinstance(data, str) else data.decode("utf-8-sig")
+    text = data if isinstance(data, str) else _decoded(data)
     hooks: dict[str, Any] = {}
     if _LONG_INTEGER.search(text):
         hooks["parse_int"] = _integer
@@ -86,6 +86,8 @@ def parse_json(data: bytes | str) -> Any:  # noqa: ANN401 - any JSON value
         value = json.loads(text, parse_constant=_nothing, **hooks)
     except RecursionError:
         raise ValueError(f"it is nested deeper than {MOST_NESTED} levels") from None
+    except json.JSONDecodeError as error:
+        raise ValueError(_broken(text, error)) from None
     if text.count("[") + text.count("{") > MOST_NESTED and is_deeper(value, MOST_NESTED):
         raise ValueError(f"it is nested deeper than {MOST_NESTED} levels")
     return _whole(value) if _HALF_PAIR.search(text) else value
@@ -112,6 +114,34 @@ def cut(text: str, most: int = 200) -> str:
 def in_bytes(number: int) -> str:
     """A limit in words."""
     return f"{number / 1e6:g} MB" if number >= 1e6 else f"{number} bytes"
+
+
+def _decoded(data: bytes) -> str:
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"it is not UTF-8 text (at byte {error.start})") from None
+
+
+_MISSING = {
+    "Expecting value": "a value is missing",
+    "Expecting ',' delimiter": "a comma is missing",
+    "Expecting ':' delimiter": "a colon is missing",
+    "Expecting property name enclosed in double quotes": "a name in double quotes is missing",
+    "Extra data": "it goes on after its end",
+    "Invalid control character at": "a text holds a line's end or another control character",
+}
+"""What is wrong with JSON, by the words that Python's module has for it."""
+
+
+def _broken(text: str, error: json.JSONDecodeError) -> str:
+    whole = text.rstrip()
+    if not whole:
+        return "it is empty"
+    if error.pos >= len(whole) or error.msg.startswith("Unterminated string"):
+        return f"it breaks off after {len(whole):,} characters"
+    what = _MISSING.get(error.msg, "it cannot be read")
+    return f"{what} (line {error.lineno}, character {error.colno})"
 
 
 def _integer(text: str) -> int | None:

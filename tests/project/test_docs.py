@@ -342,6 +342,21 @@ def test_the_library_example_runs_and_prints_what_the_page_shows(
     assert (store / "products/ndvi-spring/collection.json").is_file()
 
 
+def test_the_pages_recipe_in_python_runs(archive: Path, started: Callable) -> None:
+    text = page("scripts.md")
+    folder = archive.parents[1]
+    (folder / "spring.py").write_text(
+        next(b for b in blocks(text, "python") if "recipe.to_yaml()" in b)
+    )
+    done = started("-W", "error", "spring.py")
+    assert done.returncode == 0, done.stderr
+    assert started(*MAIN, "search", "spring.yaml").returncode == 0
+    message = next(iter(re.findall(r"`(search\.cloud_below: 101[^`]+)`", text)))
+    wrong = "{'version': 1, 'name': 'a', 'search': {'cloud_below': 101}}"
+    made = started("-c", f"from scenefleet.recipe import read_recipe; read_recipe({wrong})")
+    assert message in made.stderr
+
+
 def test_the_pages_script_runs(archive: Path, started: Callable) -> None:
     text = page("scripts.md")
     folder = archive.parents[1]

@@ -18,11 +18,13 @@ from scenefleet.catalog.radiometry import Radiometry, decide
 from scenefleet.catalog.read_item import from_json
 from scenefleet.catalog.search import search
 from scenefleet.catalog.source import WELL_KNOWN, Paging, Patience
+from scenefleet.catalog.waiting import CatalogRequest
 
 __all__ = [
     "WELL_KNOWN",
     "Asset",
     "BandPlace",
+    "CatalogRequest",
     "Dropped",
     "Paging",
     "Patience",

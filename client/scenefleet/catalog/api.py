@@ -64,6 +64,7 @@ class Api:
         self._reader = reader
         self._page = reader.patience.page
         self._meter = Meter(reader.patience.paging, url)
+        reader.expect("its landing page")
         with _quiet(), understood(url):
             # `timeout` again: Client.open would put None in place of the reader's own
             self._client = Client.open(url, stac_io=reader, timeout=reader.timeout)
@@ -124,9 +125,11 @@ class Api:
         if not any(self._client.conforms_to(kind) for kind in has):
             return None
         with _quiet(), understood(self.url):
+            self._reader.expect(f"collection {name}")
             found = self._client.get_collection(name)
             if found is not None:
                 return found.to_dict(include_self_link=False, transform_hrefs=False)
+            self._reader.expect("its collections")
             known = sorted(collection.id for collection in self._client.get_collections())
         near = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         listed = f"did you mean {', '.join(near)}?" if near else f"it has {_some(known)}."

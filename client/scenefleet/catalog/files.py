@@ -110,9 +110,11 @@ class Files:
             (source.href, source.origin, source.document)
         ]
         seen = {source.href}
+        came = 0
         while waiting:
             href, origin, document = waiting.pop()
             if document is None:
+                self.reader.expect(f"document {len(seen)}", items=came)
                 document, origin = self._linked(href, origin)
                 document = _checked_child(document, href)
             for rel, target in _links(document, href):
@@ -127,11 +129,13 @@ class Files:
                 if rel == "child":  # read when it is its turn: they may be many
                     waiting.append((target, origin, None))
                     continue
+                self.reader.expect(f"document {len(seen)}", items=came)
                 linked, place = self._linked(target, origin)
                 base = Base(target, place)
                 if linked.get("type") == "FeatureCollection":
                     yield from self._collection(linked, base)
                 else:
+                    came += 1
                     yield _checked_item(linked, target), base
 
     def _linked(self, href: str, origin: Origin) -> tuple[Json, Origin]:

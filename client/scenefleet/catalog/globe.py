@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 from typing import Any, cast
 
+from scenefleet.catalog.flaws import flaw
 from scenefleet.catalog.model import Scene
 from scenefleet.errors import CatalogError
 
@@ -50,7 +51,7 @@ def outline(geometry: Any, name: str) -> Any:  # noqa: ANN401 - GeoJSON; shapely
         # real footprints touch themselves now and then
         return drawn if drawn.is_valid else cast("Any", shapely.make_valid(drawn))
     except (ShapelyError, TypeError, ValueError, KeyError, IndexError, AttributeError) as error:
-        raise CatalogError(f"Item {name!r} has a malformed footprint: {error}") from error
+        raise CatalogError(f"Item {name!r} has a malformed footprint: {flaw(error)}") from error
 
 
 def _check_degrees(drawn: Any) -> None:  # noqa: ANN401 - shapely has no types

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import socket
 import threading
-from collections.abc import Generator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 from requests.adapters import HTTPAdapter
@@ -18,23 +18,36 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NameResolutionError, NewConnectionError
 from urllib3.util.connection import create_connection
 
+from scenefleet.catalog.waiting import Trip
 from scenefleet.errors import CatalogError
 from scenefleet_task.reach import Origin, Reach, address_problem, least_trusted, origin_of
 
 _MOST_ADDRESSES = 8
 """Of one host that are tried: a name may have hundreds."""
+Resolve = Callable[[str, int], list[Any]]
+"""Looks up the addresses of a host and port."""
+
+
+def resolve_host(host: str, port: int) -> list[Any]:
+    """Looks up addresses as this machine does."""
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class Guard:
     """Judges each connection of one search, and remembers where answers came from."""
 
-    def __init__(self, hosts: tuple[str, ...]) -> None:
-        """Takes the hosts that may be private although the catalogue is public."""
+    def __init__(self, hosts: tuple[str, ...], resolve: Resolve) -> None:
+        """Takes the hosts that may be private although the catalogue is public.
+
+        Args:
+            hosts: their names.
+            resolve: looks up the addresses of a host, as `socket.getaddrinfo` gives them.
+        """
         self.origin: Origin = "file"
         """The least trusted place that an answer came from; before any the recipe itself."""
-        self.expired = False
+        self.resolve = resolve
         self._hosts = hosts
-        self._line: socket.socket | None = None
+        self._here = threading.local()
 
     @property
     def reach(self) -> Reach:
@@ -55,40 +68,19 @@ class Guard:
         place: Origin = "public" if address is None else origin_of(address)
         self.origin = least_trusted(self.origin, place)
 
-    def hold(self, line: Any) -> None:  # noqa: ANN401 - a socket, plain or of TLS
-        """Takes a connection to be cut when its time is over."""
-        self.drop()
-        self._line = socket.socket(fileno=socket.dup(line.fileno()))
-
-    def drop(self) -> None:
-        """Lets go of the connection."""
-        line, self._line = self._line, None
-        if line is not None:
-            line.close()
+    @property
+    def trip(self) -> Trip:
+        """The request that this thread makes."""
+        return cast("Trip", self._here.trip)
 
     @contextmanager
-    def deadline(self, seconds: float) -> Generator[None]:
-        """Cuts the connection after a time: a server that sends a byte a minute never times out.
-
-        `expired` says afterwards whether it did.
-        """
-        self.expired = False
-        timer = threading.Timer(seconds, self._cut)
-        timer.daemon = True
-        timer.start()
+    def on(self, trip: Trip) -> Generator[None]:
+        """Lets connections that this thread makes or uses belong to a request."""
+        self._here.trip = trip
         try:
             yield
         finally:
-            timer.cancel()
-            timer.join()
-            self.drop()
-
-    def _cut(self) -> None:
-        self.expired = True
-        line = self._line
-        if line is not None:
-            with suppress(OSError):  # it ended by itself
-                line.shutdown(socket.SHUT_RDWR)
+            del self._here.trip
 
 
 class GuardedAdapter(HTTPAdapter):
@@ -131,7 +123,12 @@ class _Guarded:
     def _new_conn(self) -> socket.socket:
         this = cast("HTTPConnection", self)
         line = _connect(this, self.warden)
-        self.warden.hold(line)
+        trip = self.warden.trip
+        trip.hold(line)
+        trip.is_reached = True
+        trip.stage = (
+            "TLS was not agreed on" if isinstance(self, HTTPSConnection) else "no answer came"
+        )
         return line
 
     def request(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401 - as urllib3 has them
@@ -141,7 +138,9 @@ class _Guarded:
             address = str(line.getpeername()[0])
             self.warden.check(cast("HTTPConnection", self).host, address)
             self.warden.met(address)
-            self.warden.hold(line)
+            self.warden.trip.hold(line)
+            self.warden.trip.is_reached = True
+        self.warden.trip.stage = "no answer came"
         # a mixin: what it is mixed into has the method
         super().request(*args, **kwargs)  # type: ignore[misc]  # pyright: ignore[reportAttributeAccessIssue]
 
@@ -149,16 +148,19 @@ class _Guarded:
 def _connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
     """A connection to the first of the host's addresses that answers and may be connected to."""
     host, port = connection.host.strip("[]"), connection.port
+    trip = guard.trip
+    trip.stage = "its name was not resolved"
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = guard.resolve(host, port)
     except (socket.gaierror, UnicodeError) as error:
         failed = error if isinstance(error, socket.gaierror) else socket.gaierror(str(error))
         raise NameResolutionError(host, connection, failed) from error
+    trip.stage = "no connection was made"
     last: Exception | None = None
     for *_, place in found[:_MOST_ADDRESSES]:
         address = str(place[0])
-        if guard.expired:
-            break
+        if trip.is_over:  # nobody waits: not an error that would be tried again
+            raise CatalogError(f"{host} was not connected to in time.")
         try:
             guard.check(host, address)
             line = create_connection(
@@ -173,6 +175,7 @@ def _connect(connection: HTTPConnection, guard: Guard) -> socket.socket:
             last = ConnectTimeoutError(connection, f"Connection to {host} timed out.")
         except OSError as error:
             last = NewConnectionError(connection, f"no connection: {error}")
+            last.__cause__ = error
         else:
             guard.met(address)
             return line

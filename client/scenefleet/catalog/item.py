@@ -17,6 +17,7 @@ from scenefleet.catalog.access import (
     of_planetary_computer,
     unsigned,
 )
+from scenefleet.catalog.flaws import flaw
 from scenefleet.catalog.globe import bounds, outline
 from scenefleet.catalog.model import Json, Scene
 from scenefleet.catalog.read_item import from_json
@@ -178,7 +179,7 @@ def _complete_footprint(item: Json, name: str) -> bool:
         else:
             item["bbox"] = bounds(outline(geometry, name))
     except (TypeError, ValueError, IndexError) as error:
-        raise CatalogError(f"Item {name!r} has a malformed footprint: {error}") from error
+        raise CatalogError(f"Item {name!r} has a malformed footprint: {flaw(error)}") from error
     if not item["bbox"]:
         raise CatalogError(f"Item {name!r} has an empty geometry and no bbox: where is it?")
     return True

@@ -51,10 +51,12 @@ class Meter:
         self._limits = limits
         self._url = url
         self._pages = 0
+        self.items = 0
+        """Items that have come, of all pages; those that came again count again."""
         self._end = time.monotonic() + limits.seconds
 
-    def count(self) -> None:
-        """Counts one page.
+    def count(self) -> int:
+        """Counts one page, and returns its number.
 
         Raises:
             CatalogError: if there were more, or they took longer, than is allowed.
@@ -65,7 +67,7 @@ class Meter:
             why = f"pages for more than {self._limits.seconds / 60:g} minutes"
         else:
             self._pages += 1
-            return
+            return self._pages
         raise CatalogError(
             f"{plain(self._url)} gave {why} without coming to an end, which is scenefleet's limit "
             "for one search. Search fewer dates or a smaller area at once."
@@ -88,11 +90,12 @@ def follow(
     """
     asking: Asking | None = start
     while asking:
-        meter.count()
+        reader.expect(f"page {meter.count()}", items=meter.items)
         answer = reader.read_json(
             asking.href, method=asking.method, headers=asking.headers, parameters=asking.body
         )
         page = as_page(answer, asking, first or start)
+        meter.items += len(page.features)
         yield page
         asking = page.next
 

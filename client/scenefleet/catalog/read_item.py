@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
+from scenefleet.catalog.flaws import FAULTS, flaw
 from scenefleet.catalog.model import Asset, Json, ListedBand, Scene
 from scenefleet.errors import CatalogError
 
@@ -23,9 +24,8 @@ def from_json(item: Json) -> Scene:
         raise CatalogError("The catalogue gave an item without an id; STAC requires one.")
     try:
         return _scene(name, item, _all_assets)
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        detail = f"{type(error).__name__}: {error}"
-        raise CatalogError(f"Item {name!r} is no valid STAC item ({detail}).") from error
+    except FAULTS as error:
+        raise CatalogError(f"Item {name!r} is no valid STAC item ({flaw(error)}).") from error
 
 
 def from_checked(item: Json) -> Scene:

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from typing import Any, cast
 
 from scenefleet.catalog.access import shown
+from scenefleet.catalog.flaws import FAULTS, flaw, kind_of
 from scenefleet.catalog.model import Dropped, Json, is_number
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut
-from scenefleet_task.redact import redact
 
 LONGEST_ID = 1_000
 """Characters: ids name folders and files, and are repeated in messages."""
@@ -46,11 +46,10 @@ def blame(name: str) -> Generator[None]:
         yield
     except CatalogError:
         raise
-    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError) as error:
-        detail = cut(redact(f"{type(error).__name__}: {error}"))
-        raise CatalogError(f"Item {name!r} is no valid STAC item ({detail}).") from error
     except RecursionError as error:
         raise CatalogError(f"Item {name!r} is nested too deeply.") from error
+    except FAULTS as error:
+        raise CatalogError(f"Item {name!r} is no valid STAC item ({flaw(error)}).") from error
 
 
 def unusable(name: str, error: CatalogError) -> Dropped:
@@ -77,9 +76,7 @@ def check_item(item: Any, base: str) -> Json:  # noqa: ANN401 - any JSON value
         CatalogError: says what is wrong.
     """
     if not isinstance(item, dict):
-        raise CatalogError(
-            f"{shown(base)} holds {type(item).__name__} where a STAC item should be."
-        )
+        raise CatalogError(f"{shown(base)} holds {kind_of(item)} where a STAC item should be.")
     given = cast("Json", item)
     name = _checked_id(given.get("id"))
     if (kind := given.get("type", "Feature")) != "Feature":

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from scenefleet.catalog.access import plain, shown
+from scenefleet.catalog.flaws import kind_of
 from scenefleet.catalog.item import is_url
 from scenefleet.catalog.model import Json
 from scenefleet.catalog.read_item import link_list
+from scenefleet.catalog.waiting import CatalogRequest
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut, in_bytes, open_file, parse_json, read_file
 from scenefleet_task.reach import Origin
@@ -52,15 +54,19 @@ class Patience:
     """Further tries of a request that was throttled (429) or met a server's fault (5xx)."""
     backoff: float = 1.0
     """Seconds before the second retry; doubled for each one after."""
-    timeout: tuple[float, float] = (10.0, 90.0)
-    """Seconds to connect, and between two bytes; Planetary Computer's slow pages take a minute."""
-    answer_seconds: float = 300.0
-    """Seconds until an answer is there as a whole, from the connection to the last byte."""
+    timeout: tuple[float, float] = (10.0, 60.0)
+    """Seconds to connect, and between two bytes."""
+    answer_seconds: float = 60.0
+    """Seconds that one request has in all: looking up the name, connecting, redirects, retries and
+    what the server asks to wait before them, down to the last byte."""
     answer_bytes: int = 200_000_000
     """Bytes of one answer, unpacked; a page of 100 items has two million."""
     page: int = 100
     """Items a page: larger ones make servers fail (502 at 250, pystac-client issue 659)."""
     paging: Paging = Paging()
+    tell: Callable[[CatalogRequest], None] | None = None
+    """Receives each request as it begins, and each time that it is to be sent again; may be called
+    by another thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +115,7 @@ def read(href: str, reader: Reader, origin: Origin = "file") -> tuple[Json, Orig
     except ValueError as error:
         raise CatalogError(f"{cut(href)} is no JSON: {error}.") from None
     if not isinstance(value, dict):
-        raise CatalogError(f"{cut(href)} holds no STAC object, but {type(value).__name__}.")
+        raise CatalogError(f"{cut(href)} holds no STAC object, but {kind_of(value)}.")
     return cast("Json", value), "file"
 
 
@@ -140,6 +146,7 @@ def examine(href: str, reader: Reader) -> Source:
     """
     if href.endswith(_LINES) and not is_url(href):
         return Source(href, "lines", {})
+    reader.expect("its first document")
     document, origin = read(href, reader)
     return Source(href, _kind(href, document), document, origin)
 

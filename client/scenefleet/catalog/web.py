@@ -5,10 +5,7 @@ Loads pystac-client; import it inside functions only.
 
 from __future__ import annotations
 
-import json
-import re
-import zlib
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
@@ -18,44 +15,31 @@ from pystac import Link
 from pystac_client.exceptions import APIError
 from pystac_client.stac_api_io import StacApiIO
 from requests import PreparedRequest, Request, RequestException, Response
-from requests.utils import select_proxy
+from requests.cookies import extract_cookies_to_jar
+from requests.utils import get_encoding_from_headers, select_proxy
 from urllib3.exceptions import HTTPError, InvalidHeader, MaxRetryError
 from urllib3.util import Retry
 
 from scenefleet.catalog.access import plain
-from scenefleet.catalog.guard import Guard, GuardedAdapter
+from scenefleet.catalog.decoding import BLOCK, SERVER_FAULT, UNREACHABLE, no_json, text_of, unpack
+from scenefleet.catalog.failures import RefusedError, no_answer, refusal
+from scenefleet.catalog.flaws import FAULTS, flaw
+from scenefleet.catalog.guard import Guard, GuardedAdapter, Resolve, resolve_host
 from scenefleet.catalog.model import Json
 from scenefleet.catalog.source import Patience
+from scenefleet.catalog.waiting import CatalogRequest, LateError, Trip, host_of, within
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut, in_bytes, parse_json
 from scenefleet_task.reach import Origin, href_problem
 from scenefleet_task.redact import redact
 
-_ADVICE = {
-    400: "The server refuses the search itself: check area, dates and `filter`.",
-    401: "The catalogue wants a login, which scenefleet does not have; use an open one.",
-    403: "The catalogue forbids this: it may block heavy users or want a login. Try again later.",
-    404: "There is nothing at that address: check the catalogue's URL.",
-    429: "The catalogue limits requests: wait some minutes, or search a smaller area.",
-}
-_SERVER_FAULT = "The fault is the server's: try again later, or search fewer dates at once."
-_UNREACHABLE = "Check the address and the network, then try again."
 _PASSING = (429, 500, 502, 503, 504)
 _REDIRECTS = (301, 302, 303, 307, 308)
 _MOST_REDIRECTS = 10
 _ERROR_BYTES = 65_536
-"""Of an answer that tells of an error as many are read."""
-_BLOCK = 65_536
+"""The number of bytes that are read of an answer that tells of an error."""
 _OURS = ("host", "content-length", "transfer-encoding", "connection", "authorization", "cookie")
 """Headers that no link of a catalogue sets for us."""
-
-
-class RefusedError(CatalogError, APIError):
-    """An answer other than 2xx; `status_code` as pystac-client looks for it, 0 for no answer."""
-
-    def __init__(self, message: str, status: int) -> None:
-        super().__init__(message)
-        self.status_code = status
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,27 +48,40 @@ class _Answer:
     location: str | None
     """Where a redirect leads."""
     body: bytes
-    raw: Any
-    """urllib3's response, for the time that it asks to wait."""
+    charset: str
+    """The encoding that it says its text has; often none, or a wrong one."""
+    retry_after: float
+    """Seconds that it asks to wait before the next request; 0 where it asks for none."""
 
 
 class Reader(StacApiIO):
     """Reads JSON over HTTP; raises only CatalogError, and shows no query of a URL in it.
 
     No answer is longer than `Patience` allows, none is waited for longer, and none comes from an
-    address that the catalogue may not name (`guard`).
+    address that the catalogue may not name (`guard`). Ctrl-C ends any wait at once.
     """
 
-    def __init__(self, patience: Patience, hosts: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self,
+        patience: Patience,
+        hosts: tuple[str, ...] = (),
+        *,
+        resolve: Resolve = resolve_host,
+    ) -> None:
         """Takes the hosts that may be private although the catalogue is public."""
         self.patience = patience
-        self._guard = Guard(hosts)
+        self._guard = Guard(hosts, resolve)
+        self._what, self._items = "its first document", 0
         super().__init__(timeout=patience.timeout, max_retries=None)
         # not br or zstd: what comes is unpacked here, so that its size is known as it grows
         self.session.headers["Accept-Encoding"] = "gzip"
         adapter = GuardedAdapter(self._guard, _broken_lines(patience))
         self.session.mount("http://", adapter)
         self.session.mount("https://", adapter)
+
+    def expect(self, what: str, *, items: int = 0) -> None:
+        """Names the document that is asked for next, and the items that came before it."""
+        self._what, self._items = what, items
 
     @property
     def origin(self) -> Origin:
@@ -111,20 +108,46 @@ class Reader(StacApiIO):
             )
         kept = {k: v for k, v in (headers or {}).items() if k.lower() not in _OURS}
         parts = {"json": parameters} if verb == "POST" else {"params": parameters or {}}
+        seconds = self.patience.answer_seconds
+        trip = Trip(seconds)
+
+        def ask() -> str:
+            with self._guard.on(trip):
+                return self._through_redirects(href, verb, kept, parts, trip)
+
+        try:
+            return within(trip, ask)
+        except LateError:
+            advice = SERVER_FAULT if trip.is_reached else UNREACHABLE
+            if trip.stage.startswith("only"):
+                advice = "Search fewer dates at once; a file of items is better downloaded first."
+            raise CatalogError(
+                f"{plain(href)} had not answered in full after {seconds:g} s, the longest that is "
+                f"waited: {trip.stage}. {advice}"
+            ) from None
+
+    def _through_redirects(
+        self, href: str, verb: str, headers: Mapping[str, str], parts: Mapping[str, Any], trip: Trip
+    ) -> str:
+        """The body of the answer at the end of all redirects."""
+        begun = href
         for _ in range(_MOST_REDIRECTS + 1):
-            answer = self._patiently(href, verb, kept, parts)
+            answer = self._patiently(href, verb, headers, parts, trip)
             if answer.status not in _REDIRECTS or not answer.location:
                 break
-            href = urljoin(href, answer.location)
+            href = _joined(href, answer.location)
             if answer.status == 303 or (answer.status < 303 and verb == "POST"):
                 verb, parts = "GET", {}
             elif verb == "GET":
                 parts = {}  # they are part of the address that it was redirected from
         else:
-            raise CatalogError(f"{plain(href)} redirects more than {_MOST_REDIRECTS} times.")
-        text = answer.body.decode("utf-8", "replace")
+            raise CatalogError(
+                f"{plain(begun)} redirects more than {_MOST_REDIRECTS} times, last to "
+                f"{plain(href)}. Check the catalogue's URL, or use another catalogue."
+            )
+        text = text_of(answer.body, answer.charset)
         if not 200 <= answer.status < 300:
-            raise _refused(href, answer.status, text)
+            raise refusal(href, answer.status, text, retry_after=answer.retry_after)
         return text
 
     def read_text(self, source: Any, *args: Any, **kwargs: Any) -> str:  # noqa: ANN401 - pystac's
@@ -144,79 +167,103 @@ class Reader(StacApiIO):
         try:
             value = parse_json(text.removeprefix("\ufeff"))
         except (ValueError, RecursionError) as error:
-            start = " ".join(text[:60].split())
-            why = f"; {error}" if "nested" in str(error) else ""
-            raise CatalogError(
-                f"{address} answered something that is no JSON (it starts with {start!r}{why}). "
-                "Give the URL of a STAC API's landing page, a catalog.json or a file of items."
-            ) from None
+            raise no_json(address, text, error) from None
         if not isinstance(value, dict):
-            raise CatalogError(f"{address} answered JSON that is no STAC object.")
+            raise CatalogError(
+                f"{address} answered JSON that is no STAC object. Give the URL of a STAC API's "
+                "landing page, a catalog.json or a file of items."
+            )
         return cast("Json", value)
 
+    def _tell(self, href: str, more: str = "") -> None:
+        if self.patience.tell is not None and not self._guard.trip.is_over:
+            self.patience.tell(CatalogRequest(host_of(href), self._what + more, self._items))
+
     def _patiently(
-        self, href: str, verb: str, headers: Mapping[str, str], parts: Mapping[str, Any]
+        self, href: str, verb: str, headers: Mapping[str, str], parts: Mapping[str, Any], trip: Trip
     ) -> _Answer:
-        """The answer, asked for again where the fault may pass."""
+        """The answer, asked for again where the fault may pass and there is time."""
         waits = _waits(self.patience)
         while True:
-            answer = self._once(href, verb, headers, parts)
-            if answer.status not in _PASSING:
+            self._tell(href)
+            answer = self._once(href, verb, headers, parts, trip)
+            broken = isinstance(answer, RefusedError)
+            if not broken and answer.status not in _PASSING:
                 return answer
             try:
-                waits = waits.increment(verb, href, response=answer.raw)
+                waits = waits.increment(verb, href)
             except MaxRetryError:
+                pause = float("inf")
+            else:
+                pause = (0.0 if broken else answer.retry_after) or waits.get_backoff_time()
+            if pause >= trip.left:
+                if broken:
+                    raise answer
                 return answer
-            waits.sleep(answer.raw)
+            why = "its answer broke off" if broken else f"it answered {answer.status}"
+            trip.stage = why
+            self._tell(href, f", again in {pause:.0f} s: {why}")
+            trip.pause(pause)
 
     def _once(
-        self, href: str, verb: str, headers: Mapping[str, str], parts: Mapping[str, Any]
-    ) -> _Answer:
-        seconds = self.patience.answer_seconds
+        self, href: str, verb: str, headers: Mapping[str, str], parts: Mapping[str, Any], trip: Trip
+    ) -> _Answer | RefusedError:
+        """The answer, or the error of one that broke off."""
+        proxy: str | None = None
+        begun = False
         try:
             given = Request(verb, urldefrag(href).url, headers=dict(headers), **parts)
             prepared = self.session.prepare_request(given)
-            with self._guard.deadline(seconds):
-                answer = self._send(prepared)
+            settings = self._settings(prepared)
+            proxy = select_proxy(str(prepared.url), settings["proxies"])
+            with self._send(prepared, settings) as response:
+                begun = True
+                return self._answer(response, plain(str(prepared.url)), trip)
         except CatalogError:
             raise
         except (RequestException, HTTPError, OSError, ValueError) as error:
-            if not self._guard.expired:
-                raise _refused(href, None, f"{type(error).__name__} {error}") from None
-            answer = None
-        if answer is None or self._guard.expired:
-            raise CatalogError(
-                f"{plain(href)} had not answered in full after {seconds:g} s, the longest that is "
-                f"waited. {_SERVER_FAULT}"
-            )
-        return answer
+            failed = no_answer(href, error, proxy)
+        if begun:
+            return failed
+        raise failed
 
-    def _send(self, prepared: PreparedRequest) -> _Answer:
+    def _settings(self, prepared: PreparedRequest) -> Any:  # noqa: ANN401 - as requests has them
+        """Proxies and certificates by the environment, once the address was judged."""
         url = str(prepared.url)
         parts = urlsplit(url)
         # by its host: an address to search at may hold what no source's may
         if problem := href_problem(f"{parts.scheme}://{parts.netloc}/", self._guard.reach):
             raise CatalogError(f"{plain(url)} is not asked: {problem}.")
-        settings = self.session.merge_environment_settings(url, {}, True, True, None)
-        if select_proxy(url, settings["proxies"]):
-            self._guard.met(None)
-        response = self.session.send(
-            prepared, timeout=self.timeout, allow_redirects=False, **settings
-        )
-        with response:
-            status, location = response.status_code, response.headers.get("location")
-            redirects = status in _REDIRECTS and location
-            body = b"" if redirects else self._body(response, plain(url))
-            return _Answer(status, location, body, response.raw)
+        return self.session.merge_environment_settings(url, {}, True, True, None)
 
-    def _body(self, response: Response, address: str) -> bytes:
+    def _send(self, prepared: PreparedRequest, settings: Any) -> Response:  # noqa: ANN401
+        if proxy := select_proxy(str(prepared.url), settings["proxies"]):
+            self._guard.met(None)
+            self._guard.trip.stage = f"no answer came by way of the proxy {host_of(proxy)}"
+        # by the adapter: a session would unpack the body of a redirect, however large
+        adapter = self.session.get_adapter(str(prepared.url))
+        response = adapter.send(prepared, timeout=self.timeout, **settings)
+        extract_cookies_to_jar(self.session.cookies, prepared, response.raw)
+        return response
+
+    def _answer(self, response: Response, address: str, trip: Trip) -> _Answer:
+        status, location = response.status_code, response.headers.get("location")
+        redirects = status in _REDIRECTS and location
+        body = b"" if redirects else self._body(response, address, trip)
+        charset = get_encoding_from_headers(response.headers) or ""
+        retry_after = _waits(self.patience).get_retry_after(response.raw) or 0.0
+        return _Answer(status, location, body, charset, retry_after)
+
+    def _body(self, response: Response, address: str, trip: Trip) -> bytes:
         """The answer's bytes, unpacked; of an error's only the beginning."""
         failed = not 200 <= response.status_code < 300
         most = _ERROR_BYTES if failed else self.patience.answer_bytes
-        chunks = response.raw.stream(_BLOCK, decode_content=False)
+        chunks = response.raw.stream(BLOCK, decode_content=False)
+        trip.stage = "its answer began and did not end"
         body = bytearray()
-        for piece in _unpacked(chunks, response.headers.get("content-encoding"), address):
+        for piece in unpack(chunks, response.headers.get("content-encoding"), address):
             body += piece
+            trip.stage = f"only {len(body) / 1e6:.1f} MB of the answer came"
             if len(body) > most:
                 break
         if len(body) > most and not failed:
@@ -230,57 +277,29 @@ class Reader(StacApiIO):
 @contextmanager
 def understood(url: str) -> Generator[None]:
     """Turns what pystac and pystac-client raise over a malformed answer into CatalogError."""
-    from pystac import STACError
+    from pystac import STACError, STACTypeError
     from pystac_client.exceptions import ParametersError
 
     try:
         yield
     except CatalogError:
         raise
-    except (
-        APIError,
-        ParametersError,
-        STACError,
-        ArithmeticError,
-        AttributeError,
-        LookupError,
-        RecursionError,
-        TypeError,
-        ValueError,
-    ) as error:
-        detail = cut(redact(f"{type(error).__name__}: {error}"), 300)
-        raise CatalogError(f"{plain(url)} does not answer as a STAC API ({detail}).") from error
-
-
-def _unpacked(chunks: Iterable[bytes], encoding: str | None, address: str) -> Iterable[bytes]:
-    """The chunks with their compression undone, none of them much longer than it came.
-
-    Raises:
-        CatalogError: for an encoding that was not asked for, or broken data.
-    """
-    kind = (encoding or "identity").strip().lower()
-    if kind == "identity":
-        yield from chunks
-        return
-    if kind not in ("gzip", "x-gzip", "deflate"):
+    except (APIError, ParametersError, STACError, STACTypeError, *FAULTS) as error:
         raise CatalogError(
-            f"{address} answered in the encoding {cut(kind, 40)!r}; gzip was asked for."
-        )
-    unpack, ended = zlib.decompressobj(47), False  # either of gzip's and zlib's heads
-    for chunk in chunks:
-        rest = chunk
-        while rest:
-            if unpack.eof:
-                unpack, ended = zlib.decompressobj(47), True
-            try:
-                yield unpack.decompress(rest, _BLOCK)
-            except zlib.error:
-                if ended:  # bytes after the end, which readers pass over
-                    return
-                raise CatalogError(f"{address} answered compressed data that is broken.") from None
-            rest = unpack.unused_data or unpack.unconsumed_tail
-    if not unpack.eof and not ended:
-        raise CatalogError(f"{address}: the answer broke off. {_UNREACHABLE}")
+            f"{plain(url)} does not answer as a STAC API does: in an answer of it, {flaw(error)}. "
+            "Check that it is the URL of an API's landing page, or use another catalogue."
+        ) from error
+
+
+def _joined(href: str, location: str) -> str:
+    """The address that a redirect leads to."""
+    try:
+        # what has no form of an address at all is refused as one of no known kind
+        return urljoin(href, location)
+    except ValueError:
+        raise CatalogError(
+            f"{plain(href)} redirects to what is no address. Check the catalogue's URL."
+        ) from None
 
 
 def _broken_lines(patience: Patience) -> Retry:
@@ -289,6 +308,8 @@ def _broken_lines(patience: Patience) -> Retry:
         total=patience.retries,
         # a host that cannot be found or refuses will do so again: ask once more, not for a minute
         connect=min(patience.retries, 1),
+        read=min(patience.retries, 2),
+        other=0,  # a certificate, a proxy's refusal: the next answer is the same
         redirect=0,
         status=0,
         backoff_factor=patience.backoff,
@@ -299,47 +320,14 @@ def _broken_lines(patience: Patience) -> Retry:
 
 def _waits(patience: Patience) -> Retry:
     """How often, and after what time, a server is asked again that says it cannot answer now."""
-    return _CappedRetry(total=patience.retries, backoff_factor=patience.backoff)
+    return _ForgivingRetry(total=patience.retries, backoff_factor=patience.backoff)
 
 
-class _CappedRetry(Retry):
-    """Obeys Retry-After up to a minute: a server may ask for hours, or for what is no time."""
+class _ForgivingRetry(Retry):
+    """Takes a Retry-After that is no time for none."""
 
     def parse_retry_after(self, retry_after: str) -> float:
         try:
-            return min(super().parse_retry_after(retry_after), 60.0)
+            return super().parse_retry_after(retry_after)
         except (InvalidHeader, ValueError, OverflowError):
             return 0.0
-
-
-def _refused(href: str, status: int | None, text: str) -> RefusedError:
-    if not status:
-        return RefusedError(f"{plain(href)}: {_network_cause(text)}. {_UNREACHABLE}", 0)
-    advice = _ADVICE.get(status, _SERVER_FAULT if status >= 500 else "Check the catalogue's URL.")
-    said = _server_text(text)
-    return RefusedError(f"{plain(href)} answered {status}{said}. {advice}", status)
-
-
-def _network_cause(text: str) -> str:
-    """What went wrong on the network, without the address that urllib3 repeats with its query."""
-    causes = {
-        "the host's name cannot be resolved": r"NameResolution|getaddrinfo|Name or service",
-        "the connection was refused": r"refused",
-        "no answer in time": r"timed? ?out",
-        "the certificate is not trusted": r"SSL|CERTIFICATE",
-        "the answer broke off": r"IncompleteRead|Connection broken|RemoteDisconnected|reset by",
-    }
-    found = (cause for cause, mark in causes.items() if re.search(mark, text, re.IGNORECASE))
-    return next(found, "no connection")
-
-
-def _server_text(text: str) -> str:
-    """The server's own words, where its answer is JSON that has some; never a page of HTML."""
-    try:
-        value = json.loads(text)
-    except (ValueError, RecursionError):
-        return ""
-    given = cast("Json", value) if isinstance(value, dict) else {}
-    words = (given.get(key) for key in ("description", "detail", "message"))
-    said = next((word for word in words if isinstance(word, str)), "")
-    return f" ({redact(' '.join(said[:2000].split()))[:200]})" if said and "://" not in said else ""

@@ -12,6 +12,7 @@ from scenefleet.catalog.header import read_header
 from scenefleet.cli.options import desk_of
 from scenefleet.cli.selection import Prepared, estimate_text
 from scenefleet.cli.show import count, say
+from scenefleet.cli.waiting import waiting
 from scenefleet.errors import NotAuthorisedError, StoreError
 from scenefleet.plan import Estimate, Plan, documents_of, estimate
 from scenefleet.run import Superseded, find_superseded
@@ -75,7 +76,8 @@ def look_for_superseded(prepared: Prepared, settings: Settings) -> Superseded:
         return find_superseded(desk.store, prepared.plan.documents)
 
     try:
-        return _within(_PATIENCE, look)
+        with waiting(f"the store {address}"):
+            return _within(_PATIENCE, look)
     except (StoreError, NotAuthorisedError, TimeoutError) as error:
         why = str(error).partition("\n")[0] or f"no answer in {_PATIENCE:.0f} s"
         say(f"note: which scenes are finished in {address} is not known: {why}")

@@ -9,6 +9,7 @@ import click
 
 from scenefleet.catalog.search import is_server
 from scenefleet.cli.show import say
+from scenefleet.cli.waiting import waiting_for_catalogue
 from scenefleet.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -34,14 +35,17 @@ def check_bounds(source: RecipeFile) -> None:
         means = [word for word, lacks in (("any place", no_area), ("any time", no_dates)) if lacks]
         say(f"note: the search has no {' and no '.join(words)}: {' and '.join(means)} will do")
     bounded = query.filter is not None or query.limit is not None
-    if not (no_area and no_dates) or bounded or not is_server(query, base=source.base):
+    if not (no_area and no_dates) or bounded:
         return
+    with waiting_for_catalogue(query.catalog) as patience:
+        if not is_server(query, base=source.base, patience=patience):
+            return
     what = f"all of {', '.join(query.collections)} in {query.catalog}"
     if sys.stdin.isatty():
         click.confirm(f"Search {what}?", abort=True, err=True)
         return
     raise CatalogError(
-        f"{source.path}: `search` has neither area (or bbox) nor dates, filter or limit, which "
+        f"{source.label}: `search` has neither area (or bbox) nor dates, filter or limit, which "
         f"means {what}: it may be millions of scenes, and there is no terminal to ask on. Write at "
         "least one of them: `bbox: [west, south, east, north]`, `dates: 2023-06`, or `limit: 100`."
     )

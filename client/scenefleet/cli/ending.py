@@ -74,7 +74,8 @@ def run_again(desk: Desk) -> str:
 
 
 def _file(desk: Desk) -> str:
-    return "FILE" if desk.source is None else shlex.quote(str(desk.source.path))
+    path = None if desk.source is None else desk.source.path
+    return "FILE" if path is None else shlex.quote(str(path))
 
 
 _AGAIN_IN_VAIN = {

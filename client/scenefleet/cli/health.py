@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 from scenefleet import __version__
 from scenefleet.cli.options import desk_of, read_settings
 from scenefleet.cli.show import count
+from scenefleet.cli.waiting import waiting, waiting_for_catalogue
 from scenefleet.errors import ScenefleetError
 from scenefleet.recipe import RecipeFile, read_recipe
 from scenefleet.settings import Settings
@@ -117,13 +119,15 @@ def _catalogue(source: RecipeFile) -> str:
     from scenefleet.catalog import search
 
     query = source.recipe.search.model_copy(update={"limit": 1})
-    result = search(query, base=source.base)
+    with waiting_for_catalogue(query.catalog) as patience:
+        result = search(query, base=source.base, patience=patience)
     return f"{query.catalog} answers; {'a scene' if result.items else 'no scene'} matches"
 
 
 def _store(source: RecipeFile, settings: Settings) -> str:
     store = desk_of(source, settings).store
-    store.prepare()
+    with waiting(f"the store {store.address}"):
+        store.prepare()
     return f"{store.address} can be written"
 
 
@@ -148,7 +152,11 @@ def _batch(source: RecipeFile, settings: Settings) -> Check:
     from scenefleet.fleet import choose_pool, join_fleet
 
     choice = choose_pool(source, settings)
-    with join_fleet("azure", settings, key="") as fleet:
+    endpoint = urlsplit(str(settings.azure.batch_endpoint)).hostname
+    with (
+        waiting(endpoint or "the Batch account", "its pools, and the sign-in"),
+        join_fleet("azure", settings, key="") as fleet,
+    ):
         assert fleet is not None
         if choice.existing is not None:
             choice = fleet.read_pool(choice)

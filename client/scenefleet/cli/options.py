@@ -133,6 +133,7 @@ def as_recipe(word: str | None, recipe: Path | None) -> tuple[str | None, Path |
 
 def run_options(function: Callable[..., None]) -> Callable[..., None]:
     """`[RUN|RECIPE]`, `--recipe`, `--store`, `--settings`: gives a verb a `Desk` and a `Run`."""
+    from scenefleet.cli.waiting import waiting
 
     @functools.wraps(function)
     def found(
@@ -144,7 +145,9 @@ def run_options(function: Callable[..., None]) -> Callable[..., None]:
     ) -> None:
         run_id, recipe = as_recipe(run_id, recipe)
         desk = find_desk(recipe, address, settings_path)
-        function(desk, find_run(desk, run_id), **rest)
+        with waiting(f"the store {desk.store.address}"):
+            run = find_run(desk, run_id)
+        function(desk, run, **rest)
 
     return click.argument("run_id", metavar="[RUN|RECIPE]", required=False)(store_options(found))
 

@@ -18,6 +18,7 @@ from scenefleet.cli.options import Desk, desk_of
 from scenefleet.cli.reach import reach, say_held
 from scenefleet.cli.selection import prepare, say_estimate, say_slots
 from scenefleet.cli.show import count, put_json, say
+from scenefleet.cli.waiting import entering, waiting
 from scenefleet.errors import BudgetError, CancelledError, FleetError, UsageError
 from scenefleet.fleet import (
     Fleet,
@@ -75,8 +76,10 @@ def run_recipe(
             say(f"{prepared.plan.id} is running already, by another command: following it")
             return watch_run(desk, prepared.plan.id, as_json=as_json)
         plan = prepared.plan
-        with alone(desk.store, plan.id, plan.name, settings, local=local):
-            left = remaining(desk.store, plan.id, plan, failed=False)
+        mine_alone = alone(desk.store, plan.id, plan.name, settings, local=local)
+        with entering(f"the store {desk.store.address}", mine_alone):
+            with waiting(f"the store {desk.store.address}"):
+                left = remaining(desk.store, plan.id, plan, failed=False)
             if left:  # asked before anything is written: a no leaves all as it is
                 anew = redone(prepared, find_superseded(desk.store, left))
                 say_redone(prepared, anew)
@@ -98,7 +101,8 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
                     "ended: wait for it by `scenefleet watch`, or end it by `scenefleet cancel`"
                 )
         here = source.recipe.compute.backend == "local"
-        with alone(desk.store, run.id, run.name, desk.settings, local=here):
+        mine_alone = alone(desk.store, run.id, run.name, desk.settings, local=here)
+        with entering(f"the store {desk.store.address}", mine_alone):
             left = remaining(desk.store, run.id, plan, failed=True)
             if not left:
                 return finish(desk, run, plan, as_json=as_json)
@@ -174,15 +178,16 @@ def go(
     name = key(desk.store, run.id)
     with open_fleet(source, desk.settings, key=name, notice=say_held) as fleet:
         try:
-            run, submitted = submit(
-                desk.store,
-                fleet,
-                run,
-                left,
-                source=source,
-                settings=desk.settings,
-                notice=say_held,
-            )
+            with waiting("the Batch service", "submitting", alone=False):
+                run, submitted = submit(
+                    desk.store,
+                    fleet,
+                    run,
+                    left,
+                    source=source,
+                    settings=desk.settings,
+                    notice=say_held,
+                )
             if detach:
                 tasks = count(submitted.new, "task")
                 say(f"submitted {tasks}; follow with: scenefleet watch {run.id}")
@@ -249,7 +254,7 @@ def check_budget(cost: float | None, source: RecipeFile) -> None:
     if most is not None and cost is not None and cost > most:
         raise BudgetError(
             f"the estimate is {cost:.4g}, above the budget of {most:.4g} (`budget.max_cost` in "
-            f"{source.path}). Take fewer scenes or a smaller area, or raise the budget."
+            f"{source.label}). Take fewer scenes or a smaller area, or raise the budget."
         )
 
 

@@ -15,8 +15,9 @@ from scenefleet.catalog.sign_in import sign_in_note
 from scenefleet.catalog.swapped import swap_hint
 from scenefleet.cli.bounds import check_bounds
 from scenefleet.cli.show import count, hours, say, size
+from scenefleet.cli.waiting import waiting, waiting_for_catalogue
 from scenefleet.errors import CatalogError, UsageError
-from scenefleet.fleet import PoolChoice, choose_pool, read_pool
+from scenefleet.fleet import PoolChoice, choose_pool, read_pool, script_notes
 from scenefleet.plan import Estimate, Plan, estimate, plan
 from scenefleet.plan.sizes import WORDS
 from scenefleet.recipe import Recipe, RecipeFile
@@ -58,12 +59,13 @@ def select(source: RecipeFile) -> SearchResult:
     """
     query = source.recipe.search
     check_bounds(source)
-    found = search(query, base=source.base)
+    with waiting_for_catalogue(query.catalog) as patience:
+        found = search(query, base=source.base, patience=patience)
+        hint = None if found.items else swap_hint(query, base=source.base, patience=patience)
     if not found.items:
-        hint = swap_hint(query, base=source.base)
         raise CatalogError(
-            f"{source.path}: no scene of {', '.join(query.collections)} in {query.catalog} matches "
-            "the search.\n" + "\n".join((*found.notes, *([hint] if hint else [])))
+            f"{source.label}: no scene of {', '.join(query.collections)} in {query.catalog} "
+            "matches the search.\n" + "\n".join((*found.notes, *([hint] if hint else [])))
         )
     for note in found.notes:
         say(f"note: {note}")
@@ -84,6 +86,7 @@ def plan_one(source: RecipeFile, item: str | None, settings: Settings) -> TaskDo
         UsageError: if the search has no such scene, with the ids nearest to it.
         CatalogError: if there is no scene at all, or it cannot be computed.
     """
+    _say_script_notes(source, settings)
     scenes = select(source).items if item is None else (_scene(source, item),)
     own = hosts_of(source.recipe.output.store, settings)
     for scene in scenes:
@@ -101,20 +104,22 @@ def _scene(source: RecipeFile, item: str) -> Scene:
     check_bounds(source)
     query = source.recipe.search.model_copy(update={"limit": None})
     of_id = both(query.filter, {"op": "=", "args": [{"property": "id"}, item]})
-    met = search(query.model_copy(update={"filter": of_id}), base=source.base).items
-    if met:
-        query = query.model_copy(update={"dates": _around(met[0], query.dates)})
-    found = search(query, base=source.base)
+    with waiting_for_catalogue(query.catalog) as patience:
+        by_id = query.model_copy(update={"filter": of_id})
+        met = search(by_id, base=source.base, patience=patience).items
+        if met:
+            query = query.model_copy(update={"dates": _around(met[0], query.dates)})
+        found = search(query, base=source.base, patience=patience)
     for scene in found.items:
         if any(part.id == item for part in scene.parts):
             return scene
     why = next((d.reason for d in found.dropped if d.item == item), None)
     if why is not None:
-        raise UsageError(f"--item {item}: {source.path} does not select it: {why}")
+        raise UsageError(f"--item {item}: {source.label} does not select it: {why}")
     ids = [part.id for scene in found.items for part in scene.parts]
     near = difflib.get_close_matches(item, ids, n=5, cutoff=0)
     there = "\n  ".join(("nearest are", *near)) if near else "it selects none at all"
-    raise UsageError(f"--item {item}: {source.path} selects no such scene; {there}")
+    raise UsageError(f"--item {item}: {source.label} selects no such scene; {there}")
 
 
 def _around(scene: Scene, dates: str | None) -> str:
@@ -141,6 +146,7 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     if len(planned.left_out) > 5:
         say(f"left out: {count(len(planned.left_out) - 5, 'more scene')}; `plan` lists them all")
     choice = say_slots(source, settings)
+    _say_script_notes(source, settings)
     guess = estimate(
         planned,
         found.items,
@@ -153,12 +159,18 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     return Prepared(source, found, planned, guess, choice)
 
 
+def _say_script_notes(source: RecipeFile, settings: Settings) -> None:
+    for note in script_notes(source, settings):
+        say(f"note: {note}")
+
+
 def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
     """The recipe's pool; says why fewer tasks run on it at once than was asked for, if so.
 
     A pool that others made is read, and what does not fit is said.
     """
-    choice = read_pool(choose_pool(source, settings), settings)
+    with waiting("the Batch account"):
+        choice = read_pool(choose_pool(source, settings), settings)
     for note in choice.notes:
         say(f"note: {note}")
     return choice

@@ -13,6 +13,7 @@ from scenefleet.fleet.fleet import (
 from scenefleet.fleet.lease import claim, is_held
 from scenefleet.fleet.nodes import PoolHealth
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
+from scenefleet.fleet.script_needs import script_notes
 
 __all__ = [
     "CANCELLED",
@@ -30,5 +31,6 @@ __all__ = [
     "join_fleet",
     "open_fleet",
     "read_pool",
+    "script_notes",
     "stop_reason",
 ]

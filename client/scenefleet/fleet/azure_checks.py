@@ -29,7 +29,7 @@ def check_azure(source: RecipeFile, settings: Settings) -> None:
     store = source.recipe.output.store
     if not store.startswith("az://"):
         raise FleetError(
-            f"{source.path}: `output.store: {store}` is a folder of this machine, which nodes on "
+            f"{source.label}: `output.store: {store}` is a folder of this machine, which nodes on "
             "Azure cannot write to; write az://account/container/prefix"
         )
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 TaskStage = Literal["active", "preparing", "running", "completed"]
 
 _OVERLAP = timedelta(seconds=5)
-"""Asked for again each time, as the service's times are rounded and arrive late."""
+"""CatalogRequest for again each time, as the service's times are rounded and arrive late."""
 
 
 @dataclass(frozen=True, slots=True)

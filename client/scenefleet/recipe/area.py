@@ -14,6 +14,9 @@ from scenefleet.recipe.features import Polygons, ProjectedError, gather
 
 MOST_BYTES = 200_000_000
 """Of an area's file."""
+AS_READ = "as_read"
+"""Member of a geometry in a recipe that scenefleet wrote: its polygons are valid and apart, and are
+taken as they are. Uniting them again would begin each ring at another of its points."""
 _NOTES = 5
 """Notes on single features that are given one by one."""
 
@@ -152,6 +155,8 @@ def area_of(value: Any) -> Area:  # noqa: ANN401 - any JSON value
     import shapely
     from shapely.geometry import mapping
 
+    if kept := _as_read(value):
+        return Area(kept)
     found = gather(value)
     if not found.shapes:
         raise ValueError(_nothing(found))
@@ -159,6 +164,28 @@ def area_of(value: Any) -> Area:  # noqa: ANN401 - any JSON value
     joined: Any = shapely.union_all(turned) if len(turned) > 1 else turned[0]
     geometry = json.loads(json.dumps(mapping(joined)))
     return Area(geometry, _shortened(found.notes))
+
+
+def _as_read(value: Any) -> dict[str, Any] | None:  # noqa: ANN401 - any JSON value
+    """The geometry of a recipe that scenefleet wrote; None for any other, or one that was edited.
+
+    What was edited so that it is no longer valid is read as an area that a person wrote.
+    """
+    from shapely.errors import ShapelyError
+    from shapely.geometry import mapping, shape
+
+    if not isinstance(value, dict) or cast("dict[str, Any]", value).get(AS_READ) is not True:
+        return None
+    try:
+        drawn: Any = shape(cast("dict[str, Any]", value))
+        west, south, east, north = drawn.bounds
+    except (ShapelyError, AttributeError, LookupError, TypeError, ValueError):
+        return None
+    inside = -180 <= west <= east <= 180 and -90 <= south <= north <= 90
+    polygonal = drawn.geom_type in ("Polygon", "MultiPolygon")
+    if not (polygonal and inside and drawn.is_valid and drawn.area) or drawn.has_z:
+        return None
+    return cast("dict[str, Any]", json.loads(json.dumps(mapping(drawn))))
 
 
 def _nothing(found: Polygons) -> str:

@@ -65,7 +65,7 @@ class PoolId(Part):
 
 
 class Compute(Part):
-    """On what it is computed."""
+    """Where the run computes: backend, pool and limits."""
 
     backend: Literal["local", "azure"] = "local"
     pool: str | PoolId = "spot"
@@ -142,6 +142,15 @@ class Recipe(Part):
     compute: Compute = Compute()
     resources: Resources = Resources()
     budget: Budget = Budget()
+
+    def to_yaml(self) -> str:
+        """Returns the recipe as YAML that reads back equal.
+
+        Every default is written out, and area and script stand in it: it needs no file beside it.
+        """
+        from scenefleet.recipe.read import resolved
+
+        return resolved(self)
 
     @model_validator(mode="after")
     def _agrees(self) -> Self:

@@ -3,26 +3,57 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 from collections.abc import Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 from pydantic_core import PydanticCustomError
+
+from scenefleet.errors import RecipeError
 
 Place = tuple[str | int, ...]
 """A key of the recipe, as the way to it: `("process", "indices", 0)`."""
 
 
-class Part(BaseModel):
-    """A mapping of the recipe."""
+if TYPE_CHECKING:  # a type checker reads the keys of each part from its fields
+    _Base = BaseModel
+else:
+
+    class _Words(type(BaseModel)):
+        """Makes parts that are written in Python say what is wrong as those of a file do."""
+
+        def __call__(cls, **values: Any) -> Any:  # noqa: ANN401 - of any part
+            try:
+                # not by __init__: a validator may put another value in the place of a part
+                return cls.model_validate(values)
+            except ValidationError as error:
+                from scenefleet.recipe.problems import each_problem
+
+                problems = each_problem(error, values, cls, cls.__name__)
+                raise RecipeError("\n".join(dict.fromkeys(problems))) from None
+
+    class _Base(BaseModel, metaclass=_Words):
+        pass
+
+
+class Part(_Base):
+    """A mapping of the recipe. Made in Python, it raises `RecipeError` for a key or value."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     @field_validator("*", mode="before")
     @classmethod
     def _number_is_no_answer(cls, value: Any, info: ValidationInfo) -> Any:  # noqa: ANN401 - YAML
-        """Refuse YAML's `yes` and `true` for numbers: they would count as 1."""
+        """Refuses YAML's `yes` and `true` for numbers: they would count as 1.
+
+        Paths and numbers of numpy, which a program may give, become text and plain numbers.
+        """
+        if isinstance(value, os.PathLike):
+            return os.fspath(value)  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+        if type(value).__module__ == "numpy" and getattr(value, "ndim", 1) == 0:
+            value = value.item()
         wanted = str(cls.model_fields[info.field_name or ""].annotation)
         if isinstance(value, bool) and re.search(r"\b(int|float)\b", wanted):
             raise PydanticCustomError("number", "write a number, not yes, no, true or false")

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterator, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, cast, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
 from scenefleet.inputs import cut
-from scenefleet.recipe.model import Recipe
 from scenefleet.recipe.part import Place
 
+Keys = tuple[str, ...]
+"""The part of a location that the user wrote."""
 Lines = Mapping[tuple[str, ...], int]
 """Line number, from 1, by the way to a key; entries of lists count from `"0"`."""
 
@@ -21,18 +21,29 @@ Lines = Mapping[tuple[str, ...], int]
 def each_problem(
     error: ValidationError,
     value: Any,  # noqa: ANN401 - any YAML value
-    path: Path,
-    lines: Lines,
+    root: type[BaseModel],
+    place: str = "",
+    lines: Lines | None = None,
 ) -> list[str]:
-    """A line of text for every problem.
+    """Returns a line of text for every problem.
 
     Args:
-        error: of validating `value` as a recipe.
-        value: what the YAML holds.
-        path: the recipe's file.
-        lines: where its keys are.
+        error: of validating `value`.
+        value: what the YAML, or the program, gives.
+        root: the part of a recipe that `value` is meant as.
+        place: what a message begins with: the recipe's file, or the part's name.
+        lines: where keys are in the file.
     """
-    return [_say(*problem, value, path, lines) for problem in _each(error)]
+    said = [_say(kind, loc, text, value, root) for kind, loc, text in _each(error)]
+    return [f"{_where(keys, place, lines or {})}{text}" for keys, text in said]
+
+
+def _where(keys: Keys, place: str, lines: Lines) -> str:
+    """The beginning of a message: file and line, the part that a program makes, or nothing."""
+    line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
+    if not place:
+        return f"line {line}: " if line else ""
+    return f"{place}:{line}: " if line else f"{place}: "
 
 
 def _each(error: ValidationError) -> Iterator[tuple[str, Place, str]]:
@@ -50,22 +61,20 @@ def _say(
     loc: Place,
     text: str,
     value: Any,  # noqa: ANN401 - any YAML value
-    path: Path,
-    lines: Lines,
-) -> str:
+    root: type[BaseModel],
+) -> tuple[Keys, str]:
+    """The way to a problem, and the problem in words."""
     keys, given = _walk(value, loc, missing=kind == "missing")
-    line = next((lines[keys[:n]] for n in range(len(keys), 0, -1) if keys[:n] in lines), None)
-    where = f"{path}:{line}" if line else str(path)
     key = cut(".".join(keys))
     if kind == "extra_forbidden":
-        return f"{where}: {key}: unknown key{_nearest(keys)}"
+        return keys, f"{key}: unknown key{_nearest(keys, root)}"
     if kind == "missing" and keys[-1].isdigit():
-        return f"{where}: {'.'.join(keys[:-1])}: {int(keys[-1]) + 1} or more values are needed"
+        return keys, f"{'.'.join(keys[:-1])}: {int(keys[-1]) + 1} or more values are needed"
     if kind == "missing":
-        return f"{where}: {key}: this key is needed and missing"
+        return keys, f"{key}: this key is needed and missing"
     text = cut(text.removeprefix("Value error, "), 2000)
     if kind == "value_error":
-        return f"{where}: {key}: {text}" if key else f"{where}: {text}"
+        return keys, f"{key}: {text}" if key else text
     if kind == "tuple_type":
         text = "write a list, as in [a, b]"
     if kind == "model_type":
@@ -74,10 +83,10 @@ def _say(
         given = keys[-1]
     if kind == "string_pattern_mismatch" and keys[-1:] == ("name",):
         text = "lower-case letters, digits and hyphens only, 40 at most, no hyphen first"
-    return f"{where}: {key}: {cut(repr(given))} was given: {text}"
+    return keys, f"{key}: {cut(repr(given))} was given: {text}"
 
 
-def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], object]:  # noqa: ANN401 - any YAML value
+def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[Keys, object]:  # noqa: ANN401 - any YAML value
     """The part of a location that the user wrote, and what stands there.
 
     Pydantic adds names of union members, and keys that a short form stands for.
@@ -85,6 +94,8 @@ def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], ob
     keys: list[str] = []
     value = cast("object", value)
     for n, part in enumerate(loc):
+        if isinstance(value, BaseModel):  # a part that a program made
+            value = dict(value)
         if isinstance(value, dict):
             mapping = cast("dict[object, Any]", value)
             found = {str(key): key for key in mapping}
@@ -92,8 +103,8 @@ def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], ob
                 # a key that is needed, the last of its location, is one the user did not write
                 return (*keys, *([str(part)] if missing and n == len(loc) - 1 else [])), mapping
             value = mapping[found[str(part)]]
-        elif isinstance(value, list) and isinstance(part, int):
-            entries = cast("list[Any]", value)
+        elif isinstance(value, list | tuple) and isinstance(part, int):
+            entries = cast("Sequence[Any]", value)
             if part >= len(entries):
                 return (*keys, str(part)), entries
             value = entries[part]
@@ -103,17 +114,17 @@ def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], ob
     return tuple(keys), cast("object", value)
 
 
-def _nearest(keys: tuple[str, ...]) -> str:
-    model = _model_at(keys[:-1])
+def _nearest(keys: Keys, root: type[BaseModel]) -> str:
+    model = _model_at(keys[:-1], root)
     allowed = list(model.model_fields) if model else []
     near = difflib.get_close_matches(keys[-1][:100], allowed, n=1, cutoff=0.6)
     hint = f"; did you mean `{near[0]}`?" if near else ";"
     return f"{hint} Allowed here: {', '.join(allowed)}"
 
 
-def _model_at(keys: tuple[str, ...]) -> type[BaseModel] | None:
+def _model_at(keys: Keys, root: type[BaseModel]) -> type[BaseModel] | None:
     """The model that the mapping at a place is read by."""
-    kind: Any = Recipe
+    kind: Any = root
     for key in keys:
         model = _model(kind)
         if model:

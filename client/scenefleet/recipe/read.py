@@ -1,9 +1,10 @@
-"""A recipe from its YAML file, with errors that name file, line, key and what is allowed."""
+"""Reads a recipe from its YAML file, a text or a program's values; errors name what is allowed."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from pydantic import ValidationError
 
 from scenefleet.errors import NoRecipeError, RecipeError
 from scenefleet.inputs import cut, is_deeper, read_text
+from scenefleet.recipe.area import AS_READ
 from scenefleet.recipe.model import Recipe
 from scenefleet.recipe.problems import Lines, each_problem
 
@@ -27,13 +29,23 @@ class RecipeFile:
     """A recipe, where it was read, and its text as the user wrote it."""
 
     recipe: Recipe
-    path: Path
+    path: Path | None
+    """The recipe's file; None where a program made the recipe."""
     text: str
+    folder: Path | None = None
+    """The folder that relative paths start from, where that is not the file's own."""
 
     @property
     def base(self) -> Path:
         """The folder that relative paths in the recipe start from."""
-        return self.path.parent
+        if self.folder is not None:
+            return self.folder
+        return Path() if self.path is None else self.path.parent
+
+    @property
+    def label(self) -> str:
+        """What messages call the recipe: its file, where it has one."""
+        return "the recipe" if self.path is None else str(self.path)
 
 
 def with_compute(source: RecipeFile, other: RecipeFile) -> RecipeFile:
@@ -47,24 +59,66 @@ def with_compute(source: RecipeFile, other: RecipeFile) -> RecipeFile:
         "resources": given.resources,
         "budget": given.budget,
     }
-    return RecipeFile(source.recipe.model_copy(update=changes), other.path, source.text)
+    return replace(other, recipe=source.recipe.model_copy(update=changes), text=source.text)
 
 
-def read_recipe(path: Path) -> RecipeFile:
+Source = str | os.PathLike[str] | Mapping[str, object] | Recipe | RecipeFile
+
+
+def read_recipe(source: Source, *, base: str | os.PathLike[str] | None = None) -> RecipeFile:
     """Reads and checks a recipe.
+
+    Args:
+        source: a path; YAML as text, told from a path by a line's end, a colon and a blank, or a
+            brace at its start; a dict of the same keys; a `Recipe`; or what this function gave.
+        base: the folder that relative paths of areas, scripts, catalogues and stores start from.
+            By default that of the file, else the current one. A part that was made by its class has
+            read its area and script from the current folder already.
 
     Raises:
         RecipeError: names each key that is wrong, what was given and what is allowed.
     """
+    folder = None if base is None else Path(base)
+    if isinstance(source, RecipeFile):
+        return source if folder is None else replace(source, folder=folder)
+    if isinstance(source, Recipe):
+        return RecipeFile(source, None, source.to_yaml(), folder)
+    if isinstance(source, Mapping):
+        recipe = _of_values(source, folder or Path())
+        return RecipeFile(recipe, None, recipe.to_yaml(), folder)
+    if isinstance(source, str) and _is_yaml(source):
+        return RecipeFile(_parse(source, None, folder or Path()), None, source, folder)
     try:
-        text = read_text(path, MOST_BYTES)
+        path = Path(source)
+    except TypeError:
+        given = type(source).__name__
+        raise RecipeError(
+            f"a recipe is a path, YAML as text, a dict or a Recipe; {given} was given"
+        ) from None
+    text = _text(path)
+    recipe = _parse(text, path, folder or path.parent)
+    return RecipeFile(recipe, path, text, folder)
+
+
+def _is_yaml(text: str) -> bool:
+    return "\n" in text or ": " in text or text.lstrip().startswith("{")
+
+
+def _of_values(values: Mapping[str, object], base: Path) -> Recipe:
+    if is_deeper(dict(values), _MOST_NESTED):
+        raise RecipeError(f"the recipe is nested deeper than {_MOST_NESTED} levels")
+    return _validated(dict(values), None, {}, base)
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path, MOST_BYTES)
     except FileNotFoundError:
         raise NoRecipeError(
             f"{path}: there is no such file. `scenefleet init` writes a recipe to start from."
         ) from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
-    return RecipeFile(parse(text, path), path, text)
 
 
 def parse(text: str, path: Path) -> Recipe:
@@ -73,16 +127,25 @@ def parse(text: str, path: Path) -> Recipe:
     Raises:
         RecipeError: as `read_recipe`.
     """
-    value, lines = _load(text, path)
+    return _parse(text, path, path.parent)
+
+
+def _parse(text: str, path: Path | None, base: Path) -> Recipe:
+    value, lines = _load(text, path or "the recipe")
     if not isinstance(value, dict):
         raise RecipeError(
-            f"{path}: a recipe is a mapping of keys such as `version: 1`, `name:` and `search:`; "
-            f"this is {'empty' if value is None else f'a {type(value).__name__}'}"
+            f"{path or 'the recipe'}: a recipe is a mapping of keys such as `version: 1`, `name:` "
+            f"and `search:`; this is {'empty' if value is None else f'a {type(value).__name__}'}"
         )
+    return _validated(cast("dict[str, object]", value), path, lines, base)
+
+
+def _validated(value: dict[str, object], path: Path | None, lines: Lines, base: Path) -> Recipe:
     try:
-        return Recipe.model_validate(value, context={"base": path.parent})
+        return Recipe.model_validate(value, context={"base": base})
     except ValidationError as error:
-        problems = each_problem(error, value, path, lines)
+        place = "" if path is None else str(path)
+        problems = each_problem(error, value, Recipe, place, lines)
         raise RecipeError("\n".join(dict.fromkeys(problems))) from None
 
 
@@ -94,6 +157,10 @@ def resolved(recipe: Recipe) -> str:
     import yaml
 
     values = recipe.model_dump(mode="json", exclude_none=True)
+    if recipe.search.filter is not None:  # a `null` inside of it is the user's own
+        values["search"]["filter"] = recipe.model_dump(mode="json")["search"]["filter"]
+    if values["search"].get("area", {}).get("type") == "MultiPolygon":
+        values["search"]["area"][AS_READ] = True
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 
@@ -146,7 +213,7 @@ def json_schema() -> dict[str, Any]:
     return schema
 
 
-def _load(text: str, path: Path) -> tuple[Any, Lines]:
+def _load(text: str, path: Path | str) -> tuple[Any, Lines]:
     """The YAML's value, dates kept as text, and the line number of each key and entry of a list."""
     import yaml
 
@@ -172,7 +239,7 @@ def _load(text: str, path: Path) -> tuple[Any, Lines]:
         value = cast("Any", loader).construct_document(node)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        where = _at(path, mark.line + 1) if mark else str(path)
         what = getattr(error, "problem", None) or str(error)
         raise RecipeError(f"{where}: this is no YAML: {what}") from None
     except RecursionError:
@@ -186,7 +253,12 @@ def _load(text: str, path: Path) -> tuple[Any, Lines]:
     return value, lines
 
 
-def _check_aliases(node: Any, path: Path) -> None:  # noqa: ANN401 - PyYAML's nodes have no types
+def _at(path: Path | str, line: int) -> str:
+    """A line of a recipe: as editors and shells have it where there is a file."""
+    return f"{path}:{line}" if isinstance(path, Path) else f"{path}, line {line}"
+
+
+def _check_aliases(node: Any, path: Path | str) -> None:  # noqa: ANN401 - PyYAML's nodes have no types
     """Refuses YAML whose aliases would make much of little: ten of ten of ten ...
 
     Raises:
@@ -229,7 +301,7 @@ def _parts(node: Any) -> list[Any]:  # noqa: ANN401 - PyYAML's nodes have no typ
 def _lines(
     node: Any,  # noqa: ANN401 - PyYAML's nodes have no types
     at: tuple[str, ...],
-    path: Path,
+    path: Path | str,
 ) -> Iterable[tuple[tuple[str, ...], int]]:
     import yaml
 
@@ -244,7 +316,9 @@ def _lines(
         name, line = str(key.value), int(key.start_mark.line) + 1
         if name in seen:
             where = ".".join([*at, name])
-            raise RecipeError(f"{path}:{line}: {where}: given twice, on line {seen[name]} already")
+            raise RecipeError(
+                f"{_at(path, line)}: {where}: given twice, on line {seen[name]} already"
+            )
         seen[name] = line
         yield (*at, name), line
         yield from _lines(value, (*at, name), path)

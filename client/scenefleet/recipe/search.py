@@ -18,7 +18,7 @@ _KEY = re.compile(r"[A-Za-z0-9_.:~-]{1,80}", re.ASCII)
 _PRIVATE = Reach(origin="file")
 
 
-class Search(Part):
+class Search(Part):  # noqa: PLW1641 - pydantic makes the hash of frozen models
     """Which scenes."""
 
     catalog: str = "planetary-computer"
@@ -45,6 +45,8 @@ class Search(Part):
     """Names of hosts on a private network that scenes of a public catalogue may lie on, such as a
     storage account behind a private endpoint."""
     _area_notes: tuple[str, ...] = PrivateAttr(default=())
+    _area_read: Any = PrivateAttr(default=None)
+    """The area as it was read: a recipe that takes a search over does not read it again."""
 
     @field_validator("catalog")
     @classmethod
@@ -97,6 +99,12 @@ class Search(Part):
     def _interval(cls, value: str | None) -> str | None:
         return None if value is None else dates.interval(value)
 
+    @field_validator("area", mode="before")
+    @classmethod
+    def _drawn(cls, value: object) -> object:
+        """Takes geometries of shapely and geopandas by the GeoJSON that they give."""
+        return getattr(value, "__geo_interface__", value)
+
     @model_validator(mode="after")
     def _geometry(self, info: ValidationInfo) -> Self:
         if self.area is not None and self.bbox is not None:
@@ -107,9 +115,15 @@ class Search(Part):
             context = cast("dict[str, Path]", info.context or {})
             base = context.get("base", Path())
             return self._with(areas.read(base / self.area))
-        if self.area is not None:
+        if self.area is not None and self.area is not self._area_read:
             return self._with(areas.area_of(self.area))
         return self
+
+    def __eq__(self, other: object) -> bool:
+        """Tells whether another search asks for the same; how its area was mended is no part."""
+        if not isinstance(other, Search):
+            return NotImplemented
+        return all(getattr(self, key) == getattr(other, key) for key in type(self).model_fields)
 
     @property
     def area_notes(self) -> tuple[str, ...]:
@@ -119,4 +133,5 @@ class Search(Part):
     def _with(self, area: areas.Area) -> Self:
         read = self.model_copy(update={"area": area.geometry})
         read._area_notes = area.notes  # noqa: SLF001 - a copy of its own
+        read._area_read = area.geometry  # noqa: SLF001 - as above
         return read

@@ -279,7 +279,7 @@ def test_an_item_that_is_no_object(stac_api, item, query, patience, tmp_path):
     api = stac_api([item("a")], counts=None)
     page = '{"type": "FeatureCollection", "features": ["a"]}'
     api.raw["/search"] = (200, "application/json", page)
-    with pytest.raises(CatalogError, match="holds str where a STAC item should be"):
+    with pytest.raises(CatalogError, match="holds text where a STAC item should be"):
         search(query(api.url), base=tmp_path, patience=patience)
 
 

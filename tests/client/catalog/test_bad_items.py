@@ -21,8 +21,8 @@ def nested(levels):
 
 
 BAD = {
-    "not an object": (lambda _: ["a"], "holds list where a STAC item should be"),
-    "null": (lambda _: None, "holds NoneType where a STAC item should be"),
+    "not an object": (lambda _: ["a"], "holds a list where a STAC item should be"),
+    "null": (lambda _: None, "holds null where a STAC item should be"),
     "no geometry and no box": (lambda i: drop(i, "geometry", "bbox"), "neither bbox nor geometry"),
     "no time": (lambda i: put(i, {}, "properties"), "neither datetime nor start_datetime"),
     "no properties": (lambda i: put(i, None, "properties"), "neither datetime nor start_datetime"),

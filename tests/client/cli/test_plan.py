@@ -135,3 +135,17 @@ def test_a_budget_of_a_local_run_is_said_to_have_no_effect(
     assert done.returncode == 0, done.stderr
     assert (f"note: {note}" in done.stderr) if note else ("no effect" not in done.stderr)
     assert "costs nothing" not in done.stdout
+
+
+@pytest.mark.parametrize("verb", ["plan", "try", "run"])
+def test_a_scripts_missing_module_is_told_once(
+    cli: Cli, write: Write, tmp_path: Path, verb: str
+) -> None:
+    (tmp_path / "own.py").write_text(
+        'BANDS = ("red",)\nOUTPUTS = ("a",)\n\n\ndef process(scene):\n    import no_such_thing\n'
+    )
+    write("process: {script: own.py}")
+    done = cli(verb)
+    assert done.returncode == {"plan": 0, "try": 1, "run": 3}[verb]
+    note = "note: own.py imports `no_such_thing` (line 6), which the Python that tasks"
+    assert done.stderr.count(note) == 1

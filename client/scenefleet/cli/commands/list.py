@@ -17,10 +17,12 @@ def command(
     recipe: Path | None, address: str | None, settings_path: Path | None, *, as_json: bool
 ) -> None:
     """List the runs of a store, the newest first."""
+    from scenefleet.cli.waiting import waiting
     from scenefleet.run import list_runs
 
     desk = find_desk(recipe, address, settings_path)
-    runs = list_runs(desk.store)
+    with waiting(f"the store {desk.store.address}"):
+        runs = list_runs(desk.store)
     if as_json:
         put_json([run.model_dump(mode="json") for run in runs])
         return

@@ -64,6 +64,7 @@ def command(
     It goes the way of a task of `run`, in seconds, and writes to the folder of --out alone.
     """
     from scenefleet.cli.selection import plan_one, with_radiometry
+    from scenefleet.cli.waiting import waiting
     from scenefleet.recipe import read_recipe
     from scenefleet.run.trial import try_window
 
@@ -71,16 +72,17 @@ def command(
     source = with_radiometry(read_recipe(recipe), radiometry)
     document = plan_one(source, item, read_settings(settings_path))
     say(f"scene {document.source.id}" + ("" if item else ", the first; --item ID takes another"))
-    trial = try_window(
-        document,
-        out,
-        script=source.recipe.process.script,
-        window=pixels,
-        area=there or cast("dict[str, Any] | None", source.recipe.search.area),
-        whole=there is not None,
-        limit=60.0 * source.recipe.compute.task_minutes,
-        resources=source.recipe.resources,
-    )
+    with waiting("the window", "its sources, signed, read and computed", alone=False, first=10):
+        trial = try_window(
+            document,
+            out,
+            script=source.recipe.process.script,
+            window=pixels,
+            area=there or cast("dict[str, Any] | None", source.recipe.search.area),
+            whole=there is not None,
+            limit=60.0 * source.recipe.compute.task_minutes,
+            resources=source.recipe.resources,
+        )
     if as_json:
         put_json(_plain(dataclasses.asdict(trial)))
     else:
