@@ -41,7 +41,17 @@ class Client:
     name: str
     command: tuple[str, ...]
     told: str
+    schemes: tuple[str, ...] = SCHEMES
+    options: tuple[str, ...] = ()
+    """Of the emulator that it drives, beside those of all."""
 
+
+SUBSCRIPTION, GROUP = "11111111-2222-3333-4444-555555555555", "conformance"
+MANAGED = {
+    # Azure Resource Manager takes tokens, and those go by TLS only
+    "schemes": ("https",),
+    "options": ("--oauth=basic", f"--arm={SUBSCRIPTION}/{GROUP}"),
+}
 
 CLIENTS = (
     Client(
@@ -75,6 +85,18 @@ CLIENTS = (
         "@azure/batch 8.0.0",
     ),
     Client(
+        "mgmt17",
+        (str(ENVIRONMENTS / "mgmt17/bin/python"), str(HERE / "management.py")),
+        "azure-mgmt-batch 17.3.0",
+        **MANAGED,
+    ),
+    Client(
+        "mgmt19",
+        (str(ENVIRONMENTS / "mgmt19/bin/python"), str(HERE / "management.py")),
+        "azure-mgmt-batch 19.0.0",
+        **MANAGED,
+    ),
+    Client(
         "page",
         (sys.executable, str(HERE / "page.py")),
         "docs/emulator.md",
@@ -102,8 +124,10 @@ def main() -> int:
     outcomes = []
     for scheme in arguments.scheme or SCHEMES:
         for client in CLIENTS:
+            if scheme not in client.schemes:
+                continue
             if not arguments.only or client.name in arguments.only:
-                with emulator(scheme) as (running, authority):
+                with emulator(scheme, *client.options) as (running, authority):
                     outcomes.append(drive(client, scheme, running, authority))
     print(table(outcomes))
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
@@ -117,9 +141,9 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def emulator(scheme: str) -> Iterator[tuple[Running, Path | None]]:
+def emulator(scheme: str, *more: str) -> Iterator[tuple[Running, Path | None]]:
     """An emulator, and for https the authority that its clients are to trust."""
-    options = ["--boot-time=0.2", "--nodes=16"]
+    options = ["--boot-time=0.2", "--nodes=16", *more]
     if scheme == "http":
         with start(*options) as running:
             yield running, None
@@ -139,6 +163,9 @@ def drive(client: Client, scheme: str, running: Running, authority: Path | None)
         "ACCOUNT": running.account,
         "KEY": running.key,
         "ENDPOINT": running.endpoint,
+        "SUBSCRIPTION": SUBSCRIPTION,
+        "GROUP": GROUP,
+        **running.identity,
     }
     if authority:
         # requests, azure-core and Node.js each have their own word for it

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
-import re
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -17,6 +16,7 @@ from batch_emulator.state.defaults import complete_pool
 from batch_emulator.state.node import Node
 from batch_emulator.state.resource import Resource, without_none
 from batch_emulator.state.usage import Usage
+from batch_emulator.state.vm_size import cores_of
 from batch_emulator.wire.iso8601 import format_duration, format_time
 
 Allocation = Literal["steady", "resizing", "stopping"]
@@ -132,8 +132,7 @@ class Pool(Resource):
     @property
     def cores(self) -> int:
         """Cores of each node, which the name of its size tells: 4 in `Standard_D4s_v5`."""
-        number = re.match(r"(?:Standard|Basic)_[A-Z]+(\d+)", self.spec["vmSize"], re.IGNORECASE)
-        return int(number[1]) if number and int(number[1]) else 1
+        return cores_of(self.spec["vmSize"]) or 1
 
     @property
     def packs(self) -> bool:
@@ -181,7 +180,8 @@ class Pool(Resource):
         return f"{base}/pools/{self.id}"
 
     def document(self, base: str) -> dict[str, Any]:
-        """The service's JSON of a pool."""
+        """The service's JSON of a pool; its tags are Resource Manager's alone."""
+        spec = {name: value for name, value in self.spec.items() if name != "tags"}
         return without_none(
             {
                 "id": self.id,
@@ -195,7 +195,7 @@ class Pool(Resource):
                 "allocationStateTransitionTime": format_time(self.allocation_since),
                 "taskSlotsPerNode": 1,
                 "enableInterNodeCommunication": False,
-                **complete_pool(self.spec),
+                **complete_pool(spec),
                 "resizeTimeout": format_duration(self.resize_timeout),
                 "resizeErrors": self._errors(),
                 "currentDedicatedNodes": self.count(dedicated=True),
