@@ -46,7 +46,7 @@ stac-server: .venv-stac/.stac-server ## a STAC server that others wrote, for tes
 
 CONFORMANCE_OPTIONS ?=
 
-conformance: setup .venv-conformance/.sdk5 .venv-conformance/.sdk11 .venv-conformance/.sdk14 .venv-conformance/.cli $(NODE_CLIENTS) ## other official clients drive the Batch emulator (CONFORMANCE_OPTIONS="--only cli")
+conformance: setup .venv-conformance/.sdk5 .venv-conformance/.sdk11 .venv-conformance/.sdk14 .venv-conformance/.cli .venv-conformance/.mgmt17 .venv-conformance/.mgmt19 .venv-conformance/.snakemake azurite $(NODE_CLIENTS) ## other official clients drive the Batch emulator (CONFORMANCE_OPTIONS="--only cli")
 	$(BIN)/python tests/conformance/run.py $(CONFORMANCE_OPTIONS)
 
 FUZZ_OPTIONS ?=
@@ -88,6 +88,9 @@ lock: .venv-lock/bin/uv ## pin the newest dependencies in requirements/*.txt
 	$(COMPILE) --upgrade requirements/conformance-sdk11.in -o requirements/conformance-sdk11.txt
 	$(COMPILE) --upgrade requirements/conformance-sdk14.in -o requirements/conformance-sdk14.txt
 	$(COMPILE) --upgrade requirements/conformance-cli.in -o requirements/conformance-cli.txt
+	$(COMPILE) --upgrade requirements/conformance-mgmt17.in -o requirements/conformance-mgmt17.txt
+	$(COMPILE) --upgrade requirements/conformance-mgmt19.in -o requirements/conformance-mgmt19.txt
+	$(COMPILE) --upgrade requirements/conformance-snakemake.in -o requirements/conformance-snakemake.txt
 	$(COMPILE) --upgrade --allow-unsafe requirements/pip.in -o requirements/pip.txt
 
 clean: ## remove the environments and what tools left

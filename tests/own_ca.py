@@ -29,12 +29,17 @@ class Certificate:
         return f"--tls-cert={self.cert}", f"--tls-key={self.key}"
 
 
-def make(folder: Path) -> Certificate:
-    """A certificate for localhost and the loopback addresses, signed by an authority of its own."""
+def make(folder: Path, *hosts: str) -> Certificate:
+    """A certificate for localhost and the loopback addresses, signed by an authority of its own.
+
+    Args:
+        folder: where the files go.
+        hosts: other names that it is to be good for.
+    """
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("a test's own authority")
     ca = _builder(ca_name, ca_name, ca_key, ca_key, authority=True).sign(ca_key, hashes.SHA256())
-    names = [x509.DNSName("localhost")]
+    names = [x509.DNSName(host) for host in ("localhost", *hosts)]
     names += [x509.IPAddress(ipaddress.ip_address(a)) for a in ("127.0.0.1", "::1")]
     builder = _builder(_name("localhost"), ca_name, key, ca_key, authority=False)
     builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)

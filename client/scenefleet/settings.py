@@ -42,6 +42,11 @@ class AzureSettings(BaseModel):
     """Client id of the managed identity that the pool's nodes write to the store with."""
     identity_resource_id: str | None = None
     """Resource id of that identity: Batch fetches the code, and the image, as it."""
+    subscription_id: str | None = None
+    """The subscription of the Batch account, where `doctor` is to look for no other."""
+    resource_manager: str | None = None
+    """Azure Resource Manager's address where it is not `https://management.azure.com`: another
+    cloud, an emulator."""
     image: str | None = None
     """The task's container image, used where the recipe names none."""
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import get_args
 
 from batch_emulator.account_key import AccountKey, make_key, read_key, take_key, take_variable
+from batch_emulator.arm.place import DEFAULT, Place, read_place
 from batch_emulator.options import (
     AUTO_STORAGE_VARIABLE,
     KEY_VARIABLE,
@@ -64,6 +65,9 @@ def _parser() -> argparse.ArgumentParser:
         help="its key, unless the certificate's file has that too")  # fmt: skip
     add("--oauth", choices=("basic",),
         help="take bearer tokens too, and give some out; basic: whoever signed them")  # fmt: skip
+    add("--arm", nargs="?", const=DEFAULT, type=_place, metavar="SUBSCRIPTION/GROUP",
+        help="stand in for Azure Resource Manager too: the account, and its pools; it takes "
+        f"--oauth ({DEFAULT})")  # fmt: skip
     add("--no-shared-key", action="store_true", help="take bearer tokens only")
     place = serve.add_mutually_exclusive_group()
     place.add_argument("--state", metavar="DIR",
@@ -104,6 +108,13 @@ def _key(text: str) -> str:
     return text
 
 
+def _place(text: str) -> Place:
+    try:
+        return read_place(text)
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
 def _choose_key(arguments: argparse.Namespace, given: AccountKey) -> AccountKey:
     if arguments.key:
         return make_key()
@@ -126,6 +137,7 @@ def _serve(
         tls_cert=arguments.tls_cert,
         tls_key=arguments.tls_key,
         oauth=arguments.oauth or "off",
+        arm=arguments.arm,
         shared_key=not arguments.no_shared_key,
         connections=arguments.connections,
         client_timeout=arguments.client_timeout,

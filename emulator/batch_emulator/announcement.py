@@ -8,6 +8,7 @@ import shlex
 
 from batch_emulator.account_key import AccountKey
 from batch_emulator.admin.identity import PATH as IDENTITY
+from batch_emulator.arm.place import Place
 from batch_emulator.options import Options
 from batch_emulator.server import Address
 
@@ -21,6 +22,8 @@ def json_line(options: Options, address: Address, key: AccountKey) -> str:
     }
     if key.made_up:
         line["key"] = key.value
+    if options.arm:
+        line["arm"] = options.arm.account_id(options.account)
     if address.identity:
         line["identity"] = dict(_identity(address))
     return json.dumps(line)
@@ -46,6 +49,8 @@ def paragraphs(options: Options, address: Address, key: AccountKey) -> str:
     if address.identity:
         parts.append(_exports("# Microsoft Entra ID, by a managed identity", _identity(address)))
         parts.append(_python_by_identity(address))
+    if options.arm:
+        parts.append(_management(options.arm, options.account, address))
     return "\n\n".join([*parts, "Ctrl-C ends it."])
 
 
@@ -68,6 +73,21 @@ def _python_by_identity(address: Address) -> str:
         "from azure.identity import DefaultAzureCredential\n"
         f"client = BatchClient({json.dumps(address.endpoint)}, DefaultAzureCredential())"
     )
+
+
+def _management(place: Place, account: str, address: Address) -> str:
+    lines = (
+        "# Azure Resource Manager, where these variables are set",
+        "from azure.identity import DefaultAzureCredential",
+        "from azure.mgmt.batch import BatchManagementClient",
+        "client = BatchManagementClient(",
+        f'    DefaultAzureCredential(), "{place.subscription}",',
+        f"    base_url={json.dumps(address.endpoint)},",
+        '    credential_scopes=["https://management.azure.com/.default"],',
+        ")",
+        f'client.batch_account.get("{place.group}", {json.dumps(account)})',
+    )
+    return "\n".join(lines)
 
 
 def _azure_cli(account: str, address: Address, key: AccountKey) -> str:

@@ -6,18 +6,23 @@ import logging
 import uuid
 from collections.abc import Callable
 from email.utils import format_datetime
+from typing import NamedTuple
+from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from batch_emulator.admin.identity import PATH as IDENTITY
 from batch_emulator.admin.routes import OPERATIONS as ADMIN
 from batch_emulator.admin.routes import PREFIX as ADMIN_PREFIX
+from batch_emulator.arm.answers import answer
+from batch_emulator.arm.errors import arm_body
+from batch_emulator.arm.routes import ArmRoute, check_request, is_arm
 from batch_emulator.faults.effects import Faulty
 from batch_emulator.options import is_loopback
 from batch_emulator.page.document import ask_for_key
@@ -57,12 +62,13 @@ def make_app(service: Service) -> Starlette:
     return app
 
 
-def _routes(service: Service) -> list[Route]:
+def _routes(service: Service) -> list[BaseRoute]:
     """One route a path, so that a verb it does not have is a 405."""
     by_path: dict[str, dict[str, Operation]] = {}
     for method, path, operation in (*OPERATIONS, *OLDER_OPERATIONS, *ADMIN, *PAGE):
         by_path.setdefault(path, {})[method] = operation
-    return [_route(service, path, operations) for path, operations in by_path.items()]
+    routes = [_route(service, path, operations) for path, operations in by_path.items()]
+    return [ArmRoute(service), *routes]
 
 
 def _route(service: Service, path: str, operations: dict[str, Operation]) -> Route:
@@ -97,6 +103,8 @@ def _tell(service: Service, scope: Scope, error: Exception) -> Response:
     exchange.code = error.code
     if error.status == 304 or scope["method"] == "HEAD":
         response = reply(error.status)
+    elif is_arm(service, scope["path"]):
+        response = answer(arm_body(error, exchange.id, service.now()), status=error.status)
     else:
         kind = {"odata.metadata": element(Request(scope), ERRORS)} if exchange.of_service else {}
         response = reply(error.status, body={**kind, **error.body(exchange.id, service.now())})
@@ -123,7 +131,8 @@ class _Wire:
         take_origin_form(scope)
         headers = {name.decode("latin-1"): v.decode("latin-1") for name, v in scope["headers"]}
         exchange = scope["exchange"] = self._begin(scope)
-        answer = _Answer(send, exchange, _identify(headers, exchange.id), self._service)
+        names = self._identify(scope, exchange.id, headers)
+        answer = _Answer(send, exchange, names, self._service)
         try:
             self._check(scope, headers)
             answer.clock = self._service.clock.now
@@ -137,12 +146,22 @@ class _Wire:
             response = _tell(self._service, scope, error)
             if response.status_code == 401 and scope["path"] == PAGE_PATH:
                 response = ask_for_key(given="authorization" in headers)
-            if response.status_code == 401:
+            if response.status_code == 401 and "WWW-Authenticate" not in response.headers:
                 challenge = self._access.challenge if exchange.of_service else _BASIC
                 response.headers["WWW-Authenticate"] = challenge
             await response(scope, receive, answer)
         finally:
             self._end(exchange)
+
+    def _identify(
+        self, scope: Scope, request_id: str, headers: dict[str, str]
+    ) -> list[tuple[bytes, bytes]]:
+        """The headers that name a request; a client's own id comes back where it asks for it."""
+        names = _ARM_NAMES if is_arm(self._service, scope["path"]) else _NAMES
+        added = [(names.request.encode(), request_id.encode()), *names.rest]
+        if headers.get(names.asked, "").lower() == "true":
+            added.append((names.client.encode(), headers.get(names.client, "").encode("latin-1")))
+        return added
 
     def _begin(self, scope: Scope) -> Exchange:
         path: str = scope["path"]
@@ -166,6 +185,10 @@ class _Wire:
             check_host(headers.get("host", ""))
         if scope["path"] == IDENTITY:
             return  # it has a secret of its own, and an answer of its own for who does not know it
+        if is_arm(self._service, scope["path"]):
+            version = dict(parse_qsl(query)).get("api-version")
+            check_request(scope["path"], headers, version, self._service.clock.real())
+            return
         if scope["path"] in PAGE_PATHS:
             check_visitor(headers, self._service.options)
             return
@@ -198,13 +221,20 @@ class _Wire:
         return None if job is None else format_time(job.created)
 
 
-def _identify(headers: dict[str, str], request_id: str) -> list[tuple[bytes, bytes]]:
-    """The headers that name a request; the client's own id comes back where it asks for it."""
-    added = [(b"request-id", request_id.encode()), (b"dataserviceversion", b"3.0")]
-    if headers.get("return-client-request-id", "").lower() == "true":
-        given = headers.get("client-request-id", "")
-        added.append((b"client-request-id", given.encode("latin-1")))
-    return added
+class _Names(NamedTuple):
+    """What headers are called that name a request."""
+
+    request: str
+    client: str
+    asked: str
+    rest: tuple[tuple[bytes, bytes], ...] = ()
+
+
+_NAMES = _Names(
+    *("request-id", "client-request-id", "return-client-request-id"),
+    ((b"dataserviceversion", b"3.0"),),
+)
+_ARM_NAMES = _Names(*("x-ms-request-id", "x-ms-client-request-id", "x-ms-return-client-request-id"))
 
 
 def _nothing() -> None:

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from batch_emulator.arm.place import Place
+
 DEVELOPMENT_KEY = base64.b64encode(
     b"batch-emulator: a well-known development key, no secret."
 ).decode()
@@ -55,6 +57,8 @@ class Options:
     tls_key: Path | None = None
     """Its key, unless the certificate's file holds that too."""
     oauth: OAuth = "off"
+    arm: Place | None = None
+    """Where the account is in Azure Resource Manager; None where nothing stands in for that."""
     shared_key: bool = True
     """Whether signed requests are taken: the account's `allowedAuthenticationModes`."""
     connections: int = 512
@@ -152,6 +156,11 @@ class Options:
             raise OptionError(
                 "--oauth basic: takes --tls-cert and --tls-key too. Clients send tokens over https "
                 "only, since who sees one can use it."
+            )
+        if self.arm and self.oauth == "off":
+            raise OptionError(
+                "--arm: takes --oauth basic, --tls-cert and --tls-key too. Azure Resource Manager "
+                "is asked over https, with tokens of Microsoft Entra ID."
             )
         if not self.shared_key and self.oauth == "off":
             raise OptionError("--no-shared-key: nothing would be left; it takes --oauth basic too")

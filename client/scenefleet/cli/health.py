@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import urlsplit
 
 from scenefleet import __version__
@@ -20,6 +20,9 @@ from scenefleet.cli.waiting import waiting, waiting_for_catalogue
 from scenefleet.errors import ScenefleetError
 from scenefleet.recipe import RecipeFile, read_recipe
 from scenefleet.settings import Settings
+
+if TYPE_CHECKING:
+    from scenefleet.fleet import Weighed
 
 _PACKAGES = ("numpy", "rasterio", "pystac_client", "planetary_computer", "azure.storage.blob")
 _FREE = 2e9
@@ -58,9 +61,43 @@ def _of_recipe(path: Path, settings: Settings) -> list[Check]:
     checks.append(_try("store", lambda: _store(source, settings)))
     if source.recipe.compute.backend == "local":
         checks.append(_try("tasks", lambda: _tasks(source, settings)))
-    else:
-        checks.append(_try("batch", lambda: _batch(source, settings)))
+        return checks
+    checks.append(_try("batch", lambda: _batch(source, settings)))
+    if checks[-1].verdict != "wrong":
+        checks += _quotas(source, settings)
     return checks
+
+
+def _quotas(source: RecipeFile, settings: Settings) -> list[Check]:
+    """What the account may have, and whether the recipe's pool fits; a note where none tells."""
+    from scenefleet.fleet import ask_account
+
+    try:
+        account = ask_account(settings)
+    except ScenefleetError as error:
+        return [Check("quota", "note", f"Azure Resource Manager could not be asked: {error}", 0)]
+    if account is None:
+        return [Check("quota", "note", "not told by an emulator without `resource_manager`", 0)]
+    found: list[Weighed] = []
+    failed = _try("quota", lambda: _weigh(source, settings, account, found))
+    if not found:
+        return [failed]
+    verdict = found[0].verdict
+    word = "ok" if verdict.fits else "note" if verdict.possible else "wrong"
+    return [failed, Check("need", word, verdict.text, 0 if verdict.possible else 1)]
+
+
+def _weigh(
+    source: RecipeFile, settings: Settings, account: dict[str, Any], found: list[Weighed]
+) -> str:
+    from scenefleet.fleet import choose_pool, join_fleet
+
+    choice = choose_pool(source, settings)
+    with join_fleet("azure", settings, key="") as fleet:
+        assert fleet is not None
+        most = source.recipe.compute.max_nodes
+        found.append(fleet.weigh(choice, account, max_nodes=most))
+    return found[0].quotas
 
 
 def _try(name: str, look: Callable[[], str | Check]) -> Check:

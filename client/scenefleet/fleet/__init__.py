@@ -14,6 +14,7 @@ from scenefleet.fleet.lease import claim, is_held
 from scenefleet.fleet.nodes import PoolHealth
 from scenefleet.fleet.progress import Counts, JobStatus, TaskRecord
 from scenefleet.fleet.script_needs import script_notes
+from scenefleet.fleet.weighing import Weighed, ask_account
 
 __all__ = [
     "CANCELLED",
@@ -23,6 +24,8 @@ __all__ = [
     "PoolChoice",
     "PoolHealth",
     "TaskRecord",
+    "Weighed",
+    "ask_account",
     "check_addresses",
     "check_azure",
     "choose_pool",

@@ -20,6 +20,7 @@ from scenefleet.fleet.patience import Patience
 from scenefleet.fleet.pool import check_image, ensure_pool, find_pool, look_at, use_pool
 from scenefleet.fleet.pool_remarks import most_nodes, remarks
 from scenefleet.fleet.secrecy import signing
+from scenefleet.fleet.weighing import Weighed, weigh
 from scenefleet.recipe import RecipeFile
 from scenefleet.settings import Settings
 from scenefleet.store import NodeAccess, NodeFile
@@ -114,6 +115,16 @@ class Fleet:
         """Tasks at once on a node of the pool, or None where there is none of that id."""
         found = self._bear(f"reading pool {pool}", lambda: find_pool(self._client, pool))
         return None if found is None else slots_per_node(found)
+
+    def weigh(self, choice: PoolChoice, account: Mapping[str, Any], *, max_nodes: int) -> Weighed:
+        """Weighs the pool of a recipe against the quotas of the account.
+
+        Args:
+            choice: the pool.
+            account: as Azure Resource Manager describes it.
+            max_nodes: of the recipe.
+        """
+        return weigh(self._client, choice, account, max_nodes=max_nodes)
 
     def check_image(self, choice: PoolChoice) -> None:
         """Checks that the service supports the pool's operating system image, and will for a while.

@@ -97,6 +97,26 @@ def is_arm(size: str) -> bool:
     return found is not None and "p" in found["features"].lower()
 
 
+def vm_family(size: str) -> str | None:
+    """Returns the family that quotas count a VM size in, as `standardDDSv5Family`; None if unknown.
+
+    Source: the names that the service answers, of which a few are irregular: see `family_key`.
+    """
+    found = _SIZE.fullmatch(size)
+    if found is None:
+        return None
+    tier, _, *rest = size.lower().split("_")
+    accelerator = "".join(part for part in rest if not re.fullmatch(r"v\d+|promo", part))
+    version = f"v{found['version']}" if found["version"] else ""
+    letters = f"{found['family']}{found['features']}{accelerator}".upper()
+    return f"{tier}{letters}{version}Family"
+
+
+def family_key(name: str) -> str:
+    """Returns a family's name as it is compared: some have spaces, `Standard NCASv3_T4 Family`."""
+    return "".join(sorted(re.sub(r"[^a-z0-9]", "", name.casefold())))
+
+
 def _memory_a_core(letter: str, features: str, cores: int, version: int) -> float | None:
     """GiB a core, at least; None for a family that is not known here."""
     for family in _FAMILIES:

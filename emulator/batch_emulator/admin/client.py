@@ -39,12 +39,19 @@ class Quotas(TypedDict, total=False):
     dedicated_nodes: int | None
     low_priority_nodes: int | None
     active_jobs: int | None
+    dedicated_cores: int | None
+    low_priority_cores: int | None
+    cores_by_family: dict[str, int] | None
+    """Dedicated cores, such as `{"standardDDSv5Family": 16}`; others get none."""
 
 
 _QUOTAS = {
     "dedicated_nodes": "dedicatedNodes",
     "low_priority_nodes": "lowPriorityNodes",
     "active_jobs": "activeJobs",
+    "dedicated_cores": "dedicatedCores",
+    "low_priority_cores": "lowPriorityCores",
+    "cores_by_family": "coresByFamily",
 }
 
 
@@ -127,7 +134,7 @@ class Admin:
 
     def set_quotas(self, **quotas: Unpack[Quotas]) -> Quotas:
         """Set quotas of the account; those that are not named stay. Returns all."""
-        given = cast("dict[str, int | None]", quotas)
+        given = cast("dict[str, object]", quotas)
         body = {_QUOTAS[name]: value for name, value in given.items()}
         found = self.ask("PATCH", "quotas", body)
         return cast("Quotas", {name: found[json] for name, json in _QUOTAS.items()})

@@ -32,6 +32,9 @@ _QUOTAS = {
     "dedicatedNodes": "dedicated_nodes",
     "lowPriorityNodes": "low_priority_nodes",
     "activeJobs": "active_jobs",
+    "dedicatedCores": "dedicated_cores",
+    "lowPriorityCores": "low_priority_cores",
+    "coresByFamily": "family_cores",
 }
 _MOST = 1_000_000
 _FAR = timedelta(days=3660)
@@ -97,8 +100,10 @@ async def set_quotas(service: Service, request: Request) -> Response:
     for name, value in body.items():
         if name not in _QUOTAS:
             raise invalid_property(name, value, f"Allowed: {', '.join(_QUOTAS)}.")
-        if value is not None:
+        if value is not None and name != "coresByFamily":
             _number(value, name, 0)
+    if body.get("coresByFamily") is not None:
+        body["coresByFamily"] = _families(body["coresByFamily"])
     now = service.now()
     quotas = service.account.quotas or Quotas(id="quotas", created=now, ledger=service.ledger)
     for name, value in body.items():
@@ -134,6 +139,14 @@ def _named(service: Service, pool: Pool, names: object) -> list[Node]:
         raise invalid_property("nodes", names, "A list of ids of nodes is expected.")
     found = dict.fromkeys(str(name) for name in cast("list[object]", names))
     return [service.account.node(pool.id, name) for name in found]
+
+
+def _families(value: object) -> list[tuple[str, int]]:
+    if not isinstance(value, dict):
+        reason = 'An object of names and cores is expected: {"standardDDSv5Family": 16}.'
+        raise invalid_property("coresByFamily", value, reason)
+    given = cast("dict[str, object]", value)
+    return [(name, _number(n, f"coresByFamily.{name}", 0)) for name, n in given.items()]
 
 
 def _number(value: object, name: str, low: int) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 from batch_emulator.operations.checks import check_constraints, check_id, check_range, check_work
 from batch_emulator.operations.identities import check_identity
-from batch_emulator.operations.pools import check_pool
+from batch_emulator.operations.pool_checks import check_pool
 from batch_emulator.operations.sources import check_sources
 from batch_emulator.service import Service
 from batch_emulator.state.defaults import complete_auto_pool

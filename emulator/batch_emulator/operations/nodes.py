@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from batch_emulator.operations.checks import check_duration, check_range
 from batch_emulator.operations.listing import NODE_COUNTS, NODES, question, selection
-from batch_emulator.operations.pools import RESIZE_TIMEOUT
+from batch_emulator.operations.pool_checks import RESIZE_TIMEOUT
 from batch_emulator.scheduling.allocation import remove_nodes as begin_removal
 from batch_emulator.service import Service
 from batch_emulator.state.pool import Pool

@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import islice
 
 from batch_emulator.scheduling.nodes import add_node, leave
+from batch_emulator.scheduling.room import find_room
 from batch_emulator.service import Service
 from batch_emulator.state.node import Node
 from batch_emulator.state.pool import RESIZE_TIMEOUT, Deallocation, Pool
@@ -182,7 +183,7 @@ def _surplus(pool: Pool, *, dedicated: bool) -> list[Node]:
 
 def _grow(service: Service, pool: Pool, *, dedicated: bool) -> None:
     missing = _missing(pool, dedicated=dedicated)
-    room, limit = service.room(dedicated=dedicated)
+    room, limit = find_room(service, pool, dedicated=dedicated)
     for number in islice(pool.free_numbers(), max(0, min(missing, room))):
         add_node(service, pool, number, dedicated=dedicated)
     if missing > room:

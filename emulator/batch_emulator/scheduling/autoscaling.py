@@ -47,6 +47,13 @@ def stop_autoscale(pool: Pool) -> None:
         pool.scaling = None
 
 
+def end_autoscale(service: Service, pool: Pool) -> None:
+    """Leave a pool at the size that it has."""
+    stop_autoscale(pool)
+    pool.formula = pool.autoscale_run = None
+    pool.touch(service.now())
+
+
 def try_formula(service: Service, pool: Pool, formula: str) -> tuple[AutoscaleRun, Decision | None]:
     """Evaluate a formula for a pool without applying it."""
     now = service.clock.time()

@@ -186,7 +186,8 @@ class Pool(Resource):
         return f"{base}/pools/{self.id}"
 
     def document(self, base: str) -> dict[str, Any]:
-        """The service's JSON of a pool."""
+        """The service's JSON of a pool; its tags are Resource Manager's alone."""
+        spec = {name: value for name, value in self.spec.items() if name != "tags"}
         return without_none(
             {
                 "id": self.id,
@@ -200,7 +201,7 @@ class Pool(Resource):
                 "allocationStateTransitionTime": format_time(self.allocation_since),
                 "taskSlotsPerNode": 1,
                 "enableInterNodeCommunication": False,
-                **complete_pool(self.spec),
+                **complete_pool(spec),
                 "resizeTimeout": format_duration(self.resize_timeout),
                 "resizeErrors": self._errors(),
                 "currentDedicatedNodes": self.count(dedicated=True),

@@ -15,11 +15,16 @@ class Quotas(Resource):
     SAVED: ClassVar[tuple[str, ...]] = (
         *Resource.SAVED,
         *("dedicated_nodes", "low_priority_nodes", "active_jobs"),
+        *("dedicated_cores", "low_priority_cores", "family_cores"),
     )
 
     dedicated_nodes: int | None = None
     low_priority_nodes: int | None = None
     active_jobs: int | None = None
+    dedicated_cores: int | None = None
+    low_priority_cores: int | None = None
+    family_cores: list[tuple[str, int]] | None = None
+    """Dedicated cores by families of VM sizes, such as `standardDDSv5Family`: others have none."""
 
     def spec_json(self) -> bytes:
         """Nothing: no client of the service sets quotas."""
@@ -31,4 +36,7 @@ class Quotas(Resource):
             "dedicatedNodes": self.dedicated_nodes,
             "lowPriorityNodes": self.low_priority_nodes,
             "activeJobs": self.active_jobs,
+            "dedicatedCores": self.dedicated_cores,
+            "lowPriorityCores": self.low_priority_cores,
+            "coresByFamily": None if self.family_cores is None else dict(self.family_cores),
         }

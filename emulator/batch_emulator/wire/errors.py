@@ -153,6 +153,10 @@ ERRORS: dict[str, tuple[int, str]] = {
     "PoolExists": (409, "The specified pool already exists."),
     "PoolNotFound": (404, "The specified pool does not exist."),
     "PoolQuotaReached": (409, "Pool quota for the account has been reached."),
+    "PropertyCannotBeUpdated": (
+        400,
+        "A property that cannot be updated was specified as part of the request.",
+    ),
     "RequestBodyTooLarge": (
         413,
         "The size of the request body exceeds the maximum size permitted.",

@@ -129,7 +129,7 @@ def check_conditions(request: Request, resource: Versioned) -> None:
 
 
 def _matches(header: str, etag: str) -> bool:
-    tags = [tag.strip().strip('"') for tag in header.split(",")]
+    tags = [tag.strip().removeprefix("W/").strip('"') for tag in header.split(",")]
     return "*" in tags or etag.strip('"') in tags
 
 

@@ -45,11 +45,21 @@ CHALLENGE = (
 
 
 def check_token(token: str, now: datetime) -> None:
-    """Check a token's form, lifetime, issuer and audience.
+    """Check a token's form, lifetime, issuer, and that it is for the Batch service.
 
     Args:
         token: a JSON web token.
         now: the real time: tokens are made by others.
+
+    Raises:
+        BatchError: `AuthenticationFailed`, with status 401.
+    """
+    if read_audience(token, now) not in _AUDIENCES:
+        raise refuse(f"Audience validation failed. A token for {BATCH} is expected.")
+
+
+def read_audience(token: str, now: datetime) -> str:
+    """Read whom a token is for, without a last slash, once its form, lifetime and issuer hold.
 
     Raises:
         BatchError: `AuthenticationFailed`, with status 401.
@@ -63,8 +73,7 @@ def check_token(token: str, now: datetime) -> None:
     if not isinstance(claims.get("iss"), str) or not _ISSUER.fullmatch(claims["iss"].lower()):
         raise refuse("Issuer validation failed. It is none of Microsoft Entra ID.")
     audience = claims.get("aud")
-    if not isinstance(audience, str) or audience.lower().rstrip("/") not in _AUDIENCES:
-        raise refuse(f"Audience validation failed. A token for {BATCH} is expected.")
+    return audience.lower().rstrip("/") if isinstance(audience, str) else ""
 
 
 def refuse(detail: str) -> BatchError:

@@ -1,0 +1,1 @@
+"""A stand-in for Azure Resource Manager: the account, its quotas, its pools."""
