@@ -80,6 +80,7 @@ def command(
         whole=there is not None,
         limit=60.0 * source.recipe.compute.task_minutes,
         resources=source.recipe.resources,
+        explain=explain,
     )
     if as_json:
         put_json(_plain(dataclasses.asdict(trial)))
