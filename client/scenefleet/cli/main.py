@@ -121,6 +121,9 @@ def _end(error: BaseException) -> int:
     if isinstance(error, ScenefleetError):
         _say(f"error: {error}")
         return error.exit_code
+    if cause := _network_cause(error):
+        _say(f"error: {cause}. Check the network and the addresses in the recipe and the settings.")
+        return 1
     if isinstance(error, OSError):
         # a reader that has read enough, or a full disk; Python would complain at exit otherwise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -132,6 +135,15 @@ def _end(error: BaseException) -> int:
         "This is a bug of scenefleet: `scenefleet --debug ...` shows where it happened."
     )
     return 1
+
+
+def _network_cause(error: BaseException) -> str:
+    """Why a connection failed, where that is the error and nobody has told it; else nothing."""
+    if isinstance(error, BrokenPipeError):
+        return ""
+    from scenefleet.network import cause_of
+
+    return cause_of(error, "")
 
 
 def _interrupted(error: BaseException | None) -> bool:
