@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from scenefleet import __version__
 from scenefleet.errors import ScenefleetError
@@ -35,6 +36,7 @@ VERBS = {
     "report": "Write a run's report, one HTML file.",
     "demo": "Run the whole job on made-up scenes, with no account and no network.",
     "emulator": "Serve the Batch emulator for other programs.",
+    "completion": "Print what makes a shell complete scenefleet's words.",
 }
 """Every verb with its one line of help, so that `--help` imports none of them."""
 
@@ -68,6 +70,16 @@ class Verbs(click.Group):
             raise click.UsageError(f"{shown(word)!r} is no verb of scenefleet; {means}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The verbs that begin as a word does, without importing them; else the options."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(verb, help=text)
+            for verb, text in VERBS.items()
+            if verb.startswith(incomplete)
+        ]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The verbs and their help, without importing them."""
         with formatter.section("Commands"):
@@ -93,6 +105,10 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    if os.environ.get("_SCENEFLEET_COMPLETE"):
+        from scenefleet.cli.completion import complete
+
+        complete(cli)
     debug = "--debug" in sys.argv[1:]
     if not debug:
         # the SDKs log at length what our errors say in a line

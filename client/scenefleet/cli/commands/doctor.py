@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from scenefleet.cli.completion import recipes
 from scenefleet.cli.options import json_option, settings_option
 from scenefleet.cli.show import put_json, put_table, say
 
@@ -17,6 +18,7 @@ from scenefleet.cli.show import put_json, put_table, say
     "-r",
     "--recipe",
     type=click.Path(path_type=Path, dir_okay=False),
+    shell_complete=recipes,
     help="Also check what this recipe reaches.",
 )
 @settings_option

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from scenefleet.cli.completion import scenes
 from scenefleet.cli.options import (
     json_option,
     radiometry_option,
@@ -24,7 +25,12 @@ if TYPE_CHECKING:
 @click.command("try", epilog="Example:  scenefleet try recipe.yaml --window 0,0,256,256")
 @recipe_argument
 @settings_option
-@click.option("--item", metavar="ID", help="The scene [default: the first that is selected].")
+@click.option(
+    "--item",
+    metavar="ID",
+    shell_complete=scenes,
+    help="The scene [default: the first that is selected].",
+)
 @click.option(
     "--window",
     metavar="ROW,COL,HEIGHT,WIDTH",
