@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import keyword
 import logging
 import os
@@ -116,6 +117,9 @@ def main() -> None:
     with ExitStack() as stack:
         if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - the shell's `>&-`
             sys.stdout = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        for stream in (sys.stdout, sys.stderr):  # a name may have letters that it cannot write
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             code = cli.main(standalone_mode=False)
             sys.stdout.flush()

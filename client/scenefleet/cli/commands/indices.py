@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scenefleet.cli.completion import index_domains, index_names, known_collections
+from scenefleet.cli.narrow import put_fitting
 from scenefleet.cli.options import json_option
-from scenefleet.cli.show import put_json, put_table, say
+from scenefleet.cli.show import put_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -70,7 +71,7 @@ def _list(domain: str | None, collection: str | None, *, as_json: bool) -> None:
         put_json([_told(index) for index in indices])
         return
     rows = [(i.name, i.domain, " ".join(i.bands), i.title) for i in indices]
-    put_table(("name", "domain", "bands", "title"), rows)
+    put_fitting(("name", "domain", "bands", "title"), rows, spare=(1, 2))
     say(f"{len(indices)} {'index' if len(indices) == 1 else 'indices'}")
 
 

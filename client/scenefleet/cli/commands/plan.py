@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scenefleet.cli.narrow import put_fitting
 from scenefleet.cli.options import (
     json_option,
     radiometry_option,
@@ -16,7 +17,7 @@ from scenefleet.cli.options import (
     recipe_argument,
     settings_option,
 )
-from scenefleet.cli.show import WAYS, count, put_json, put_table, say
+from scenefleet.cli.show import WAYS, count, put_json, say
 
 if TYPE_CHECKING:
     from scenefleet.plan import Alike
@@ -73,7 +74,7 @@ def command(
         (d.id, d.source.datetime[:10], " ".join(sorted(_rules(d))), d.source.id)
         for d in plan.documents
     ]
-    put_table(("task", "date", "radiometry", "scene"), rows)
+    put_fitting(("task", "date", "radiometry", "scene"), rows, spare=(0, 2))
     for left in plan.left_out[5:]:
         say(f"left out: {left.reason}")
     if explain:

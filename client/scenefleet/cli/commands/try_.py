@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from scenefleet.cli.completion import scenes
+from scenefleet.cli.narrow import put_fitting
 from scenefleet.cli.options import (
     json_option,
     radiometry_option,
@@ -16,7 +17,7 @@ from scenefleet.cli.options import (
     recipe_argument,
     settings_option,
 )
-from scenefleet.cli.show import WAYS, put_json, put_table, say
+from scenefleet.cli.show import WAYS, put_json, say
 
 if TYPE_CHECKING:
     from scenefleet.run.trial import Trial, TrialOutput, Window
@@ -132,9 +133,11 @@ def _window(text: str) -> Window:
 
 
 def _show(trial: Trial) -> None:
-    put_table(
+    put_fitting(
         ("output", "min", "mean", "max", "valid %", "saturated", "picture", "raster"),
         [_row(output) for output in trial.outputs],
+        spare=(7, 5, 1, 3),
+        name=6,
     )
     rows, cols = trial.shape
     shares = ", ".join(f"{share:.1f} % {name}" for name, share in trial.reasons.items())
@@ -147,7 +150,7 @@ def _explain(trial: Trial) -> None:
         return
     click.echo()
     rows = [(one.asset, WAYS[one.way], one.why, one.item) for one in trial.read]
-    put_table(("asset", "read", "why", "item"), rows)
+    put_fitting(("asset", "read", "why", "item"), rows, spare=(2,))
 
 
 def _row(output: TrialOutput) -> tuple[object, ...]:
