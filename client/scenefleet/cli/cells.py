@@ -43,10 +43,17 @@ def shorten(text: str, most: int) -> str:
     return f"{_start(text, most - 1 - tail)}…{_start(text[::-1], tail)[::-1]}"
 
 
-def wrap(text: str, columns: int, indent: str = "") -> list[str]:
+def wrap(text: str, columns: int, indent: str = "", *, whole: bool = False) -> list[str]:
     """Returns a text as lines of so many columns at most; its own lines stay lines.
 
-    A word that is longer is broken. Blanks at a line's start are kept.
+    Blanks at a line's start are kept.
+
+    Args:
+        text: any text.
+        columns: of a line, the indent included.
+        indent: what each line begins with.
+        whole: whether a word that is longer stays whole, so that it can be copied; else it is
+            broken.
     """
     room = max(1, columns - len(indent))
     lines: list[str] = []
@@ -55,7 +62,7 @@ def wrap(text: str, columns: int, indent: str = "") -> list[str]:
         inner = inner if len(inner) < room // 2 else ""
         line = ""
         for word in own.split():
-            while cells(word) > room - len(inner):
+            while not whole and cells(word) > room - len(inner):
                 if line:
                     lines.append(line)
                     line = ""

@@ -17,6 +17,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from scenefleet import __version__
+from scenefleet.cli.help_text import HelpText
 from scenefleet.errors import ScenefleetError
 
 VERBS = {
@@ -85,6 +86,9 @@ class Verbs(click.Group):
         """The verbs and their help, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+
+click.Context.formatter_class = HelpText
 
 
 @click.group(

@@ -15,6 +15,8 @@ _LEAST = 19
 """Columns of a name that are worth showing; for fewer, columns are left out."""
 _GAP = 2
 _INDENT = "    "
+_BESIDE = 30
+"""Columns that a text of several lines takes at least; below its row it has more."""
 
 
 def width() -> int | None:
@@ -39,12 +41,15 @@ def put_fitting(
         rows: their cells.
         name: the column that may be shortened.
         spare: columns that are left out where there is no room, the first ones first.
-        below: whether the last column's text stands below its row where it does not fit beside it.
+        below: whether the last column's text takes several lines where it does not fit in one:
+            beside its row, or below it where little room is left.
     """
     most = width()
     if most is None:
         put_table(headers, rows)
-    elif below and not _fits(headers, rows, most):
+    elif below and (room := _room_of_last(headers, rows, most)) >= _BESIDE:
+        _put_beside(headers, rows, room)
+    elif below:
         kept = [row[:-1] for row in rows]
         last = ["" if row[-1] is None else str(row[-1]) for row in rows]
         put_rows(
@@ -93,10 +98,25 @@ def put_rows(
             click.echo(line)
 
 
-def _fits(headers: Sequence[str], rows: Sequence[Sequence[object]], most: int) -> bool:
+def _widths(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
     texts = [[*headers], *[[_one_line(cell) for cell in row] for row in rows]]
-    widths = [max(map(cells, column)) for column in zip(*texts, strict=True)]
-    return sum(widths) + _GAP * (len(headers) - 1) <= most
+    return [max(map(cells, column)) for column in zip(*texts, strict=True)]
+
+
+def _room_of_last(headers: Sequence[str], rows: Sequence[Sequence[object]], most: int) -> int:
+    return most - sum(width + _GAP for width in _widths(headers, rows)[:-1])
+
+
+def _put_beside(headers: Sequence[str], rows: Sequence[Sequence[object]], room: int) -> None:
+    """Writes a table whose last column has lines of so many columns."""
+    widths = _widths(headers, rows)[:-1]
+    for row in (headers, *rows):
+        *first, last = map(_one_line, row)
+        lines = wrap(last, room) or [""]
+        for place, line in enumerate(lines):
+            texts = first if place == 0 else [""] * len(first)
+            padded = (pad(text, width) for text, width in zip(texts, widths, strict=True))
+            click.echo((" " * _GAP).join([*padded, line]).rstrip())
 
 
 def _one_line(value: object) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from collections.abc import Callable, Generator, Sequence
@@ -11,7 +12,7 @@ from typing import Any
 
 import click
 
-from scenefleet.cli.cells import cells, pad
+from scenefleet.cli.cells import cells, columns_of, pad, wrap
 from scenefleet.inputs import cut
 from scenefleet_task.redact import redact
 
@@ -40,10 +41,23 @@ _above: list[Callable[[str], None]] = []
 
 def say(text: str) -> None:
     """A line for the person, on standard error, without secrets and what steers a terminal."""
-    if _above:
-        _above[-1](shown(text))
+    if sys.stderr.isatty():
+        text = _fitted(shown(text), columns_of(sys.stderr, os.environ))
     else:
-        click.echo(shown(text), err=True)
+        text = shown(text)
+    if _above:
+        _above[-1](text)
+    else:
+        click.echo(text, err=True)
+
+
+def _fitted(text: str, columns: int) -> str:
+    """Breaks sentences between words; lines that are indented or in columns may be commands."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        prose = cells(line) > columns and not line.startswith(" ") and "  " not in line
+        lines += wrap(line, columns, whole=True) if prose else [line]
+    return "\n".join(lines)
 
 
 @contextmanager

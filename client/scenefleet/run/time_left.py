@@ -53,8 +53,9 @@ class TimeLeft:
         count = ended - first
         if count < max(_LEAST, self._most) or last <= began:
             return None
-        pace = max(last - began, (now - began) * count / (count + 1)) / count
-        return max(0.0, (progress.waiting + progress.running) * pace - (now - last))
+        rest, gap = progress.waiting + progress.running, now - last
+        # each task that runs has run for the gap at least: one that hangs is no end in sight
+        return max(rest * (last - began) / count - gap, rest * gap / (self._most + 1))
 
     def _is_old(self, then: int, ended: int) -> bool:
         """Whether the pace can be taken from a later time than it is."""

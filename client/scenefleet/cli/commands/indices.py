@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scenefleet.cli.cells import wrap
 from scenefleet.cli.completion import index_domains, index_names, known_collections
-from scenefleet.cli.narrow import put_fitting
+from scenefleet.cli.narrow import put_fitting, width
 from scenefleet.cli.options import json_option
 from scenefleet.cli.show import put_json, say
 
@@ -95,10 +96,14 @@ def _show(index: NamedIndex) -> None:
         **({"refused": [told["refused"]]} if told["refused"] else {"in a recipe": _recipe(index)}),
     }
     click.echo(index.name)
-    for key, (first, *more) in rows.items():
-        click.echo(f"  {key:<13}{first}")
-        for line in more:
-            click.echo(f"  {'':<13}{line}")
+    most = width()
+    for key, lines in rows.items():
+        label = f"  {key:<13}"
+        for line in lines:
+            pieces = wrap(line, most - len(label)) if most else [line]
+            for piece in pieces:
+                click.echo(f"{label}{piece}")
+                label = " " * len(label)
 
 
 def _recipe(index: NamedIndex) -> list[str]:

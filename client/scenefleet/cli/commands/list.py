@@ -26,5 +26,5 @@ def command(
         put_json([run.model_dump(mode="json") for run in runs])
         return
     rows = [(r.id, r.state, r.created, r.tasks, r.backend) for r in runs]
-    put_fitting(("run", "state", "created", "scenes", "backend"), rows, name=0, spare=(4, 3))
+    put_fitting(("run", "state", "created", "scenes", "backend"), rows, name=0, spare=(4, 3, 2))
     say(f"{count(len(runs), 'run')} in {desk.store.address}")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from scenefleet.cli.cells import columns_of
 from scenefleet.cli.narrow import put_fitting
 from scenefleet.cli.options import (
     json_option,
@@ -22,6 +25,10 @@ from scenefleet.cli.show import WAYS, count, put_json, say
 if TYPE_CHECKING:
     from scenefleet.plan import Alike
     from scenefleet_task.spec import TaskDocument
+
+
+_LONGEST_WORD = 16
+"""Columns that a line of YAML may go on after it was to end."""
 
 
 @click.command(epilog="Example:  scenefleet plan recipe.yaml --json | jq '.tasks[0]'")
@@ -69,7 +76,9 @@ def command(
         )
         return
     say("The recipe, defaults written out:\n")
-    say("\n".join(f"  {line}" for line in shown(prepared.source.recipe).splitlines()) + "\n")
+    columns = columns_of(sys.stderr, os.environ) if sys.stderr.isatty() else 80
+    text = shown(prepared.source.recipe, max(20, columns - _LONGEST_WORD))
+    say("\n".join(f"  {line}" for line in text.splitlines()) + "\n")
     rows = [
         (d.id, d.source.datetime[:10], " ".join(sorted(_rules(d))), d.source.id)
         for d in plan.documents
