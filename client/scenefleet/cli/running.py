@@ -78,7 +78,7 @@ def run_recipe(
         with alone(desk.store, plan.id, plan.name, settings, local=local):
             left = remaining(desk.store, plan.id, plan, failed=False)
             if left:  # asked before anything is written: a no leaves all as it is
-                anew = redone(prepared, find_superseded(desk.store, left))
+                anew = redone(prepared, find_superseded(desk.store, left, source.recipe))
                 say_redone(prepared, anew)
                 ask(source, len(left), yes=yes, anew=anew)
             run = create(desk.store, source, plan, prepared.found.items)

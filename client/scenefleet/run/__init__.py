@@ -5,6 +5,7 @@ from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
 from scenefleet.run.record import create, find, key, list_runs, load, load_plan, load_recipe, update
 from scenefleet.run.rivals import alone
+from scenefleet.run.standing import Standing, find_standing
 from scenefleet.run.superseded import Superseded, find_superseded
 from scenefleet.run.waiting import describe
 from scenefleet.run.watch import watch
@@ -18,6 +19,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunState",
+    "Standing",
     "Submitted",
     "Superseded",
     "TaskChanged",
@@ -28,6 +30,7 @@ __all__ = [
     "create",
     "describe",
     "find",
+    "find_standing",
     "find_superseded",
     "is_active",
     "key",

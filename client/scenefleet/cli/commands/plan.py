@@ -7,7 +7,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -23,7 +23,9 @@ from scenefleet.cli.options import (
 from scenefleet.cli.show import WAYS, count, put_json, say
 
 if TYPE_CHECKING:
+    from scenefleet.cli.selection import Prepared
     from scenefleet.plan import Alike
+    from scenefleet.run import Standing
     from scenefleet_task.spec import TaskDocument
 
 
@@ -48,10 +50,10 @@ def command(
     """Show the tasks, what they will take, and every default that applies.
 
     Nothing is submitted or written. With --json prints the task documents, the estimate and the
-    recipe with its defaults.
+    recipe with its defaults; `left` has what is done in the store, and the estimate of the rest.
     """
-    from scenefleet.cli.anew import look_for_superseded, redone, say_redone, to_json
-    from scenefleet.cli.selection import prepare, say_estimate, with_radiometry
+    from scenefleet.cli.anew import look_into_store, redone, say_redone, to_json
+    from scenefleet.cli.selection import prepare, say_estimate, say_rest, with_radiometry
     from scenefleet.plan import explain as explained
     from scenefleet.recipe import read_recipe, shown
     from scenefleet_task import spec
@@ -60,7 +62,8 @@ def command(
     settings = read_settings(settings_path)
     prepared = prepare(source, settings)
     plan = prepared.plan
-    anew = redone(prepared, look_for_superseded(prepared, settings))
+    standing, superseded = look_into_store(prepared, settings)
+    anew = redone(prepared, superseded)
     alike = explained(plan, prepared.found.items) if explain else ()
     if as_json:
         put_json(
@@ -68,6 +71,7 @@ def command(
                 "run": plan.id,
                 "recipe": prepared.source.recipe.model_dump(mode="json"),
                 "estimate": dataclasses.asdict(prepared.estimate),
+                "left": None if standing is None else _left(prepared, standing),
                 "anew": to_json(anew),
                 "tasks": [spec.to_json(document) for document in plan.documents],
                 "left_out": [dataclasses.asdict(left) for left in plan.left_out],
@@ -90,7 +94,21 @@ def command(
         _say_reading(alike)
     say(f"\nrun {plan.id}")
     say_estimate(prepared)
+    if standing is not None:
+        say_rest(prepared, standing)
     say_redone(prepared, anew)
+
+
+def _left(prepared: Prepared, standing: Standing) -> dict[str, Any]:
+    """How many tasks are done, failed before and are left, with the estimate of those left."""
+    from scenefleet.cli.selection import price
+
+    return {
+        "done": len(standing.done),
+        "failed": len(standing.failed),
+        "tasks": len(standing.left),
+        "estimate": dataclasses.asdict(price(prepared, standing.left)),
+    }
 
 
 def _say_reading(alike: Sequence[Alike]) -> None:
