@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.errors import RasterioError
 
-from scenefleet_task.complaints import heard, lost_in_pixels
+from scenefleet_task.complaints import complaint_of, heard, lost_in_pixels, plain
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import FetchError, FileBytes
 from scenefleet_task.names import Name
@@ -67,7 +67,7 @@ class MaskBeside:
             self._dataset = self._file.opened()
         except RasterioError as error:
             self._release()
-            raise self._error(str(error)) from None
+            raise self._error(complaint_of(error)) from None
         there = self._dataset.height, self._dataset.width
         if there != shape:
             self.close()
@@ -102,11 +102,11 @@ class MaskBeside:
             try:
                 mask = self._dataset.read(self._band, window=window, out_shape=shape)
             except RasterioError as error:
-                complaint = str(error)
+                complaint = complaint_of(error)
         lost = [*filter(None, [complaint, *lost_in_pixels(said)])]
         if self._file.failed or lost or mask is None:
             failed = self._file.failed
-            raise self._error(failed.finding.text if failed else "; ".join(lost))
+            raise self._error(failed.finding.text if failed else plain("; ".join(lost)))
         return mask == 0
 
     def close(self) -> None:

@@ -43,7 +43,10 @@ class Checksums:
             if start not in self._sound:
                 try:
                     _codecs.deflate_decode(read(start, size), out=whole)
-                except Exception as error:  # noqa: BLE001 - the codec's own class
-                    return f"the tile or strip at byte {start} is corrupt: deflate says {error}"
+                except Exception:  # noqa: BLE001 - the codec's own class
+                    return (
+                        f"the tile or strip at byte {start} is corrupt: deflate says that its data "
+                        "are broken"
+                    )
                 self._sound.add(start)
         return None

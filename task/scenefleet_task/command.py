@@ -48,6 +48,7 @@ def _parser(task: str, store: str) -> argparse.ArgumentParser:
     trial.add_argument("--near", type=Path, help="a file with an area: GeoJSON in degrees")
     trial.add_argument("--whole", action="store_true", help="all of that area")
     trial.add_argument("--folder", type=Path, required=True, help="where rasters and pictures go")
+    trial.add_argument("--explain", action="store_true", help="say how pixels are read")
     for verb in (run, trial):
         verb.add_argument("--document", type=Path, help=f"a file; else {task} is read")
     run.add_argument("--store", help=f"a folder or address; else {store} is read")
@@ -91,4 +92,5 @@ def _try(arguments: argparse.Namespace) -> int:
         arguments.window,
         Area(near, arguments.whole),
         arguments.folder,
+        explain=arguments.explain,
     )

@@ -29,6 +29,20 @@ _LOST = re.compile(
     re.IGNORECASE,
 )
 """Words of warnings, while a raster is opened, that something of its header was lost."""
+_NOTHING = re.compile(
+    r"Read failed\. See previous exception for details\.?|GDAL signalled an error.*|CPLE_\w+"
+)
+"""Complaints that say nothing that another of the same failure does not."""
+_PLACE = re.compile(r"(?:band \d+: )?IReadBlock failed at X offset (\d+), Y offset (\d+): ?")
+_FUNCTION = re.compile(
+    r"(?<![\w/.])(?:"
+    r"_?(?:TIFF|GTiff|GDAL|OGR|VSI|CPL|OSR|opj_|jpeg_|PROJ: )\w*(?:\(\))?"  # of a library
+    r"|\w+(?:Pre|Post)?(?:Decode|Encode|Setup\w*)(?:\(\))?"  # of libtiff's codecs
+    r"|proj_\w+|Error in \w+\(\)"
+    r"): ?"
+)
+_FAILED = re.compile(r"\w+\(\) failed\.?")
+"""Names of functions of GDAL and its libraries, as they put them before what they say."""
 _HARMLESS = re.compile(
     r"Unknown field with tag|tags are not sorted|does not end in null"
     r'|"(?:XMLPacket|Photoshop|RichTIFFIPTC|ICC Profile|ICCProfile|ImageDescription|DateTime|'
@@ -89,6 +103,19 @@ def lost_in_pixels(said: list[tuple[bool, str]]) -> list[str]:
     return [text for _, text in said if not _of_proj(text)]
 
 
+def plain(text: str) -> str:
+    """Returns complaints in words for people: no name of a function, and none of them twice."""
+    found: dict[str, None] = {}
+    for piece in text.split("; "):
+        said = _PLACE.sub(r"the block in column \1, row \2 is broken: ", piece)
+        said = _FAILED.sub("it cannot be decoded", _FUNCTION.sub("", said))
+        said = said.strip().rstrip(".:").strip()
+        if said and not _NOTHING.fullmatch(said):
+            found[said] = None
+    kept = [one for one in found if not any(one != other and one in other for other in found)]
+    return "; ".join(kept)
+
+
 def complaint_of(error: BaseException) -> str:
     """Gives what GDAL said in an error, the causes included, on one line and redacted."""
     said: list[str] = []
@@ -96,9 +123,8 @@ def complaint_of(error: BaseException) -> str:
     while cause is not None:
         said.append(str(cause))
         cause = cause.__cause__ or cause.__context__
-    return redact(
-        "; ".join(dict.fromkeys(" ".join(said_).strip() for said_ in map(str.split, said)))
-    )
+    one_line = (" ".join(text) for text in map(str.split, said))
+    return plain(redact("; ".join(dict.fromkeys(one_line))))
 
 
 def _of_proj(text: str) -> bool:

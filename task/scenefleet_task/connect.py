@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import IO, Any, cast
 from urllib.parse import unquote, urlsplit
 
+from scenefleet_task.network import ProxyError, cause_of
 from scenefleet_task.reach import Reach, address_problem
 from scenefleet_task.spec import Exit
 
@@ -150,10 +151,9 @@ def connect(place: Place, reach: Reach, *, connect: float, stall: float) -> Line
     if proxy:
         with contextlib.suppress(socket.gaierror):  # a name that only the proxy knows
             _checked(place, reach)
-        addresses = _resolved(proxy.host, proxy.port)
+        sock = _to_proxy(proxy, connect)
     else:
-        addresses = _checked(place, reach)
-    sock = _first(addresses, connect)
+        sock = _first(_checked(place, reach), connect)
     try:
         sock.settimeout(connect)
         if proxy and place.scheme == "https":
@@ -226,6 +226,16 @@ def _first(addresses: list[tuple[int, tuple[str, int]]], patience: float) -> soc
     raise last
 
 
+def _to_proxy(proxy: Proxy, patience: float) -> socket.socket:
+    """Connects to a proxy, so that its failure is not taken for the server's."""
+    try:
+        return _first(_resolved(proxy.host, proxy.port), patience)
+    except OSError as error:
+        raise ProxyError(
+            f"the environment's proxy {proxy.host}:{proxy.port} cannot be used: {cause_of(error)}"
+        ) from None
+
+
 def _tunnel(sock: socket.socket, place: Place, proxy: Proxy) -> None:
     """Asks a proxy for a way through to a place (RFC 9110, 9.3.6)."""
     host = f"[{place.host}]" if ":" in place.host else place.host
@@ -237,12 +247,13 @@ def _tunnel(sock: socket.socket, place: Place, proxy: Proxy) -> None:
     while b"\r\n\r\n" not in answer:
         more = sock.recv(1)  # no byte of what comes behind
         if not more or len(answer) > 16_384:
-            raise ConnectionError("the proxy broke off")
+            raise ProxyError("the environment's proxy broke off")
         answer += more
     status = answer.split(b"\r\n", 1)[0].split(b" ")
     if len(status) < 2 or status[1] != b"200":
-        said = answer.split(b"\r\n", 1)[0].decode("ascii", "replace")[:100]
-        raise ConnectionError(f"the proxy refused a way to {place.host} ({said})")
+        code = status[1].decode("ascii", "replace")[:3] if len(status) > 1 else "no status"
+        login = " and wants a user and a password in its address" if code == "407" else ""
+        raise ProxyError(f"the environment's proxy refused a way to {place.host} ({code}){login}")
 
 
 @cache

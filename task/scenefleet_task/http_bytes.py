@@ -26,6 +26,7 @@ from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import CHANGED, FetchError, Patience
 from scenefleet_task.http_get import Answer, Getter
 from scenefleet_task.log import log
+from scenefleet_task.network import cause_of
 from scenefleet_task.probe import Finding, probe, refused, truncated
 from scenefleet_task.reach import Reach
 from scenefleet_task.redact import redact
@@ -166,6 +167,7 @@ class HttpBytes:
             with self._ask(url, {}) as answer:
                 if answer.status != 200:
                     raise _StatusError(answer.status)
+                _check_encoding(answer)
                 if not answer.framed:
                     said = "its server gives no ranges, and does not say how long the file is."
                     raise FetchError(Finding(Exit.SOURCE_UNREADABLE, said))
@@ -276,15 +278,19 @@ def _partial(answer: Answer) -> tuple[int, int, Version]:
     """First and last byte of a partial answer, and the file's version."""
     if answer.status != 206:
         raise _StatusError(answer.status)
-    encoding = answer.header("Content-Encoding")
-    if encoding and encoding.lower() != "identity":
-        raise _BrokenError(f"it came encoded ({encoding[:20]})")
+    _check_encoding(answer)
     said = answer.header("Content-Range") or "none"
     match = _RANGE.fullmatch(said.strip())
     first, last, size = (int(text) for text in match.groups()) if match else (0, 0, 0)
     if not match or not first <= last < size:
         raise _BrokenError(f"its answer's range is {redact(said)[:60]!r}")
     return first, last, Version(answer.header("ETag"), answer.header("Last-Modified"), size)
+
+
+def _check_encoding(answer: Answer) -> None:
+    encoding = answer.header("Content-Encoding")
+    if encoding and encoding.lower() != "identity":
+        raise _BrokenError(f"it came encoded ({encoding[:20]})")
 
 
 def _body(answer: Answer, size: int) -> memoryview:
@@ -321,6 +327,6 @@ def _said(error: Exception) -> str:
     """What went wrong, in words that `probe` knows, without secrets."""
     if isinstance(error, _StatusError):
         return str(error)
-    if isinstance(error, TimeoutError):
-        return "connection: timed out"
-    return f"connection: {redact(str(error) or type(error).__name__)[:300]}"
+    if isinstance(error, _AnswerError):
+        return f"connection: {error}"
+    return f"connection: {cause_of(error)}"

@@ -14,6 +14,8 @@ from typing import Protocol
 from scenefleet_task.redact import redact
 
 log = logging.getLogger("scenefleet_task")
+prints = log.getChild("prints")
+"""What a user's script prints."""
 
 
 class _Lines(logging.Formatter):
@@ -36,10 +38,19 @@ class Stream(Protocol):
         ...
 
 
-def start_log(stream: Stream | None = None) -> None:
-    """Sends all log records to a stream, or to standard error; call once a process."""
+def start_log(stream: Stream | None = None, *, brief: bool = False) -> None:
+    """Sends all log records to a stream, or to standard error; call once a process.
+
+    Args:
+        stream: where lines go; None for standard error.
+        brief: for a person at a terminal: what a script prints, and warnings. How pixels are read,
+            and what GDAL complains of, is left out; what matters of that becomes an error.
+    """
     screen = logging.StreamHandler(stream or sys.stderr)
+    if brief:
+        screen.addFilter(lambda record: not record.name.startswith("rasterio"))
     screen.setFormatter(_Lines("%(asctime)sZ %(message)s", "%Y-%m-%dT%H:%M:%S"))
     logging.basicConfig(level=logging.WARNING, handlers=[screen], force=True)
-    log.setLevel(logging.INFO)
+    log.setLevel(logging.WARNING if brief else logging.INFO)
+    prints.setLevel(logging.INFO)
     logging.captureWarnings(capture=True)

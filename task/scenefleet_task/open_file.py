@@ -26,6 +26,7 @@ from scenefleet_task.complaints import (
     heard,
     lost_in_header,
     lost_in_pixels,
+    plain,
 )
 from scenefleet_task.fetch import FetchError
 from scenefleet_task.gdal_file import KEPT
@@ -115,7 +116,7 @@ class OpenFile:
         if self._file.failed:
             raise self._file.failed
         if lost:
-            raise FetchError(self._finding(redact("; ".join(lost)), 0))
+            raise FetchError(self._finding(plain(redact("; ".join(lost))), 0))
         return cast("T", found)
 
     def read(self, name: Name, band: int, needed: list[Window], read: Callable[[Any], Any]) -> Any:  # noqa: ANN401 - numpy's array
@@ -202,7 +203,7 @@ class OpenFile:
         if self._file.failed:
             return self._file.failed.finding
         if lost := lost_in_header(said):
-            return redact("; ".join(dict.fromkeys(lost)))
+            return plain(redact("; ".join(dict.fromkeys(lost))))
         end = max((start + size for start, size in ranges), default=0)
         if end > self.source.size:
             return self._finding("", end)
@@ -219,7 +220,7 @@ class OpenFile:
         if self._file.failed:  # whatever GDAL made of it
             return self._file.failed.finding
         lost = dict.fromkeys(filter(None, [complaint, *lost_in_pixels(said)]))
-        return redact("; ".join(lost)) if lost else found
+        return plain(redact("; ".join(lost))) if lost else found
 
     def _finding(self, said: str, needed: int) -> Finding:
         for own, known in self._file.names.items():

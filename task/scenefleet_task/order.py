@@ -28,6 +28,8 @@ class Trial:
     """A file with the area, GeoJSON in degrees."""
     whole: bool = False
     """Whether all of that area is wanted (`choice.Wish`)."""
+    explain: bool = False
+    """Whether the log says how pixels are read; else it has what a script prints, and warnings."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +67,9 @@ class Order:
         memory, threads = words["budget"]
         trial = None
         if words["trial"]:
-            window, folder, near, whole = words["trial"]
+            window, folder, near, whole, explain = words["trial"]
             box = tuple(window) if window else None
-            trial = Trial(box, Path(folder), Path(near) if near else None, whole)
+            trial = Trial(box, Path(folder), Path(near) if near else None, whole, explain)
         return Order(
             text=Text(data, Path(words["file"]) if words["file"] else None),
             scratch=Path(words["scratch"]),
@@ -80,4 +82,4 @@ class Order:
 
 def _words(trial: Trial) -> list[object]:
     near = str(trial.near) if trial.near else None
-    return [trial.window, str(trial.folder), near, trial.whole]
+    return [trial.window, str(trial.folder), near, trial.whole, trial.explain]

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from scenefleet_task.connect import RefusedError
 from scenefleet_task.http_get import Answer
 from scenefleet_task.local_file import NotPlainError, open_plain
+from scenefleet_task.network import cause_of
 from scenefleet_task.redact import redact
 from scenefleet_task.spec import Exit
 
@@ -71,7 +72,7 @@ def probe(ask: Ask, complaint: str, needed: int = 0) -> Finding:
     except RefusedError as error:
         return refused(error)
     except (OSError, http.client.HTTPException) as error:
-        return Finding(Exit.SOURCE_UNREACHABLE, f"no answer ({redact(str(error))}). Retry later.")
+        return Finding(Exit.SOURCE_UNREACHABLE, f"no answer: {cause_of(error)}. Retry later.")
     return judge(start, size, complaint, needed)
 
 
@@ -107,6 +108,11 @@ def from_status(status: int, words: str = "") -> Finding:
     said = f"HTTP {status}" + (f" ({words})" if words else "")
     if status in (404, 410):
         return Finding(Exit.SOURCE_MISSING, f"{said}: the file is not there.")
+    if status == 407:
+        return Finding(
+            Exit.SOURCE_DENIED,
+            f"{said}: the environment's proxy wants a user and a password in its address.",
+        )
     if status in (401, 403, 409):  # 409: Azure's "public access is not permitted"
         return Finding(Exit.SOURCE_DENIED, f"{said}: not allowed to read it, or throttled.")
     if status == 416:  # no byte of the first 16 is there
@@ -127,7 +133,8 @@ def judge(start: bytes, size: int | None, complaint: str, needed: int) -> Findin
     if status and not (page and status == 416):  # a page has few bytes
         return from_status(status)
     if start and not page and _NETWORK.search(complaint):
-        said = f"the connection broke ({complaint[:160]}). Retry later."
+        why = complaint.removeprefix("connection: ")[:160]
+        said = f"the connection broke ({why}). Retry later."
         return Finding(Exit.SOURCE_UNREACHABLE, said)
     if not start or size == 0:
         said = "the file is empty."

@@ -22,6 +22,7 @@ from azure.storage.blob import BlobBlock, BlobClient, BlobServiceClient, Content
 from scenefleet_task.denied import remedy
 from scenefleet_task.exits import Exit
 from scenefleet_task.failure import TaskError
+from scenefleet_task.network import cause_of
 from scenefleet_task.put import Digest, digest_of, media_type
 from scenefleet_task.redact import redact
 from scenefleet_task.spool import Spool
@@ -105,8 +106,8 @@ class BlobTarget:
     def _error(self, error: AzureError, path: str) -> TaskError:
         where = f"{self._address}/{path} could not be written"
         if not isinstance(error, HttpResponseError) or error.status_code is None:
-            said = self._clean(str(error))
-            return TaskError(Exit.STORE_UNREACHABLE, f"{where}: no answer ({said}). Retry later.")
+            said = f"{where}: no answer: {cause_of(error)}. Retry later."
+            return TaskError(Exit.STORE_UNREACHABLE, said)
         code: Any = getattr(error, "error_code", None) or error.reason
         code = getattr(code, "value", code)  # an enum of the SDK where it knows the code
         said = f"{where}: HTTP {error.status_code} ({self._clean(str(code))})."

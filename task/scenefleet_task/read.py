@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from scenefleet_task.access import Access
 from scenefleet_task.beside import MaskBeside, check_auxiliary, mask_beside
-from scenefleet_task.complaints import GdalError
+from scenefleet_task.complaints import GdalError, complaint_of
 from scenefleet_task.failure import TaskError
 from scenefleet_task.fetch import FetchError
 from scenefleet_task.gdal_file import KEPT
@@ -218,7 +218,7 @@ class Raster:
         try:
             return self._file.view(view, dataset)
         except GdalError as error:  # it knows no way from one CRS to the other
-            said = f"{self.name}: cannot be brought to the outputs' CRS ({error})"
+            said = f"{self.name}: cannot be brought to the outputs' CRS ({complaint_of(error)})"
             raise TaskError(Exit.INPUT_MISMATCH, said) from None
 
     def _under(self, view: View, window: Window) -> list[Window]:

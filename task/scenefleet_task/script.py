@@ -20,7 +20,6 @@ import importlib.util
 import io
 import signal
 import sys
-import traceback
 from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +30,8 @@ from numpy.typing import NDArray
 
 from scenefleet_task import spec
 from scenefleet_task.failure import TaskError
-from scenefleet_task.log import log
+from scenefleet_task.log import prints
+from scenefleet_task.script_error import ScriptText
 from scenefleet_task.spec import Exit
 
 Array = NDArray[Any]
@@ -93,7 +93,7 @@ class Runner:
                 or has no `process`.
         """
         self._file, self._script, self._outputs = file, script, outputs
-        self._check_content()
+        self._text = ScriptText(str(file), script.name, self._read())
         with self._telling("loading it"):
             self._process = self._load()
 
@@ -108,15 +108,17 @@ class Runner:
             given = self._process(scene)
         return {name: self._checked(given, name, scene.shape) for name in self._outputs}
 
-    def _check_content(self) -> None:
+    def _read(self) -> bytes:
         try:
-            found = hashlib.sha256(self._file.read_bytes()).hexdigest()
+            text = self._file.read_bytes()
         except OSError as error:
             raise self._failure(f"it cannot be read: {error.strerror}") from None
+        found = hashlib.sha256(text).hexdigest()
         if found != self._script.sha256:
             raise self._failure(
                 f"its SHA-256 is {found[:12]}..., the task wants {self._script.sha256[:12]}..."
             )
+        return text
 
     def _load(self) -> Process:
         found = importlib.util.spec_from_file_location(_MODULE, self._file)
@@ -159,7 +161,7 @@ class Runner:
 
     @contextlib.contextmanager
     def _telling(self, when: str) -> Generator[None]:
-        """Turns what the script does wrong into a message with the script's own line."""
+        """Turns what the script does wrong into a message with the script's own lines."""
         try:
             with (
                 _limited(self._script.seconds),
@@ -169,24 +171,20 @@ class Runner:
                 yield
         except TaskError:
             raise
-        except _LateError:
+        except _LateError as error:
             raise self._failure(
                 f"{when} took longer than {self._script.seconds:g} s; make it faster, or state "
-                "more by SECONDS"
+                f"more by SECONDS{self._text.calls(error)}"
             ) from None
-        except MemoryError:
-            raise
+        except MemoryError as error:
+            text = f"{when}: {self._text.describe(error)}"
+            raise TaskError(
+                Exit.KILLED,
+                f"{self._script.name}: out of memory: use nodes with more, or fewer task slots: "
+                f"{text}",
+            ) from None
         except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's code, not ours
-            raise self._failure(f"{when}: {self._said(error)}") from None
-
-    def _said(self, error: BaseException) -> str:
-        if isinstance(error, SyntaxError):
-            return f"line {error.lineno}: {error.msg}"
-        own = [
-            f for f in traceback.extract_tb(error.__traceback__) if f.filename == str(self._file)
-        ]
-        where = f"line {own[-1].lineno}: " if own else ""
-        return f"{where}{type(error).__name__}: {error}"
+            raise self._failure(f"{when}: {self._text.describe(error)}") from None
 
     def _failure(self, what: str) -> TaskError:
         return TaskError(Exit.SCRIPT, f"{self._script.name}: {what}")
@@ -202,13 +200,13 @@ class _Said(io.TextIOBase):
         """Logs every line that is complete."""
         *lines, self._rest = (self._rest + text).split("\n")
         for line in lines:
-            log.info("script: %s", line)
+            prints.info("script: %s", line)
         return len(text)
 
     def close(self) -> None:
         """Logs what stands on the last line."""
         if self._rest and not self.closed:
-            log.info("script: %s", self._rest)
+            prints.info("script: %s", self._rest)
         super().close()
 
 

@@ -16,7 +16,7 @@ import rasterio.warp
 from rasterio.errors import CRSError
 
 from scenefleet_task.clip import densify, outline, polygons, project, unwrap
-from scenefleet_task.complaints import GdalError
+from scenefleet_task.complaints import GdalError, complaint_of
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Floats, Grid
 from scenefleet_task.spec import MOST_PIXELS, Exit, TargetGrid
@@ -68,7 +68,9 @@ def _crs(text: str) -> Any:  # noqa: ANN401 - a rasterio CRS
     try:
         crs = _CRS.from_user_input(text)
     except CRSError as error:
-        said = f"document.grid.crs: {text[:80]!r} is not known to GDAL ({str(error)[:160]})"
+        said = (
+            f"document.grid.crs: {text[:80]!r} is not known to GDAL ({complaint_of(error)[:160]})"
+        )
         raise TaskError(Exit.DOCUMENT, f"{said}; give a code such as EPSG:3035, or WKT2.") from None
     if not (crs.is_projected or crs.is_geographic):
         said = f"document.grid.crs: {text[:80]!r} is neither projected nor geographic"
@@ -81,7 +83,9 @@ def _extent(grid: Grid, crs: Any, *, cut: bool) -> Box | None:  # noqa: ANN401 -
     try:
         xs, ys = _warp.transform(grid.crs, crs, *outline(grid, _STEPS))
     except GdalError as error:
-        raise _misfit(crs, f"there is no way to it from {_text(grid.crs)} ({error})") from None
+        raise _misfit(
+            crs, f"there is no way to it from {_text(grid.crs)} ({complaint_of(error)})"
+        ) from None
     points = np.array([xs, ys], np.float64)
     xs, ys = points[:, np.isfinite(points).all(0)]
     if not len(xs):
@@ -100,7 +104,7 @@ def _area_box(ring: Sequence[tuple[float, float]], crs: Any) -> Box:  # noqa: AN
     try:
         xs, ys = project(crs, *densify(list(ring)))
     except GdalError as error:
-        raise _misfit(crs, f"there is no way to it from degrees ({error})") from None
+        raise _misfit(crs, f"there is no way to it from degrees ({complaint_of(error)})") from None
     if not (np.isfinite(xs) & np.isfinite(ys)).all():
         raise _misfit(crs, "parts of the area have no place in it")
     if not crs.is_geographic:

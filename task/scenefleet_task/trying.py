@@ -41,7 +41,13 @@ class Area:
 
 
 def try_here(
-    computing: Computing, file: Path | None, window: str | None, area: Area, folder: Path
+    computing: Computing,
+    file: Path | None,
+    window: str | None,
+    area: Area,
+    folder: Path,
+    *,
+    explain: bool = False,
 ) -> int:
     """Has a window computed and says what came out; gives the exit code.
 
@@ -53,11 +59,12 @@ def try_here(
         window: as `trial.parse_window` reads it; None takes one in the area.
         area: where the window is to lie.
         folder: where rasters and pictures go; made where it is missing.
+        explain: whether the log says how pixels are read.
     """
     quieten()
     scratch = Path(tempfile.mkdtemp(prefix="scenefleet-try-"))
     try:
-        found = _found(computing, file, window, area, folder, scratch)
+        found = _found(computing, file, window, area, folder, scratch, explain=explain)
     except TaskError as error:
         found = {"exit": error.exit.name, "message": error.message}
     finally:
@@ -76,6 +83,8 @@ def _found(
     area: Area,
     folder: Path,
     scratch: Path,
+    *,
+    explain: bool,
 ) -> dict[str, Any]:
     from scenefleet_task.trial import parse_window
 
@@ -91,7 +100,11 @@ def _found(
             memory=budget.memory,
             budget=budget,
             trial=Trial(
-                parse_window(window) if window else None, folder, area.near, whole=area.whole
+                parse_window(window) if window else None,
+                folder,
+                area.near,
+                whole=area.whole,
+                explain=explain,
             ),
         )
     except TaskError:

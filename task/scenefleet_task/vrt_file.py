@@ -17,7 +17,7 @@ import rasterio.io
 from rasterio.errors import RasterioError
 
 from scenefleet_task.beside import said_beside
-from scenefleet_task.complaints import heard, lost_in_header
+from scenefleet_task.complaints import complaint_of, heard, lost_in_header
 from scenefleet_task.fetch import FetchError, FileBytes
 from scenefleet_task.names import Name
 from scenefleet_task.open_raster import RasterFile
@@ -162,7 +162,7 @@ class VrtFile:
             file.opened().close()
         except RasterioError as error:
             file.close()
-            said = str(error).replace(file.path_name, path).rstrip(".")
+            said = complaint_of(error).replace(file.path_name, path).rstrip(".")
             raise _refused(f"it names {path}: {said}") from None
         return file
 

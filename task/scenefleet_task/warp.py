@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from rasterio.enums import Resampling
 
 from scenefleet_task.clip import unwrap
-from scenefleet_task.complaints import GdalError
+from scenefleet_task.complaints import GdalError, complaint_of
 from scenefleet_task.failure import TaskError
 from scenefleet_task.grid import Grid, Window
 from scenefleet_task.open_file import View
@@ -152,7 +152,7 @@ def _scale(raster: Raster, grid: Grid) -> tuple[float, float]:
             source.crs, grid.crs, a * cols + b * rows + c, d * cols + e * rows + f
         )
     except GdalError as error:
-        raise _apart(raster, str(error)) from None
+        raise _apart(raster, complaint_of(error)) from None
     px, py = np.asarray(xs, np.float64), np.asarray(ys, np.float64)
     x, y = grid.locate(unwrap(px) if grid.crs.is_geographic else px, py)
     lengths = [math.hypot(x[n + 1] - x[n], y[n + 1] - y[n]) / (2 * _SPAN) for n in (0, 2)]

@@ -71,7 +71,8 @@ def main(parent: int, answered: int, ask: int, noted: int, hand: int) -> None:
 
 def work(order: Order, asks: Asks, files: Files) -> Json:
     """Does the task; gives what became of it."""
-    start_log()
+    brief = order.trial is not None and not order.trial.explain
+    start_log(brief=brief)
     exit_, message, found = Exit.DONE, "", Json()
     try:
         document = document_of(order.text)
@@ -88,7 +89,7 @@ def work(order: Order, asks: Asks, files: Files) -> Json:
         exit_ = Exit.INTERNAL
         message = f"{type(error).__name__}: {error}. This is a bug; please report the log."
         log.error("%s", traceback.format_exc())
-    if message:
+    if message and not brief:  # whoever tries a window is told by the result
         log.error("%s: %s", exit_.name.lower(), message)
     cost = usage()
     log.info(

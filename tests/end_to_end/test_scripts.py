@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,13 @@ def test_a_script_that_is_wrong(archive: Path, desk: Any, body: str, said: str) 
     assert not desk.items("scripted")
     done = desk.run("try", code=1)
     assert said in done.stderr
+    assert "read by its tiles" not in done.stderr
+    if "line 6" in said:
+        call = "mine.py, line 6 in process: return {'a': x / 0}"
+        told = (done.stderr, scene["message"], desk.run("logs").stdout, desk.run("status").stdout)
+        assert all(call in text for text in told)
+        report = (desk.folder / f"results/runs/{run['id']}/report.html").read_text()
+        assert html.escape(call) in report
 
 
 def test_retry_finds_the_script_in_the_store_alone(archive: Path, desk: Any) -> None:

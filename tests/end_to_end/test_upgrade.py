@@ -139,6 +139,46 @@ def test_a_new_index_is_told_and_not_asked_about(computed: Any, archive: Path) -
     assert "computed anew" not in computed.run("plan").stderr
 
 
+@pytest.mark.parametrize(
+    ("process", "keys"),
+    [
+        ("{negative: mask}", ["process.negative: keep -> mask"]),
+        ("{mask: none, clip: true}", ["process.mask.kinds: [clouds, shadows] -> []",
+                                      "process.clip: false -> true"]),
+        ("{indices: [ndvi, ndwi]}", ["process.indices: [ndvi] -> [ndvi, ndwi]"]),
+    ],
+)  # fmt: skip
+def test_the_key_that_was_changed_is_named(
+    computed: Any, archive: Path, process: str, keys: list[str]
+) -> None:
+    search = SEARCH.format(archive=archive)
+    if "clip" in process:
+        search = search.replace("{", "{bbox: [4, 51, 6, 53], ", 1)
+    computed.write("season", search, f"process: {process}")
+    told = computed.run("plan").stderr
+    assert all(f"`{key}`" in told for key in keys), told
+    assert set(keys) <= set(computed.json("plan")["anew"][0]["changed"])
+    (folder,) = (computed.folder / "results/runs").iterdir()
+    (folder / "recipe.yaml").unlink()
+    told = computed.run("plan").stderr
+    assert "were made by other tasks" in told
+    assert keys[0] not in told
+
+
+def test_plan_prices_what_is_left(computed: Any) -> None:
+    told = computed.run("plan").stderr
+    assert "4 of 4 tasks are done already; left: none to submit" in told
+    for folder in sorted((computed.products / "season").glob("*/"))[:1]:
+        (folder / "ndvi.tif").unlink()
+    told = computed.run("plan").stderr
+    assert "3 of 4 tasks are done already; left: 1 task: reads about" in told
+    found = computed.json("plan")
+    assert (found["left"]["done"], found["left"]["failed"], found["left"]["tasks"]) == (3, 0, 1)
+    assert found["left"]["estimate"]["tasks"] == 1
+    assert found["estimate"]["tasks"] == 4
+    assert found["left"]["estimate"]["bytes_in"] < found["estimate"]["bytes_in"]
+
+
 def test_both_causes_are_told_apart(computed: Any, archive: Path) -> None:
     made_by(computed, str(spec.VERSION - 1), count=1)
     computed.write("season", SEARCH.format(archive=archive), "process: {mask: none}")

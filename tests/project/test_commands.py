@@ -29,7 +29,7 @@ PAGES = {
 }
 PROGRAMS = ("scenefleet", "make", "python", "python3", ".venv/bin/python", "az", "docker", "pip",
             "npm", "curl", "jq", "git", "mkdir", "chmod", "kill", "export", ".", "sleep", "base",
-            ".ci/run", "$EDITOR", "cd")  # fmt: skip
+            ".ci/run", "$EDITOR", "cd", "eval")  # fmt: skip
 
 
 CODE = re.compile(r"^```(\w*)\n(.*?)^```$|`([^`\n]+(?:\n[^`\n]+)?)`", re.MULTILINE | re.DOTALL)
@@ -100,6 +100,8 @@ RULES: list[tuple[str, str, str]] = [
     (r"docs/scripts\.md", r"python examples/library\.py .*", "tests/project/test_docs.py"),
     (r"docs/performance\.md", r"python benchmarks/.*", "tests/project/test_benchmarks.py"),
     (r"CONTRIBUTING\.md", r"\.venv/bin/python -m pytest .*", "tests/project/test_need.py"),
+    (r"README\.md", r'eval "\$\(scenefleet completion bash\)"',
+     "tests/client/cli/test_completion.py"),
     # --- by CI itself
     (r".*", r"make (lock|clean)", "asks registries for what is newest, or deletes what was made"),
     (r".*", r"(make( [a-z-]+)*|make setup && \. \.venv/bin/activate|\.ci/run( \w+)?)", CI),

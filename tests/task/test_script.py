@@ -156,6 +156,135 @@ def test_a_script_that_is_wrong_says_where(
     assert said in caught.value.message
 
 
+FAR_DOWN = """
+import numpy as np
+
+def share(values):
+    return (
+        values / {}["none"]
+    )
+
+def process(scene):
+    return {"texture": share(scene["red"])}
+"""
+CAUSED = """
+import numpy as np
+
+def share(values):
+    try:
+        return np.zeros(3) + np.zeros(4)
+    except ValueError as error:
+        raise RuntimeError("no share") from error
+
+def process(scene):
+    return {"texture": share(scene["red"])}
+"""
+MUTE = """
+class Mute(Exception):
+    def __str__(self):
+        raise KeyError("no words")
+
+def process(scene):
+    raise Mute
+"""
+ENDLESS = """
+def again(number):
+    return again(number + 1)
+
+def process(scene):
+    return again(0)
+"""
+LATE = """
+def wait():
+    while True:
+        pass
+
+def process(scene):
+    wait()
+"""
+LARGE = """
+import numpy as np
+
+def process(scene):
+    return {"texture": np.zeros((10**7, 10**7))}
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "lines"),
+    [
+        (
+            FAR_DOWN,
+            [
+                "mine.py: process(scene): line 6: KeyError: 'none'",
+                '    mine.py, line 10 in process: return {"texture": share(scene["red"])}',
+                '    mine.py, line 6 in share: values / {}["none"]',
+            ],
+        ),
+        (
+            CAUSED,
+            [
+                "mine.py: process(scene): line 8: RuntimeError: no share",
+                '    mine.py, line 11 in process: return {"texture": share(scene["red"])}',
+                '    mine.py, line 8 in share: raise RuntimeError("no share") from error',
+                "  caused by ValueError: operands could not be broadcast together with shapes "
+                "(3,) (4,) ",
+                "    mine.py, line 6 in share: return np.zeros(3) + np.zeros(4)",
+            ],
+        ),
+        ("nothing\n", [
+            "mine.py: loading it: line 1: NameError: name 'nothing' is not defined",
+            "    mine.py, line 1: nothing",
+        ]),
+        ("def process(scene)\n", [
+            "mine.py: loading it: line 1: expected ':'",
+            "    mine.py, line 1: def process(scene)",
+        ]),
+        (MUTE, [
+            "mine.py: process(scene): line 7: Mute: (it cannot be written as text)",
+            "    mine.py, line 7 in process: raise Mute",
+            "  caused by KeyError: 'no words'",
+        ][:2]),
+        (LATE, [
+            "mine.py: process(scene) took longer than 1 s; make it faster, or state more by "
+            "SECONDS",
+            "    mine.py, line 7 in process: wait()",
+        ]),
+    ],
+    ids=["calls", "cause", "loading", "syntax", "mute", "late"],
+)  # fmt: skip
+def test_the_scripts_own_calls_are_told_with_their_lines(
+    scene: Any, kit: Any, tmp_path: Path, text: str, lines: list[str]
+) -> None:
+    document, file = scripted(kit, scene, tmp_path, text, seconds=1.0)
+    with pytest.raises(TaskError) as caught:
+        run(document, file, tmp_path / "out")
+    assert caught.value.exit is Exit.SCRIPT
+    assert caught.value.message.split("\n")[: len(lines)] == lines
+    assert "scenefleet_task" not in caught.value.message
+    assert "numpy/" not in caught.value.message
+
+
+def test_an_endless_recursion_is_told_in_a_few_lines(scene: Any, kit: Any, tmp_path: Path) -> None:
+    document, file = scripted(kit, scene, tmp_path, ENDLESS)
+    with pytest.raises(TaskError, match="line 3: RecursionError") as caught:
+        run(document, file, tmp_path / "out")
+    lines = caught.value.message.split("\n")
+    assert len(lines) < 20
+    assert "mine.py, line 6 in process: return again(0)" in lines[1]
+    assert any("more calls" in line for line in lines)
+
+
+def test_a_script_that_wants_too_much_memory_is_told_where(
+    scene: Any, kit: Any, tmp_path: Path
+) -> None:
+    document, file = scripted(kit, scene, tmp_path, LARGE)
+    with pytest.raises(TaskError, match=r"mine\.py: out of memory.*Unable to allocate") as caught:
+        run(document, file, tmp_path / "out")
+    assert caught.value.exit is Exit.KILLED  # a node with more memory may do it
+    assert "line 5 in process: return {" in caught.value.message
+
+
 def test_another_file_than_the_documents_is_refused(scene: Any, kit: Any, tmp_path: Path) -> None:
     document, file = scripted(kit, scene, tmp_path, TEXTURE)
     file.write_text(TEXTURE + "# changed\n")

@@ -6,19 +6,19 @@ import dataclasses
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
-from scenefleet.catalog.header import read_header
 from scenefleet.cli.options import desk_of
-from scenefleet.cli.selection import Prepared, estimate_text
+from scenefleet.cli.selection import Prepared, estimate_text, price
 from scenefleet.cli.show import count, say
 from scenefleet.cli.waiting import waiting
 from scenefleet.errors import NotAuthorisedError, StoreError
-from scenefleet.plan import Estimate, Plan, documents_of, estimate
-from scenefleet.run import Superseded, find_superseded
+from scenefleet.plan import Estimate, documents_of
+from scenefleet.run import Standing, Superseded, find_standing, find_superseded
 from scenefleet.settings import Settings
 from scenefleet_task.spec import VERSION
 
+_T = TypeVar("_T")
 _PATIENCE = 10.0
 """Seconds that `plan`, which needs no store otherwise, waits for one that does not answer."""
 
@@ -32,6 +32,8 @@ class Redone:
     text: str
     """What they are, for a person."""
     estimate: Estimate
+    changed: tuple[str, ...] = ()
+    """Keys of the recipe that differ from the earlier run's: `process.negative: keep -> mask`."""
 
 
 def redone(prepared: Prepared, superseded: Superseded) -> tuple[Redone, ...]:
@@ -46,14 +48,21 @@ def redone(prepared: Prepared, superseded: Superseded) -> tuple[Redone, ...]:
             f"(version of the task {met}; this is {VERSION}), and pixels may differ."
         )
         cause = f"{word.split()[-1]} version"
-        found.append(Redone(cause, text, _cost(prepared, superseded.other_version)))
+        found.append(Redone(cause, text, price(prepared, superseded.other_version)))
     if superseded.other_recipe:
         scenes = count(len(superseded.other_recipe), "finished scene")
         why = "whose recipe or scene's metadata were others"
+        if superseded.changed:
+            why = "whose recipe was another"
         if superseded.added:
             why = f"of a recipe without {', '.join(superseded.added)}"
-        text = f"{scenes} of this name {_were(superseded.other_recipe)} made by other tasks, {why}."
-        found.append(Redone("other recipe", text, _cost(prepared, superseded.other_recipe)))
+        keys = "; ".join(f"`{key}`" for key in superseded.changed)
+        text = (
+            f"{scenes} of this name {_were(superseded.other_recipe)} made by other tasks, {why}"
+            f"{f' ({keys})' if keys else ''}."
+        )
+        cost = price(prepared, superseded.other_recipe)
+        found.append(Redone("other recipe", text, cost, superseded.changed))
     return tuple(found)
 
 
@@ -64,16 +73,19 @@ def say_redone(prepared: Prepared, found: tuple[Redone, ...]) -> None:
         say(f"note: {one.text} They are computed anew, and replaced: {cost}")
 
 
-def look_for_superseded(prepared: Prepared, settings: Settings) -> Superseded:
-    """Looks into the recipe's store for `plan`; says so where the store cannot be asked.
+def look_into_store(prepared: Prepared, settings: Settings) -> tuple[Standing | None, Superseded]:
+    """What is done in the recipe's store, and what is computed anew, for `plan`.
 
+    Says so where the store cannot be asked.
     `plan` itself needs no store and no credential for one, so that is no error.
     """
     address = prepared.source.recipe.output.store
 
-    def look() -> Superseded:
-        desk = desk_of(prepared.source, settings)
-        return find_superseded(desk.store, prepared.plan.documents)
+    def look() -> tuple[Standing | None, Superseded]:
+        store, plan = desk_of(prepared.source, settings).store, prepared.plan
+        standing = find_standing(store, plan)
+        left = documents_of(plan.documents, standing.left | standing.failed)
+        return standing, find_superseded(store, left, prepared.source.recipe)
 
     try:
         with waiting(f"the store {address}"):
@@ -81,26 +93,12 @@ def look_for_superseded(prepared: Prepared, settings: Settings) -> Superseded:
     except (StoreError, NotAuthorisedError, TimeoutError) as error:
         why = str(error).partition("\n")[0] or f"no answer in {_PATIENCE:.0f} s"
         say(f"note: which scenes are finished in {address} is not known: {why}")
-        return Superseded()
+        return None, Superseded()
 
 
 def to_json(found: tuple[Redone, ...]) -> list[dict[str, Any]]:
     """The same as JSON values."""
     return [dataclasses.asdict(one) for one in found]
-
-
-def _cost(prepared: Prepared, ids: frozenset[str]) -> Estimate:
-    whole = prepared.plan
-    part = Plan(name=whole.name, documents=documents_of(whole.documents, ids))
-    return estimate(
-        part,
-        prepared.found.items,
-        prepared.source.recipe,
-        slots=prepared.choice.slots,
-        cores=prepared.choice.cores,
-        most_nodes=prepared.choice.nodes,
-        headers=read_header,
-    )
 
 
 def _word(versions: tuple[int | None, ...]) -> str:
@@ -113,9 +111,9 @@ def _were(ids: frozenset[str]) -> str:
     return "was" if len(ids) == 1 else "were"
 
 
-def _within(seconds: float, work: Callable[[], Superseded]) -> Superseded:
+def _within(seconds: float, work: Callable[[], _T]) -> _T:
     """What `work` returns or raises; TimeoutError where it takes longer."""
-    results: list[Superseded] = []
+    results: list[_T] = []
     errors: list[BaseException] = []
 
     def attempt() -> None:

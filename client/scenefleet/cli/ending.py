@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Set as AbstractSet
 
 from scenefleet.cli.options import Desk
 from scenefleet.cli.show import count, put_json, say
 from scenefleet.results import write_collection, write_report
+from scenefleet.results.advice import remedies
 from scenefleet.results.caveats import caveat_lines, much_cut, much_negative, much_outside
 from scenefleet.run import Ended, Run, RunState, describe_product, group_failures, load_plan
 
@@ -76,32 +76,6 @@ def run_again(desk: Desk) -> str:
 def _file(desk: Desk) -> str:
     path = None if desk.source is None else desk.source.path
     return "FILE" if path is None else shlex.quote(str(path))
-
-
-_AGAIN_IN_VAIN = {
-    "script": "mend the script, look by `scenefleet try {file}`, then `scenefleet run {file}`   "
-    "(a new run)",
-    "radiometry": "correct the items, or `scenefleet run {file} --radiometry trust`   (a new run)",
-}
-"""Remedies for failures that a retry would only repeat, by exit."""
-
-
-def remedies(
-    failed: AbstractSet[str | None], run: str, address: str, file: str = "FILE"
-) -> list[str]:
-    """Returns what may help the failed scenes, a line a remedy; `retry` only if it can help one.
-
-    Args:
-        failed: exits of the failed scenes; None for one that is not known.
-        run: the run's id.
-        address: the store's address, quoted for a shell.
-        file: the recipe's, quoted for a shell.
-    """
-    vain = _AGAIN_IN_VAIN.items()
-    lines = [line.format(file=file) for exit_, line in vain if exit_ in failed]
-    if failed - set(_AGAIN_IN_VAIN):
-        lines.append(f"scenefleet retry {run} --store {address}   (redo the failed scenes)")
-    return lines
 
 
 def summary(desk: Desk, run: Run, ended: Ended | None) -> dict[str, object]:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable
-from functools import partial
-from typing import Any
 
-from scenefleet.cli.show import count, say, shown
+from scenefleet.cli.bar import Bar, can_draw
+from scenefleet.cli.show import count, say
 from scenefleet.run import (
     Ended,
     Event,
@@ -23,7 +24,7 @@ from scenefleet.run import (
 
 def follow(events: Iterable[Event], *, total: int) -> Ended:
     """Draws events until the last one, which it returns."""
-    if sys.stderr.isatty():
+    if can_draw(sys.stderr, os.environ):
         return _with_bar(events, total)
     for event in events:
         if isinstance(event, Ended):
@@ -69,34 +70,20 @@ def _why(event: TaskChanged) -> str:
     )
 
 
-def _print(console: Any, text: str) -> None:  # noqa: ANN401 - rich's, imported late
-    console.print(shown(text), markup=False, highlight=False)
-
-
 def _with_bar(events: Iterable[Event], total: int) -> Ended:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
-    from rich.progress import Progress as Bar
-
-    console = Console(stderr=True)
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn("{task.fields[rest]}"),
-        TimeElapsedColumn(),
-    )
-    with Bar(*columns, console=console) as bar:
-        row = bar.add_task("scenes", total=total, rest="")
+    with Bar(total) as bar:
         for event in events:
             if isinstance(event, Ended):
-                done = sum(outcome.state == "done" for outcome in event.outcomes)
-                bar.update(row, completed=done, rest="")
+                bar.update(_last(event))
                 return event
             if isinstance(event, Progress):
-                rest = f"{event.running} running, {event.waiting} waiting"
-                failed = f", [red]{event.failed} failed[/]" if event.failed else ""
-                bar.update(row, completed=event.done, rest=rest + failed)
+                bar.update(event)
             else:
-                _speak(event, partial(_print, console))
+                _speak(event, say)  # above the bar
     raise AssertionError("a run's events end with Ended")
+
+
+def _last(event: Ended) -> Progress:
+    """How far the run has come in the end."""
+    states = Counter(outcome.state for outcome in event.outcomes)
+    return Progress(states["waiting"], states["running"], states["done"], states["failed"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+import io
 import keyword
 import logging
 import os
@@ -13,8 +14,10 @@ from pathlib import Path
 from typing import cast
 
 import click
+from click.shell_completion import CompletionItem
 
 from scenefleet import __version__
+from scenefleet.cli.help_text import HelpText
 from scenefleet.errors import ScenefleetError
 
 VERBS = {
@@ -35,6 +38,7 @@ VERBS = {
     "report": "Write a run's report, one HTML file.",
     "demo": "Run the whole job on made-up scenes, with no account and no network.",
     "emulator": "Serve the Batch emulator for other programs.",
+    "completion": "Print what makes a shell complete scenefleet's words.",
 }
 """Every verb with its one line of help, so that `--help` imports none of them."""
 
@@ -68,10 +72,23 @@ class Verbs(click.Group):
             raise click.UsageError(f"{shown(word)!r} is no verb of scenefleet; {means}", ctx)
         return super().resolve_command(ctx, args)
 
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem[str]]:
+        """The verbs that begin as a word does, without importing them; else the options."""
+        if incomplete.startswith("-"):
+            return click.Command.shell_complete(self, ctx, incomplete)
+        return [
+            CompletionItem(verb, help=text)
+            for verb, text in VERBS.items()
+            if verb.startswith(incomplete)
+        ]
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """The verbs and their help, without importing them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
+
+
+click.Context.formatter_class = HelpText
 
 
 @click.group(
@@ -93,6 +110,10 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    if os.environ.get("_SCENEFLEET_COMPLETE"):
+        from scenefleet.cli.completion import complete
+
+        complete(cli)
     debug = "--debug" in sys.argv[1:]
     if not debug:
         # the SDKs log at length what our errors say in a line
@@ -100,6 +121,9 @@ def main() -> None:
     with ExitStack() as stack:
         if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - the shell's `>&-`
             sys.stdout = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        for stream in (sys.stdout, sys.stderr):  # a name may have letters that it cannot write
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(errors="backslashreplace")
         try:
             code = cli.main(standalone_mode=False)
             sys.stdout.flush()
@@ -121,6 +145,9 @@ def _end(error: BaseException) -> int:
     if isinstance(error, ScenefleetError):
         _say(f"error: {error}")
         return error.exit_code
+    if cause := _network_cause(error):
+        _say(f"error: {cause}. Check the network and the addresses in the recipe and the settings.")
+        return 1
     if isinstance(error, OSError):
         # a reader that has read enough, or a full disk; Python would complain at exit otherwise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -132,6 +159,15 @@ def _end(error: BaseException) -> int:
         "This is a bug of scenefleet: `scenefleet --debug ...` shows where it happened."
     )
     return 1
+
+
+def _network_cause(error: BaseException) -> str:
+    """Why a connection failed, where that is the error and nobody has told it; else nothing."""
+    if isinstance(error, BrokenPipeError):
+        return ""
+    from scenefleet.network import cause_of
+
+    return cause_of(error, "")
 
 
 def _interrupted(error: BaseException | None) -> bool:

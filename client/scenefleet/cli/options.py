@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scenefleet.cli.completion import folders, recipes, runs_or_recipes
+
 if TYPE_CHECKING:
     from scenefleet.recipe import RecipeFile
     from scenefleet.run import Run
@@ -33,7 +35,10 @@ radiometry_option = click.option(
     "scene [default: the recipe's `process.radiometry`, else check].",
 )
 recipe_argument = click.argument(
-    "recipe", type=click.Path(path_type=Path, dir_okay=False), default=DEFAULT_RECIPE
+    "recipe",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=DEFAULT_RECIPE,
+    shell_complete=recipes,
 )
 
 
@@ -149,7 +154,10 @@ def run_options(function: Callable[..., None]) -> Callable[..., None]:
             run = find_run(desk, run_id)
         function(desk, run, **rest)
 
-    return click.argument("run_id", metavar="[RUN|RECIPE]", required=False)(store_options(found))
+    argument = click.argument(
+        "run_id", metavar="[RUN|RECIPE]", required=False, shell_complete=runs_or_recipes
+    )
+    return argument(store_options(found))
 
 
 def store_options(function: Callable[..., None]) -> Callable[..., None]:
@@ -158,11 +166,13 @@ def store_options(function: Callable[..., None]) -> Callable[..., None]:
     function = click.option(
         "--store",
         "address",
+        shell_complete=folders,
         help="The store: a folder or az://account/container/prefix [default: the recipe's].",
     )(function)
     return click.option(
         "-r",
         "--recipe",
         type=click.Path(path_type=Path, dir_okay=False),
+        shell_complete=recipes,
         help=f"The recipe whose store is meant [default: {DEFAULT_RECIPE}].",
     )(function)

@@ -81,7 +81,7 @@ def run_recipe(
             with waiting(f"the store {desk.store.address}"):
                 left = remaining(desk.store, plan.id, plan, failed=False)
             if left:  # asked before anything is written: a no leaves all as it is
-                anew = redone(prepared, find_superseded(desk.store, left))
+                anew = redone(prepared, find_superseded(desk.store, left, source.recipe))
                 say_redone(prepared, anew)
                 ask(source, len(left), yes=yes, anew=anew)
             run = create(desk.store, source, plan, prepared.found.items)

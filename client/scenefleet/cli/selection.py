@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -18,10 +19,11 @@ from scenefleet.cli.show import count, hours, say, size
 from scenefleet.cli.waiting import waiting, waiting_for_catalogue
 from scenefleet.errors import CatalogError, UsageError
 from scenefleet.fleet import PoolChoice, choose_pool, read_pool, script_notes
-from scenefleet.plan import Estimate, Plan, estimate, plan
+from scenefleet.plan import Estimate, Plan, documents_of, estimate, plan
 from scenefleet.plan.sizes import WORDS
 from scenefleet.recipe import Recipe, RecipeFile
 from scenefleet.recipe.model import Budget
+from scenefleet.run import Standing
 from scenefleet.settings import Settings
 from scenefleet.store import folder_of, hosts_of
 from scenefleet_task.spec import TaskDocument
@@ -174,6 +176,37 @@ def say_slots(source: RecipeFile, settings: Settings) -> PoolChoice:
     for note in choice.notes:
         say(f"note: {note}")
     return choice
+
+
+def price(prepared: Prepared, ids: AbstractSet[str]) -> Estimate:
+    """The estimate of some of a plan's tasks, by their ids."""
+    whole = prepared.plan
+    part = Plan(name=whole.name, documents=documents_of(whole.documents, ids))
+    return estimate(
+        part,
+        prepared.found.items,
+        prepared.source.recipe,
+        slots=prepared.choice.slots,
+        cores=prepared.choice.cores,
+        most_nodes=prepared.choice.nodes,
+        headers=read_header,
+    )
+
+
+def say_rest(prepared: Prepared, standing: Standing) -> None:
+    """Says how many tasks are done in the store already, and what the others will come to."""
+    total, done, failed = len(prepared.plan.documents), len(standing.done), len(standing.failed)
+    if not done and not failed:
+        return
+    rest = price(prepared, standing.left)
+    say(
+        f"{done} of {count(total, 'task')} {'is' if done == 1 else 'are'} done already; left: "
+        + (estimate_text(rest, prepared.source.recipe) if standing.left else "none to submit")
+    )
+    if failed:
+        say(
+            f"{count(failed, 'task')} failed before: `scenefleet retry` sends those, `run` does not"
+        )
 
 
 def say_estimate(prepared: Prepared) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import click
 
+from scenefleet.cli.cells import cells, columns_of, pad, wrap
 from scenefleet.inputs import cut
 from scenefleet_task.redact import redact
 
@@ -32,9 +35,39 @@ def safe(text: str) -> str:
     return _UNSEEN.sub(lambda found: repr(found[0])[1:-1], text.replace("\r\n", "\n"))
 
 
+_above: list[Callable[[str], None]] = []
+"""Writes a line above what is drawn on standard error; none where nothing is."""
+
+
 def say(text: str) -> None:
     """A line for the person, on standard error, without secrets and what steers a terminal."""
-    click.echo(shown(text), err=True)
+    if sys.stderr.isatty():
+        text = _fitted(shown(text), columns_of(sys.stderr, os.environ))
+    else:
+        text = shown(text)
+    if _above:
+        _above[-1](text)
+    else:
+        click.echo(text, err=True)
+
+
+def _fitted(text: str, columns: int) -> str:
+    """Breaks sentences between words; lines that are indented or in columns may be commands."""
+    lines: list[str] = []
+    for line in text.split("\n"):
+        prose = cells(line) > columns and not line.startswith(" ") and "  " not in line
+        lines += wrap(line, columns, whole=True) if prose else [line]
+    return "\n".join(lines)
+
+
+@contextmanager
+def saying_above(write: Callable[[str], None]) -> Generator[None]:
+    """Has `say` write by another way while something is drawn on standard error."""
+    _above.append(write)
+    try:
+        yield
+    finally:
+        _above.remove(write)
 
 
 def shown(text: str) -> str:
@@ -44,17 +77,18 @@ def shown(text: str) -> str:
 
 def put_json(value: Any) -> None:  # noqa: ANN401 - any JSON value
     """JSON on standard output."""
-    text = json.dumps(value, indent=1 if sys.stdout.isatty() else None, ensure_ascii=False)
+    whole = (sys.stdout.encoding or "").lower().startswith("utf")
+    text = json.dumps(value, indent=1 if sys.stdout.isatty() else None, ensure_ascii=not whole)
     # JSON escapes what lies below a blank itself; the rest is data all the same, written out
     click.echo(_UNSEEN.sub(lambda found: json.dumps(found[0])[1:-1], text))
 
 
 def put_table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on standard output: columns in line, plain text, so that `grep` and `awk` work."""
-    cells = [[*headers], *[["" if c is None else _cell(c) for c in row] for row in rows]]
-    widths = [max(len(row[n]) for row in cells) for n in range(len(headers))]
-    for row in cells:
-        line = "  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True))
+    texts = [[*headers], *[["" if c is None else _cell(c) for c in row] for row in rows]]
+    widths = [max(cells(row[n]) for row in texts) for n in range(len(headers))]
+    for row in texts:
+        line = "  ".join(pad(text, width) for text, width in zip(row, widths, strict=True))
         click.echo(line.rstrip())
 
 

@@ -12,6 +12,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from scenefleet.errors import FleetError, NotAuthorisedError, ScenefleetError, SilentFleetError
+from scenefleet.network import cause_of
 from scenefleet.settings import Settings
 from scenefleet.store.skew import explain_skew
 
@@ -121,6 +122,9 @@ def told(what: str) -> Generator[None]:
     except HttpResponseError as error:
         if error.status_code in (401, 403):
             raise _denied(what, error) from None
+        if is_broken(error):
+            cause = cause_of(error, "its answer cannot be read")
+            raise SilentFleetError(f"{what}: Azure Batch broke off: {cause}") from None
         text = f"{what}: Azure Batch answered {service_text(error)}"
         if error.status_code in _BUSY:
             raise SilentFleetError(
@@ -129,7 +133,7 @@ def told(what: str) -> Generator[None]:
         raise FleetError(text) from None
     except (ServiceRequestError, ServiceResponseError) as error:
         raise SilentFleetError(
-            f"{what}: Azure Batch cannot be reached ({type(error).__name__}). Check the network "
+            f"{what}: Azure Batch cannot be reached: {cause_of(error)}. Check the network "
             "and `batch_endpoint` in the settings, which has the form "
             "https://ACCOUNT.REGION.batch.azure.com."
         ) from None
@@ -137,7 +141,8 @@ def told(what: str) -> Generator[None]:
         raise NotAuthorisedError(f"{what}: the Batch key in the settings is malformed") from None
     except (AzureError, ValueError) as error:
         raise FleetError(
-            f"{what}: what answered is not Azure Batch, or broke off ({type(error).__name__}); "
+            f"{what}: what answered is not Azure Batch, or broke off: "
+            f"{cause_of(error, 'its answer cannot be read')}; "
             "check `batch_endpoint` in the settings, and try again"
         ) from None
 
@@ -172,12 +177,17 @@ def error_code(error: Any) -> str | None:  # noqa: ANN401 - as above
     return str(code) if code else None
 
 
+def is_broken(error: Any) -> bool:  # noqa: ANN401 - as above
+    """Tells whether an answer did not come in full, so that it says nothing."""
+    return error.status_code is None or error.status_code < 300
+
+
 def is_passing(error: BaseException) -> bool:
     """Tells whether the service is only busy or silent, so that the same call may succeed later."""
     from azure.core.exceptions import HttpResponseError, ServiceRequestError, ServiceResponseError
 
     if isinstance(error, HttpResponseError):
-        return error.status_code in _BUSY
+        return error.status_code in _BUSY or is_broken(error)
     return isinstance(error, ServiceRequestError | ServiceResponseError)
 
 

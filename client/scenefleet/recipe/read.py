@@ -164,10 +164,14 @@ def resolved(recipe: Recipe) -> str:
     return yaml.safe_dump(values, sort_keys=False, allow_unicode=True, default_flow_style=None)
 
 
-def shown(recipe: Recipe) -> str:
+def shown(recipe: Recipe, columns: int = 80) -> str:
     """The recipe as YAML for a person: defaults written out, `none` for all that is not set.
 
     An area of many vertices is told in a line, as nobody reads its coordinates.
+
+    Args:
+        recipe: any recipe.
+        columns: lines are broken where they would be longer, as far as YAML lets them be.
     """
     import yaml
 
@@ -180,7 +184,11 @@ def shown(recipe: Recipe) -> str:
     if "collections" in whole:
         values["collections"] = whole["collections"]
     return yaml.safe_dump(
-        _with_none(values), sort_keys=False, allow_unicode=True, default_flow_style=None
+        _with_none(values),
+        sort_keys=False,
+        allow_unicode=True,
+        default_flow_style=None,
+        width=columns,
     )
 
 

@@ -3,45 +3,14 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 
+from scenefleet.results.advice import ADVICE, UNKNOWN, retry_note
 from scenefleet.results.text import count, escape, number
 from scenefleet.run.model import TaskOutcome
 
 MOST_MESSAGES = 8
 """Of one exit; the table has every failed scene anyway."""
-
-ADVICE: Mapping[str, str] = {
-    "internal": "This is a fault of scenefleet: read the log, and report it if retrying fails too.",
-    "document": "The task document was not accepted: plan again with this version of scenefleet.",
-    "source_missing": "The catalogue names a file that is not there. Retry once it is mended, or "
-    "narrow the search to leave the scene out.",
-    "source_denied": "The archive refused. Check whether the collection needs a token or an "
-    "account, or retry later if it was throttled.",
-    "source_unreadable": "The file is there but damaged. Retry once the archive has mended it; "
-    "nothing was written for this scene.",
-    "source_unreachable": "The archive did not answer after all attempts. Retry later.",
-    "input_mismatch": "The scene's bands do not lie on one grid. Its metadata or files are wrong "
-    "at the source: leave the scene out.",
-    "no_overlap": "The area does not touch the scene's pixels, although the catalogue says so. "
-    "Nothing is lost; leave the scene out, or widen the area.",
-    "radiometry": "What the numbers mean is not certain: metadata and pixels do not tell together "
-    "whether an offset is in them. Correct the item's metadata at its source, leave the scene out, "
-    "or believe the metadata by `radiometry: trust` in the recipe.",
-    "script": "The processing script raised, ran too long, or gave something else than it states: "
-    "the message says which. Mend the script, try it by `scenefleet try`, and run the recipe "
-    "again; a retry would send the old one.",
-    "store_full": "The store has no room. Free some, then retry.",
-    "store_denied": "The store refused to be written. Mend its permissions, then retry.",
-    "store_unreachable": "The store did not answer. Check its address and network, then retry.",
-    "killed": "The computing process was killed, most often for want of memory. Retry on nodes "
-    "with more memory or fewer tasks a node.",
-    "stopped": "The task was ended from outside: a cancel, a lost node or its time limit. Nothing "
-    "is wrong with the scene; retry.",
-}
-"""What to do, by name of a `scenefleet_task.spec.Exit` in lower case."""
-
-UNKNOWN = "The task ended without a result: its node was lost, or it ran out of time. Retry."
 
 
 def draw_failures(run: str, outcomes: Sequence[TaskOutcome], listed: frozenset[int]) -> str:
@@ -63,12 +32,19 @@ def draw_failures(run: str, outcomes: Sequence[TaskOutcome], listed: frozenset[i
     parts = "\n".join(_group(run, name, found, outcomes, listed) for name, found in ordered)
     return f"""<section id="failures" aria-labelledby="failures-head">
 <h2 id="failures-head">{count(total, "scene")} failed</h2>
-<p>What is finished stands. To do the failed scenes again, and nothing else:
-{_command("retry", run)}</p>
+<p>{_offer(run, groups)}</p>
 <p class="note">Commands are for the folder of the recipe; elsewhere add
 <code>--store</code> and the store's address.</p>
 {parts}
 </section>"""
+
+
+def _offer(run: str, exits: Iterable[str]) -> str:
+    """What stands, and the command that does the rest, where it can do any of it."""
+    note = retry_note(exits)
+    if note is None:
+        return "What is finished stands. A retry would fail again: below stands what helps instead."
+    return f"What is finished stands. {_command('retry', run)} ({escape(note)})"
 
 
 def _group(

@@ -25,6 +25,7 @@ from scenefleet.run.record import (
 )
 from scenefleet.run.repetition import group_failures
 from scenefleet.run.rivals import alone
+from scenefleet.run.standing import Standing, find_standing
 from scenefleet.run.submission import is_submitting, submit
 from scenefleet.run.superseded import Superseded, find_superseded
 from scenefleet.run.waiting import describe
@@ -39,6 +40,7 @@ __all__ = [
     "Progress",
     "Run",
     "RunState",
+    "Standing",
     "Stopping",
     "Submitted",
     "Superseded",
@@ -51,6 +53,7 @@ __all__ = [
     "describe",
     "describe_product",
     "find",
+    "find_standing",
     "find_superseded",
     "group_failures",
     "is_active",

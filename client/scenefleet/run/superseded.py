@@ -11,6 +11,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
+from scenefleet.recipe import Recipe
+from scenefleet.run.changes import changed_keys
 from scenefleet.run.finished import find_outputs
 from scenefleet.store import Store
 from scenefleet_task import spec
@@ -30,20 +32,28 @@ class Superseded:
     """Ids of the tasks whose outputs this version made, of another recipe or other metadata."""
     added: tuple[str, ...] = ()
     """Outputs that the plan computes and that none of the outputs of `other_recipe` has."""
+    changed: tuple[str, ...] = ()
+    """Keys of the recipe that differ from the recipe of the run that made those of `other_recipe`,
+    as `process.negative: keep -> mask`; empty where that run or its recipe is not known."""
 
 
-def find_superseded(store: Store, documents: Iterable[spec.TaskDocument]) -> Superseded:
+def find_superseded(
+    store: Store, documents: Iterable[spec.TaskDocument], recipe: Recipe | None = None
+) -> Superseded:
     """The tasks whose outputs are there and whole, but made by another task.
 
     Args:
         store: where the outputs are. Their items are read, and sizes compared; no file is hashed.
         documents: the tasks in question, all of one product.
+        recipe: the plan's, whose keys are compared with those of the earlier run's; None where that
+            is not wanted.
     """
     other_version: set[str] = set()
     versions: set[int | None] = set()
     other_recipe: set[str] = set()
     planned: dict[str, None] = {}
     had: set[str] = set()
+    made_by: set[str] = set()
     found = find_outputs(store, documents, deep=False, wanted=lambda task, made_by: task != made_by)
     for document, one in found:
         version = made_by_version(one.item)
@@ -52,6 +62,7 @@ def find_superseded(store: Store, documents: Iterable[spec.TaskDocument]) -> Sup
             versions.add(version)
             continue
         other_recipe.add(document.id)
+        made_by.add(str(one.item["properties"]["scenefleet:task"]))
         planned |= dict.fromkeys(output.name for output in document.outputs)
         had |= _names(one.item)
     return Superseded(
@@ -59,6 +70,7 @@ def find_superseded(store: Store, documents: Iterable[spec.TaskDocument]) -> Sup
         versions=tuple(sorted(versions, key=lambda number: -1 if number is None else number)),
         other_recipe=frozenset(other_recipe),
         added=tuple(name for name in planned if name not in had),
+        changed=changed_keys(store, recipe.name, made_by, recipe) if recipe and made_by else (),
     )
 
 

@@ -96,8 +96,9 @@ def try_window(
     whole: bool = False,
     limit: float = 3600,
     resources: Resources | None = None,
+    explain: bool = False,
 ) -> Trial:
-    """Computes a window of a task; its log goes to standard error as it comes.
+    """Computes a window of a task; what a script prints goes to standard error as it comes.
 
     Ctrl-C, the limit and any other end of the block end the process and what it started.
 
@@ -110,6 +111,8 @@ def try_window(
         whole: whether the window is to hold all of the area.
         limit: seconds that it may take in all.
         resources: what the task may take; None takes a recipe's defaults.
+        explain: whether the task's whole log goes to standard error, with the way in which each
+            source's pixels are read.
 
     Raises:
         TrialError: says why the window could not be computed.
@@ -120,8 +123,9 @@ def try_window(
     with tempfile.TemporaryDirectory(prefix=".try-", dir=folder) as scratch:
         place = Path(scratch).resolve()
         found = _compute(
-            document, place, script, _choice(place, window, area, whole=whole), limit,
-            resources or Resources(),
+            document, place, script,
+            [*_choice(place, window, area, whole=whole), *(["--explain"] if explain else [])],
+            limit, resources or Resources(),
         )  # fmt: skip
         return _kept(found, document, place / "out", folder)
 
@@ -216,7 +220,10 @@ def _silence(code: int) -> str:
         name = signal.Signals(-code).name
         more = ", most often for want of memory" if -code == signal.SIGKILL else ""
         return f"the computing process was ended by {name}{more}; try a smaller --window"
-    return f"the computing process ended with code {code} and without a result; see its log above"
+    return (
+        f"the computing process ended with code {code} and without a result; "
+        "`scenefleet try --explain` shows its log"
+    )
 
 
 def _kept(found: dict[str, Any], document: spec.TaskDocument, made: Path, folder: Path) -> Trial:

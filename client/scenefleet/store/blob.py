@@ -10,8 +10,10 @@ from contextlib import contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
+from xml.etree.ElementTree import ParseError
 
 from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
+from scenefleet.network import cause_of
 from scenefleet.settings import AzureSettings
 from scenefleet.store.base import Entry, NodeAccess, NodeFile, sha256
 from scenefleet.store.folder import writing_to
@@ -263,6 +265,7 @@ def _say(what: str) -> Generator[None]:
         ResourceNotFoundError,
         ServiceRequestError,
     )
+    from requests import RequestException
 
     try:
         yield
@@ -277,17 +280,27 @@ def _say(what: str) -> Generator[None]:
         code = _code(error)
         if error.status_code in (401, 403):
             raise _denied(what, error) from None
-        said = f"answered {error.status_code} {code}" if error.status_code else "broke off"
+        if not error.status_code or error.status_code < 300:  # its body did not come in full
+            raise _broken(what, error) from None
+        said = f"answered {error.status_code} {code or ''}".rstrip()
         raise StoreError(f"{what}: the storage service {said}; try again") from None
     except ServiceRequestError as error:
         raise StoreError(
-            f"{what}: the storage service cannot be reached ({type(error).__name__}). Check the "
+            f"{what}: the storage service cannot be reached: {cause_of(error)}. Check the "
             "account's name, `storage_endpoint` in the settings, and the network."
         ) from None
-    except AzureError as error:
+    except (AzureError, RequestException) as error:
+        raise _broken(what, error) from None
+    except (ValueError, LookupError, TypeError, AttributeError, ParseError):  # of its answer
         raise StoreError(
-            f"{what}: the storage service broke off ({type(error).__name__}); try again"
+            f"{what}: what answered is not Azure Blob Storage; check `storage_endpoint` in the "
+            "settings"
         ) from None
+
+
+def _broken(what: str, error: Exception) -> StoreError:
+    cause = cause_of(error, "its answer cannot be read")
+    return StoreError(f"{what}: the storage service broke off: {cause}; try again")
 
 
 def _code(error: Any) -> str | None:  # noqa: ANN401 - the SDK's errors of many kinds

@@ -10,7 +10,9 @@ import termios
 
 import pytest
 
-from scenefleet.cli.narrow import put_rows, shorten
+from scenefleet.cli.cells import cells, shorten
+from scenefleet.cli.main import VERBS, cli
+from scenefleet.cli.narrow import put_fitting, put_rows
 
 HEADERS = ("state", "date", "seconds", "valid %", "tries", "scene")
 SCENE = "S2B_MSIL2A_20240825T173909_R098_T13TDE_20240825T212345"
@@ -43,6 +45,53 @@ def test_elsewhere_a_row_is_one_line_with_all_of_it(capsys: pytest.CaptureFixtur
     assert len(lines) == 3
     assert SCENE in lines[2]
     assert lines[2].endswith(" ".join(WHY.split()))
+
+
+@pytest.mark.parametrize("most", [30, 40, 80, 120])
+def test_letters_of_two_columns_do_not_burst_a_table(
+    capsys: pytest.CaptureFixture[str], most: int
+) -> None:
+    scene, why = "場面_2024年08月25日_オランダ_ゼーラント_🚀", "接続が拒否されました" * 12
+    put_rows(
+        HEADERS, [(("failed", "2024-08-25", None, None, 1, scene), why)],
+        name=5, spare=(4, 2, 3), most=most,
+    )  # fmt: skip
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(cells, lines)) <= most
+    assert lines[1].endswith("🚀")
+    assert "".join(line.strip() for line in lines[2:]) == why
+
+
+def test_lines_of_a_reason_stay_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    why = "s.py: line 6: KeyError: 'k'\n    s.py, line 10 in process: share()\n    s.py, line 6"
+    put_rows(HEADERS, [(("failed", "", "", "", 1, SCENE), why)], name=5, spare=(), most=80)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2:] == ["    " + line for line in why.splitlines()]
+
+
+@pytest.mark.parametrize("most", [40, 80, 120])
+def test_what_was_found_has_lines_of_its_own(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, most: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(most))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    put_fitting(("check", "", "what was found"), [("store", "wrong", WHY)], below=True)
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= most
+    assert " ".join(" ".join(lines).split()).endswith(WHY.strip())
+    assert ("what was found" in lines[0]) == (most > 40)
+
+
+@pytest.mark.parametrize("columns", [30, 40, 50, 80])
+@pytest.mark.parametrize("verb", ["", *(verb for verb in VERBS if verb != "emulator")])
+def test_help_fits_a_narrow_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, verb: str, columns: int
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    cli.main([*filter(None, [verb]), "--help"], prog_name="scenefleet", standalone_mode=False)
+    lines = capsys.readouterr().out.splitlines()
+    longest = max((word for line in lines for word in line.split("  ")), key=len)
+    assert max(map(len, lines)) <= max(columns, len(longest) + 13), lines
 
 
 def test_a_name_keeps_its_ends() -> None:

@@ -205,6 +205,18 @@ def test_the_task_is_told_what_it_may_take(
     assert "told: 300000000 2" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize("explain", [False, True])
+def test_how_pixels_are_read_is_said_to_those_who_ask(
+    author: Author, capfd: pytest.CaptureFixture[str], *, explain: bool
+) -> None:
+    body = '    print("a script prints")\n    return {"a": scene["nir"]}\n'
+    author.tries(HEAD.format(seconds=60) + body, explain=explain)
+    said = capfd.readouterr().err
+    assert "a script prints" in said
+    assert ("read by its tiles" in said) == explain
+    assert ("SCL" in said) == explain
+
+
 def test_how_sources_were_read_is_what_the_task_said() -> None:
     one = {"asset": "B04", "item": "s1", "way": "tiles", "why": "tiles of 512 x 512, deflate"}
     two = {"asset": "SCL", "item": "s1", "way": "gdal", "why": "it is not tiled"}

@@ -8,8 +8,10 @@ from pathlib import Path
 
 import click
 
+from scenefleet.cli.completion import recipes
+from scenefleet.cli.narrow import put_fitting
 from scenefleet.cli.options import json_option, settings_option
-from scenefleet.cli.show import put_json, put_table, say
+from scenefleet.cli.show import put_json, say
 
 
 @click.command(epilog="Example:  scenefleet doctor --recipe recipe.yaml")
@@ -17,6 +19,7 @@ from scenefleet.cli.show import put_json, put_table, say
     "-r",
     "--recipe",
     type=click.Path(path_type=Path, dir_okay=False),
+    shell_complete=recipes,
     help="Also check what this recipe reaches.",
 )
 @settings_option
@@ -33,7 +36,8 @@ def command(recipe: Path | None, settings_path: Path | None, *, as_json: bool) -
     if as_json:
         put_json([asdict(check) for check in checks])
     else:
-        put_table(("check", "", "what was found"), [(c.name, c.verdict, c.text) for c in checks])
+        rows = [(c.name, c.verdict, c.text) for c in checks]
+        put_fitting(("check", "", "what was found"), rows, below=True)
     wrong = [check for check in checks if check.verdict == "wrong"]
     if wrong and not as_json:
         say(f"\n{len(wrong)} of {len(checks)} checks failed")

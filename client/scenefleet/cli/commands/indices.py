@@ -6,8 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from scenefleet.cli.cells import wrap
+from scenefleet.cli.completion import index_domains, index_names, known_collections
+from scenefleet.cli.narrow import put_fitting, width
 from scenefleet.cli.options import json_option
-from scenefleet.cli.show import put_json, put_table, say
+from scenefleet.cli.show import put_json, say
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,24 +19,41 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example:  scenefleet indices --domain water --collection landsat-c2-l2")
-@click.argument("name", required=False)
-@click.option("--domain", help="Only of this domain: vegetation, water, burn, snow, soil ...")
-@click.option("--collection", help="Only those whose bands this collection offers.")
+@click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=index_names)
+@click.option(
+    "--domain",
+    shell_complete=index_domains,
+    help="Only of this domain: vegetation, water, burn, snow, soil ...",
+)
+@click.option(
+    "--collection",
+    shell_complete=known_collections,
+    help="Only those whose bands this collection offers.",
+)
 @json_option
-def command(name: str | None, domain: str | None, collection: str | None, *, as_json: bool) -> None:
-    """List the indices that recipes may name, or show one: formula, bands, constants, source.
+def command(
+    names: tuple[str, ...], domain: str | None, collection: str | None, *, as_json: bool
+) -> None:
+    """List the indices that recipes may name, or show some: formula, bands, constants, source.
 
     They are those of Awesome Spectral Indices. Upper and lower case count only where two names
     differ by nothing else.
     """
-    if name is None:
+    wanted = [name for word in names for name in word.split(",") if name]
+    if not wanted:
         _list(domain, collection, as_json=as_json)
         return
     if domain or collection:
         from scenefleet.errors import UsageError
 
         raise UsageError("--domain and --collection choose from the list; leave NAME out")
-    _show(_find(name), as_json=as_json)
+    found = [_find(name) for name in wanted]
+    if as_json:
+        told = [_told(index) for index in found]
+        put_json(told[0] if len(told) == 1 else told)
+        return
+    for index in found:
+        _show(index)
 
 
 def _list(domain: str | None, collection: str | None, *, as_json: bool) -> None:
@@ -52,17 +72,14 @@ def _list(domain: str | None, collection: str | None, *, as_json: bool) -> None:
         put_json([_told(index) for index in indices])
         return
     rows = [(i.name, i.domain, " ".join(i.bands), i.title) for i in indices]
-    put_table(("name", "domain", "bands", "title"), rows)
+    put_fitting(("name", "domain", "bands", "title"), rows, spare=(1, 2))
     say(f"{len(indices)} {'index' if len(indices) == 1 else 'indices'}")
 
 
-def _show(index: NamedIndex, *, as_json: bool) -> None:
+def _show(index: NamedIndex) -> None:
     from scenefleet.recipe import spectral
 
     told = _told(index)
-    if as_json:
-        put_json(told)
-        return
     constants = [
         f"{name} = {_default(name, value)}  {spectral.constant_table()[name]['description']}"
         f"{_paper(index, name)}"
@@ -79,10 +96,14 @@ def _show(index: NamedIndex, *, as_json: bool) -> None:
         **({"refused": [told["refused"]]} if told["refused"] else {"in a recipe": _recipe(index)}),
     }
     click.echo(index.name)
-    for key, (first, *more) in rows.items():
-        click.echo(f"  {key:<13}{first}")
-        for line in more:
-            click.echo(f"  {'':<13}{line}")
+    most = width()
+    for key, lines in rows.items():
+        label = f"  {key:<13}"
+        for line in lines:
+            pieces = wrap(line, most - len(label)) if most else [line]
+            for piece in pieces:
+                click.echo(f"{label}{piece}")
+                label = " " * len(label)
 
 
 def _recipe(index: NamedIndex) -> list[str]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from scenefleet.cli.narrow import put_fitting
 from scenefleet.cli.options import find_desk, json_option, store_options
-from scenefleet.cli.show import count, put_json, put_table, say
+from scenefleet.cli.show import count, put_json, say
 
 
 @click.command(epilog="Example:  scenefleet list --store ./results")
@@ -27,5 +28,5 @@ def command(
         put_json([run.model_dump(mode="json") for run in runs])
         return
     rows = [(r.id, r.state, r.created, r.tasks, r.backend) for r in runs]
-    put_table(("run", "state", "created", "scenes", "backend"), rows)
+    put_fitting(("run", "state", "created", "scenes", "backend"), rows, name=0, spare=(4, 3, 2))
     say(f"{count(len(runs), 'run')} in {desk.store.address}")

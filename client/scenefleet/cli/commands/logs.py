@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from scenefleet.cli.completion import runs_then_scenes
 from scenefleet.cli.options import Desk, as_recipe, find_desk, find_run, store_options
 from scenefleet.cli.show import safe, say
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 
 @click.command(epilog="Example:  scenefleet logs S2B_MSIL2A_20240825T173909_R098_T13TDE")
-@click.argument("names", metavar="[RUN|RECIPE] [SCENE|TASK]", nargs=-1)
+@click.argument(
+    "names", metavar="[RUN|RECIPE] [SCENE|TASK]", nargs=-1, shell_complete=runs_then_scenes
+)
 @store_options
 def command(
     names: tuple[str, ...], recipe: Path | None, address: str | None, settings_path: Path | None

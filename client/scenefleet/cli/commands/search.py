@@ -6,8 +6,9 @@ from pathlib import Path
 
 import click
 
+from scenefleet.cli.narrow import put_fitting
 from scenefleet.cli.options import json_option, recipe_argument
-from scenefleet.cli.show import count, put_json, put_table, say
+from scenefleet.cli.show import count, put_json, say
 
 
 @click.command(epilog="Example:  scenefleet search recipe.yaml --json > items.json")
@@ -34,7 +35,7 @@ def command(recipe: Path, *, explain: bool, as_json: bool) -> None:
         put_json({"type": "FeatureCollection", "features": items})
         return
     rows = [(s.datetime[:19], s.collection, _percent(s.cloud_cover), s.id) for s in found.items]
-    put_table(("datetime", "collection", "cloud %", "id"), rows)
+    put_fitting(("datetime", "collection", "cloud %", "id"), rows, spare=(1, 2))
     say(count(len(found.items), "scene"))
 
 

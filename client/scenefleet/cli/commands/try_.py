@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from scenefleet.cli.completion import scenes
+from scenefleet.cli.narrow import put_fitting
 from scenefleet.cli.options import (
     json_option,
     radiometry_option,
@@ -15,7 +17,7 @@ from scenefleet.cli.options import (
     recipe_argument,
     settings_option,
 )
-from scenefleet.cli.show import WAYS, put_json, put_table, say
+from scenefleet.cli.show import WAYS, put_json, say
 
 if TYPE_CHECKING:
     from scenefleet.run.trial import Trial, TrialOutput, Window
@@ -24,7 +26,12 @@ if TYPE_CHECKING:
 @click.command("try", epilog="Example:  scenefleet try recipe.yaml --window 0,0,256,256")
 @recipe_argument
 @settings_option
-@click.option("--item", metavar="ID", help="The scene [default: the first that is selected].")
+@click.option(
+    "--item",
+    metavar="ID",
+    shell_complete=scenes,
+    help="The scene [default: the first that is selected].",
+)
 @click.option(
     "--window",
     metavar="ROW,COL,HEIGHT,WIDTH",
@@ -82,6 +89,7 @@ def command(
             whole=there is not None,
             limit=60.0 * source.recipe.compute.task_minutes,
             resources=source.recipe.resources,
+            explain=explain,
         )
     if as_json:
         put_json(_plain(dataclasses.asdict(trial)))
@@ -127,9 +135,11 @@ def _window(text: str) -> Window:
 
 
 def _show(trial: Trial) -> None:
-    put_table(
+    put_fitting(
         ("output", "min", "mean", "max", "valid %", "saturated", "picture", "raster"),
         [_row(output) for output in trial.outputs],
+        spare=(7, 5, 1, 3),
+        name=6,
     )
     rows, cols = trial.shape
     shares = ", ".join(f"{share:.1f} % {name}" for name, share in trial.reasons.items())
@@ -142,7 +152,7 @@ def _explain(trial: Trial) -> None:
         return
     click.echo()
     rows = [(one.asset, WAYS[one.way], one.why, one.item) for one in trial.read]
-    put_table(("asset", "read", "why", "item"), rows)
+    put_fitting(("asset", "read", "why", "item"), rows, spare=(2,))
 
 
 def _row(output: TrialOutput) -> tuple[object, ...]:
