@@ -19,6 +19,7 @@ from scenefleet.errors import CatalogError, UsageError
 from scenefleet.fleet import PoolChoice, choose_pool, read_pool
 from scenefleet.plan import Estimate, Plan, estimate, plan
 from scenefleet.plan.sizes import WORDS
+from scenefleet.plan.untold import scale_notes
 from scenefleet.recipe import Recipe, RecipeFile
 from scenefleet.recipe.model import Budget
 from scenefleet.settings import Settings
@@ -133,7 +134,8 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     found = select(source)
     own = hosts_of(source.recipe.output.store, settings)
     planned = plan(source.recipe, found.items, hosts=own)
-    for note in planned.notes:
+    untold = scale_notes(planned, found.items, source.recipe, read_header)
+    for note in (*planned.notes, *untold):
         say(f"note: {note}")
     for left in planned.left_out[:5]:
         say(f"left out: {left.reason}")
