@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,9 +41,16 @@ def command(
 
     copied = fetch(desk.store, load_plan(desk.store, run), folder)
     if as_json:
-        put_json({"folder": str(folder), "files": copied.files, "bytes": copied.bytes})
-    else:
+        put_json({"folder": str(folder), **asdict(copied)})
+        return
+    say(
+        f"{folder}: {count(copied.files, 'file')} of {count(copied.scenes, 'scene')} copied "
+        f"({size(copied.bytes)}), {copied.there:,} there already"
+    )
+    if copied.missing:
+        of = count(copied.scenes + copied.missing, "scene")
         say(
-            f"{folder}: {count(copied.files, 'file')} copied ({size(copied.bytes)}), "
-            f"{copied.there} there already"
+            f"note: {copied.missing:,} of {of} {'is' if copied.missing == 1 else 'are'} not done, so the copy does not have all; run "
+            f"{run.id} is {run.state}. `scenefleet status {run.id}` lists its scenes; the same "
+            "`fetch` adds what is done later"
         )
