@@ -107,6 +107,21 @@ def test_explain_lists_how_sources_were_read(cli: Cli, write: Write) -> None:
     assert {one["way"] for one in read} <= {"tiles", "gdal"}
 
 
+def test_explain_tells_what_only_the_look_at_the_pixels_reads(cli: Cli, write: Write) -> None:
+    write("{indices: [{near: nir}]}")
+    done = cli("try", "--explain", "--json")
+    why = {one["asset"]: one["why"] for one in json.loads(done.stdout)["read"]}
+    assert why["B04"] == "only the look at its pixels reads it, and no output"
+    assert "only the look at its pixels reads it" in done.stderr, "the log says the same"
+    write("{indices: [{near: nir}], grid: {crs: 'EPSG:32631', resolution: 20}}")
+    why = {
+        one["asset"]: one["why"]
+        for one in json.loads(cli("try", "--explain", "--json").stdout)["read"]
+    }
+    assert why["B08"] == "it is resampled to the outputs' grid"
+    assert why["B04"] == "only the look at its pixels reads it, and no output"
+
+
 @pytest.mark.parametrize("served", [False, True], ids=["file", "api"])
 def test_a_named_item_is_the_very_task_of_a_run(
     cli: Cli, write: Write, archive: Path, ids: list[str], tmp_path: Path, *, served: bool

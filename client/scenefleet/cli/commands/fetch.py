@@ -49,8 +49,9 @@ def command(
     )
     if copied.missing:
         of = count(copied.scenes + copied.missing, "scene")
+        verb = "is" if copied.missing == 1 else "are"
         say(
-            f"note: {copied.missing:,} of {of} {'is' if copied.missing == 1 else 'are'} not done, so the copy does not have all; run "
-            f"{run.id} is {run.state}. `scenefleet status {run.id}` lists its scenes; the same "
-            "`fetch` adds what is done later"
+            f"note: {copied.missing:,} of {of} {verb} not done, so the copy does not have all; run "
+            f"{run.id} is {run.state}, and `scenefleet status` lists its scenes. The same `fetch` "
+            "adds what is done later"
         )
