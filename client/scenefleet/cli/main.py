@@ -93,6 +93,7 @@ def cli(ctx: click.Context, *, debug: bool) -> None:
 
 def main() -> None:
     """Runs the command line and exits with its code."""
+    _read_names_as_utf8()
     debug = "--debug" in sys.argv[1:]
     if not debug:
         # the SDKs log at length what our errors say in a line
@@ -108,6 +109,18 @@ def main() -> None:
                 raise
             code = _end(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _read_names_as_utf8() -> None:
+    """Starts the command once more in Python's UTF-8 mode, where ASCII is all it would take.
+
+    So it is in the locale C where that mode was turned off: recipes and catalogues are UTF-8, and
+    the files that they name could not be found.
+    """
+    again = ["-X", "utf8"]
+    if sys.getfilesystemencoding() in ("ascii", "us-ascii") and sys.orig_argv[1:3] != again:
+        command = [sys.executable, *again, *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606 - no shell
 
 
 def _end(error: BaseException) -> int:
