@@ -88,7 +88,7 @@ def work(order: Order, asks: Asks, files: Files) -> Json:
         exit_ = Exit.INTERNAL
         message = f"{type(error).__name__}: {error}. This is a bug; please report the log."
         log.error("%s", traceback.format_exc())
-    if message:
+    if message and not order.trial:  # a trial's author reads it as the answer, right below
         log.error("%s: %s", exit_.name.lower(), message)
     cost = usage()
     log.info(
