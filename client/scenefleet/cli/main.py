@@ -39,6 +39,13 @@ VERBS = {
 """Every verb with its one line of help, so that `--help` imports none of them."""
 
 
+_OPTIONS = {
+    "help": "`scenefleet --help` lists the verbs, `scenefleet run --help` explains one.",
+    "version": "`scenefleet --version` tells it.",
+}
+"""What other programs have as verbs, and where it is here."""
+
+
 class Verbs(click.Group):
     """A group whose commands are imported when they are used."""
 
@@ -61,6 +68,10 @@ class Verbs(click.Group):
         """The verb's command; for a word that is none, an error with the verbs nearest to it."""
         word = args[0]
         if word not in VERBS and not word.startswith("-"):
+            if word.lower() in _OPTIONS:
+                raise click.UsageError(
+                    f"{word!r} is no verb of scenefleet; {_OPTIONS[word.lower()]}"
+                )
             near = difflib.get_close_matches(word.lower(), VERBS, n=3, cutoff=0.6)
             means = f"did you mean {' or '.join(near)}?" if near else "`scenefleet --help` has all."
             from scenefleet.cli.show import shown
