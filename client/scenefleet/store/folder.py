@@ -20,7 +20,8 @@ class FolderStore:
     """A folder of this machine, or one that nodes and client share."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
+        # only where need be: a user's own names are what messages should have, be they links
+        self.root = root.resolve() if ".." in root.parts else root.absolute()
 
     @property
     def address(self) -> str:
