@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -41,7 +42,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m batch_emulator", description="An Azure Batch service on loopback."
+        prog=os.environ.pop("BATCH_EMULATOR_COMMAND", None) or "python -m batch_emulator",
+        description="An Azure Batch service on loopback.",
     )
     verbs = parser.add_subparsers(dest="verb", required=True)
     serve = verbs.add_parser(

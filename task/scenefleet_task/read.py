@@ -72,8 +72,8 @@ class Raster:
         self.nodata = self.header.nodata
         """Digital number that means no data, as the header says; may be NaN."""
         self._alpha = self.header.alpha
-        self.way = Way(None, "it is resampled to the outputs' grid")
-        """How windows are read; `sources.prepare` decides."""
+        self.way = Way(None, "only the look at its pixels reads it, and no output")
+        """How windows are read; `sources.prepare` decides for all that outputs are made of."""
         self.tiles: Callable[[Window], NDArray[Any]] | None = None
         """Reads a window by the file's tiles, while someone has them fetched."""
 
@@ -90,6 +90,10 @@ class Raster:
     def free_alpha(self) -> None:
         """Takes the band that the file calls alpha for no mask from now on."""
         self._alpha = 0
+
+    def resample(self) -> None:
+        """Notes that windows are read on another grid: `way`."""
+        self.way = Way(None, "it is resampled to the outputs' grid")
 
     def look_at_tiles(self) -> None:
         """Decides whether windows can be read by tiles: `way`."""

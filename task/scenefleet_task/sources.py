@@ -103,6 +103,7 @@ class _Place:
     def band(self, source: Band) -> Layer:
         raster, wanted = self.rasters[key_of(source)], self.document.grid
         if wanted:
+            raster.resample()
             return Resampled(Warped(raster, self.grid, wanted.resampling))
         return self._aligned(raster)
 
@@ -111,6 +112,7 @@ class _Place:
         table = mask.lookup_table(source, raster.dtype, raster.nodata)
         if not self.document.grid:
             return MaskLayer(self._aligned(raster), table, _radius(source.dilate, raster.grid))
+        raster.resample()
         # an area cuts the grid off: what is masked just beyond it grows into it all the same
         radius = _radius(source.dilate, self.grid)
         margin = rows, cols = mask.halo(radius)

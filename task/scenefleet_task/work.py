@@ -89,7 +89,7 @@ def work(order: Order, asks: Asks, files: Files) -> Json:
         exit_ = Exit.INTERNAL
         message = f"{type(error).__name__}: {error}. This is a bug; please report the log."
         log.error("%s", traceback.format_exc())
-    if message and not brief:  # whoever tries a window is told by the result
+    if message and not order.trial:  # whoever tries a window is told by the result
         log.error("%s: %s", exit_.name.lower(), message)
     cost = usage()
     log.info(

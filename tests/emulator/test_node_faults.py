@@ -337,3 +337,16 @@ def test_under_faults_no_task_is_lost_or_runs_twice_at_a_time(emulator, tmp_path
     assert not (tmp_path / "twice").exists()
     at_rest = batch.until(lambda: batch.nodes(pool, "idle"), lambda found: len(found) == 3)
     assert {node.running_task_slots_count for node in at_rest} == {0}
+
+
+def test_why_dedicated_nodes_are_not_preempted_is_told(batch):
+    pool = batch.pool(nodes=2)
+    batch.ready(pool, 2)
+    with pytest.raises(AdminError, match=r"Only 0 of .* only Spot \(low-priority\) nodes"):
+        batch.running.admin.strike(pool, "preempted", count=2, seed=7)
+    assert len(batch.running.admin.strike(pool, "unusable", count=1, seed=7)) == 1
+
+
+def test_an_order_for_a_pool_that_is_not_there_has_a_reason(batch):
+    with pytest.raises(AdminError, match=r"PoolNotFound: The specified pool does not exist\."):
+        batch.running.admin.strike("none", "unusable", count=1)

@@ -94,7 +94,7 @@ def test_fetch_takes_nothing_from_its_target(archive: Path, desk: Any) -> None:
     first = desk.json("run")["id"]
     (desk.folder / "mine").mkdir()
     (desk.folder / "mine/collection.json").write_text("mine")
-    assert "not of taken" in desk.run("fetch", "--to", "mine", code=1).stderr
+    assert "cannot be read as a STAC collection" in desk.run("fetch", "--to", "mine", code=1).stderr
     assert (desk.folder / "mine/collection.json").read_text() == "mine"
     (desk.products / "taken/collection.json").unlink()
     assert desk.json("fetch", "--to", "got")["files"] == 6

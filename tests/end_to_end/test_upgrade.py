@@ -103,6 +103,7 @@ def test_yes_goes_on_without_a_terminal(computed: Any) -> None:
     made_by(computed, str(spec.VERSION - 1), count=1)
     done = computed.run("run", "--yes").stderr
     assert "1 finished scene was made by an earlier version" in done
+    assert "may differ. It is computed anew" in done
     assert "submitted 1 task; 3 done already" in done
     assert "nothing to submit" in computed.run("run").stderr
 

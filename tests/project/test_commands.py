@@ -88,6 +88,7 @@ RULES: list[tuple[str, str, str]] = [
     (r"docker/.*", r"(docker|base=).*", "wants a registry, and a network"),
     (r".*", r"(git clone|mkdir -p ~|pip install|npm install).*",
      "changes a person's own machine, and wants a network"),
+    (r".*", r"cd scenefleet-demo", "where a shell is, which ends with it"),
     (r".*", r"kill -9", "tests/end_to_end/test_survival.py"),
     # --- by others of the tests
     (r"docs/emulator\.md", r"(export AZURE|az batch |sleep ).*", "tests/conformance/cli.py"),
@@ -185,9 +186,8 @@ def blocks(page: str, language: str) -> list[str]:
 
 @pytest.fixture
 def desk(demo: Path, tmp_path: Path) -> Desk:
-    """A folder with the scenes, and the recipes that the pages show or tell to write."""
-    (tmp_path / "scenefleet-demo").mkdir()
-    (tmp_path / "scenefleet-demo/archive").symlink_to(demo / "scenefleet-demo/archive")
+    """The demo's folder with its scenes, and the recipes that the pages show or tell to write."""
+    (tmp_path / "archive").symlink_to(demo / "scenefleet-demo/archive")
     fields = next(b for b in blocks("docs/analyst.md", "yaml") if "name: fields" in b)
     (tmp_path / "fields.yaml").write_text(fields)
     (tmp_path / "cut.yaml").write_text(fields.replace("name: fields", "name: cut"))

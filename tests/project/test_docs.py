@@ -287,12 +287,14 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def started(archive: Path, tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
-    """Starts Python with some words, in the folder that holds `scenefleet-demo`."""
+    """Starts Python with some words, in a folder or else the one that holds `scenefleet-demo`."""
 
-    def start(*words: object) -> subprocess.CompletedProcess[str]:
+    def start(
+        *words: object, folder: Path = archive.parents[1]
+    ) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, *map(str, words)],
-            cwd=archive.parents[1],
+            cwd=folder,
             env={**os.environ, "HOME": str(tmp_path)},
             capture_output=True,
             text=True,
@@ -309,9 +311,10 @@ MAIN = ("-c", "from scenefleet.cli.main import main; main()")
 def test_the_analysts_search_prints_what_the_page_shows(archive: Path, started: Callable) -> None:
     text = page("analyst.md")
     recipe = next(b for b in blocks(text, "yaml") if "name: fields" in b)
-    (archive.parents[1] / "fields.yaml").write_text(recipe)
+    (archive.parent / "fields.yaml").write_text(recipe)
+    assert "cd scenefleet-demo" in text.partition("name: fields")[0]
     shown = next(b for b in blocks(text, "console") if b.startswith("$ scenefleet search"))
-    done = started(*MAIN, "search", "fields.yaml")
+    done = started(*MAIN, "search", "fields.yaml", folder=archive.parent)
     assert done.stdout + done.stderr == shown.partition("\n")[2]
 
 
@@ -359,12 +362,12 @@ def test_the_pages_recipe_in_python_runs(archive: Path, started: Callable) -> No
 
 def test_the_pages_script_runs(archive: Path, started: Callable) -> None:
     text = page("scripts.md")
-    folder = archive.parents[1]
+    folder = archive.parent
     script = next(b for b in blocks(text, "python") if "def process" in b)
     (folder / "bright.py").write_text(script)
     recipe = next(b for b in blocks(text, "yaml") if "bright.py" in b)
     (folder / "bright.yaml").write_text(recipe)
-    done = started(*MAIN, "try", "bright.yaml", "--json")
+    done = started(*MAIN, "try", "bright.yaml", "--json", folder=folder)
     assert done.returncode == 0, done.stderr
     [output] = json.loads(done.stdout)["outputs"]
     assert output["name"] == "bright"

@@ -242,7 +242,7 @@ def test_numbers_with_their_high_byte_first(write: Write) -> None:
     """Only the file's first bytes tell; rasterio does not."""
     for endian, name in (("big", "gdal"), ("little", "tiles")):
         raster = opened(write(endianness=endian))
-        assert raster.way.why == "it is resampled to the outputs' grid"
+        assert raster.way.why == "only the look at its pixels reads it, and no output"
         raster.look_at_tiles()
         with tiled([raster]) as sources:
             assert raster.way.name == name

@@ -1,6 +1,7 @@
-"""The size of a local TIFF or JPEG 2000, from its header: a few bytes, without GDAL.
+"""What the header of a local TIFF or JPEG 2000 says of its size and numbers, without GDAL.
 
-Sources: TIFF Revision 6.0, sections 2 and 15; BigTIFF (libtiff); ISO/IEC 15444-1, annex I.5.3.1.
+Sources: TIFF Revision 6.0, sections 2 and 15; BigTIFF (libtiff); ISO/IEC 15444-1, annex I.5.3.1;
+GDAL's GTiff driver, which keeps a band's scale in the tag GDAL_METADATA.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 _WIDTH, _LENGTH, _STRIP_BYTES, _TILE_WIDTH, _TILE_BYTES = 256, 257, 279, 322, 325
-_SAMPLES, _PLANAR = 277, 284
+_SAMPLES, _PLANAR, _FORMAT, _METADATA = 277, 284, 339, 42112
 _APART = 2
 """Of `_PLANAR`: each band has tiles of its own."""
-_CODES = {1: "B", 3: "H", 4: "I", 16: "Q"}
+_WHOLE = (1, 2)
+"""Of `_FORMAT`: whole numbers without and with a sign. They are the default, too."""
+_CODES = {1: "B", 2: "B", 3: "H", 4: "I", 16: "Q"}
 _MOST_ENTRIES = 4096
 _MOST_COUNTS = 4_000_000
 """Tiles or strips whose bytes are added up; a header that names more is not believed."""
@@ -36,6 +39,8 @@ class Header:
     """Columns of a tile; of the whole image where it has strips."""
     together: bool = False
     """Whether it has several bands, which are interleaved by pixels."""
+    unscaled: bool = False
+    """Whether its numbers are whole ones, and it says of no band what scale they have."""
 
 
 def read_header(path: str) -> Header | None:
@@ -72,7 +77,10 @@ def _tiff(file: BinaryIO, start: bytes) -> Header | None:
     (count,) = _unpack(file, order + head)
     found: dict[int, list[int]] = {}
     entries = [_unpack(file, order + entry) for _ in range(min(count, _MOST_ENTRIES))]
-    wanted = (_WIDTH, _LENGTH, _STRIP_BYTES, _TILE_WIDTH, _TILE_BYTES, _SAMPLES, _PLANAR)
+    wanted = (
+        _WIDTH, _LENGTH, _STRIP_BYTES, _TILE_WIDTH, _TILE_BYTES, _SAMPLES, _PLANAR, _FORMAT,
+        _METADATA,
+    )  # fmt: skip
     for tag, kind, number, value in entries:
         if tag in wanted and kind in _CODES and number <= _MOST_COUNTS:
             found[tag] = _values(file, order, _CODES[kind], number, value)
@@ -81,7 +89,11 @@ def _tiff(file: BinaryIO, start: bytes) -> Header | None:
     tile = found.get(_TILE_WIDTH) or [columns]
     samples, apart = found.get(_SAMPLES, [1])[0], found.get(_PLANAR) == [_APART]
     stored = sum(counts) // max(1, samples if apart else 1)
-    return _checked(Header(rows, columns, stored, tile[0], samples > 1 and not apart))
+    unscaled = found.get(_FORMAT, [1])[0] in _WHOLE and (
+        b'role="scale"' not in bytes(found.get(_METADATA, ()))
+    )
+    together = samples > 1 and not apart
+    return _checked(Header(rows, columns, stored, tile[0], together, unscaled))
 
 
 def _values(file: BinaryIO, order: str, code: str, number: int, value: bytes) -> list[int]:

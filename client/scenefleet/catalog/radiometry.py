@@ -22,6 +22,7 @@ Value = digital number x scale + offset. The rules, and where each comes from:
 - `recipe`: as the recipe describes the band under `collections`; what it leaves out is the item's.
 - `file-header`: what neither says is left to the file's header, which the task sees; where it says
   nothing either, scale is 1 and offset 0.
+- `no-scale-told`: what the task calls it where the header of a file of whole numbers has no scale.
 """
 
 from __future__ import annotations

@@ -139,10 +139,15 @@ def item_line(item: Json) -> bytes:
     """An item as one line of canonical JSON, without its end.
 
     Raises:
-        CatalogError: if it holds a number that JSON has not, as NaN.
+        CatalogError: if it holds a number that JSON has not, as NaN, or a path that is no text.
     """
     try:
         return _ENCODE(item).encode()
+    except UnicodeEncodeError:  # half a surrogate pair, as Python has for a path's odd bytes
+        raise CatalogError(
+            f"Item {item.get('id')!r} lies in a folder whose name is not UTF-8, so that JSON can "
+            "not name its files: rename the folder."
+        ) from None
     except ValueError as error:
         raise CatalogError(f"Item {item.get('id')!r} cannot be written as JSON: {error}.") from None
 

@@ -70,7 +70,8 @@ def say_redone(prepared: Prepared, found: tuple[Redone, ...]) -> None:
     """Tells of each cause in two sentences."""
     for one in found:
         cost = estimate_text(one.estimate, prepared.source.recipe)
-        say(f"note: {one.text} They are computed anew, and replaced: {cost}")
+        they = "It is" if one.estimate.tasks == 1 else "They are"
+        say(f"note: {one.text} {they} computed anew, and replaced: {cost}")
 
 
 def look_into_store(prepared: Prepared, settings: Settings) -> tuple[Standing | None, Superseded]:

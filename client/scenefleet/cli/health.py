@@ -144,7 +144,8 @@ def _settings(path: Path | None, found: list[Settings]) -> Check:
     if settings.path.exists() and given and settings.path.stat().st_mode & 0o077:
         text = f"{settings.path}: others may read it, and it may hold keys: chmod 600 it"
         return Check("settings", "note", text, 0)
-    return Check("settings", "ok", f"{settings.path}: {keys}", 0)
+    there = "" if settings.path.exists() else " (there is no such file)"
+    return Check("settings", "ok", f"{settings.path}{there}: {keys}", 0)
 
 
 def _recipe(path: Path, found: list[RecipeFile]) -> str:

@@ -43,6 +43,13 @@ VERBS = {
 """Every verb with its one line of help, so that `--help` imports none of them."""
 
 
+_OPTIONS = {
+    "help": "`scenefleet --help` lists the verbs, `scenefleet run --help` explains one.",
+    "version": "`scenefleet --version` tells it.",
+}
+"""What other programs have as verbs, and where it is here."""
+
+
 class Verbs(click.Group):
     """A group whose commands are imported when they are used."""
 
@@ -65,6 +72,10 @@ class Verbs(click.Group):
         """The verb's command; for a word that is none, an error with the verbs nearest to it."""
         word = args[0]
         if word not in VERBS and not word.startswith("-"):
+            if word.lower() in _OPTIONS:
+                raise click.UsageError(
+                    f"{word!r} is no verb of scenefleet; {_OPTIONS[word.lower()]}"
+                )
             near = difflib.get_close_matches(word.lower(), VERBS, n=3, cutoff=0.6)
             means = f"did you mean {' or '.join(near)}?" if near else "`scenefleet --help` has all."
             from scenefleet.cli.show import shown
@@ -114,6 +125,7 @@ def main() -> None:
         from scenefleet.cli.completion import complete
 
         complete(cli)
+    _read_names_as_utf8()
     debug = "--debug" in sys.argv[1:]
     if not debug:
         # the SDKs log at length what our errors say in a line
@@ -132,6 +144,18 @@ def main() -> None:
                 raise
             code = _end(error)
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _read_names_as_utf8() -> None:
+    """Starts the command once more in Python's UTF-8 mode, where ASCII is all it would take.
+
+    So it is in the locale C where that mode was turned off: recipes and catalogues are UTF-8, and
+    the files that they name could not be found.
+    """
+    again = ["-X", "utf8"]
+    if sys.getfilesystemencoding() in ("ascii", "us-ascii") and sys.orig_argv[1:3] != again:
+        command = [sys.executable, *again, *sys.orig_argv[1:]]
+        os.execve(sys.executable, command, {**os.environ, "PYTHONUTF8": "1"})  # noqa: S606 - no shell
 
 
 def _end(error: BaseException) -> int:

@@ -21,6 +21,7 @@ from scenefleet.errors import CatalogError, UsageError
 from scenefleet.fleet import PoolChoice, choose_pool, read_pool, script_notes
 from scenefleet.plan import Estimate, Plan, documents_of, estimate, plan
 from scenefleet.plan.sizes import WORDS
+from scenefleet.plan.untold import scale_notes
 from scenefleet.recipe import Recipe, RecipeFile
 from scenefleet.recipe.model import Budget
 from scenefleet.run import Standing
@@ -141,7 +142,8 @@ def prepare(source: RecipeFile, settings: Settings) -> Prepared:
     own = hosts_of(source.recipe.output.store, settings)
     folder = folder_of(source.recipe.output.store, base=source.base)
     planned = plan(source.recipe, found.items, hosts=own, folder=folder)
-    for note in planned.notes:
+    untold = scale_notes(planned, found.items, source.recipe, read_header)
+    for note in (*planned.notes, *untold):
         say(f"note: {note}")
     for left in planned.left_out[:5]:
         say(f"left out: {left.reason}")

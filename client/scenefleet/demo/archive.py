@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
@@ -61,13 +62,19 @@ def make_archive(
         return made
     shape = (size, 2 * size - acq.overlap(size))
     land = landscape.draw(np.random.default_rng([seed, 0]), shape)
+    over = threading.Event()
     with ThreadPoolExecutor(_THREADS) as pool:
-        waiting = [pool.submit(_draw, folder, land, one, seed, size) for one in chosen]
-        if progress is not None:
-            progress(0, len(waiting))
-            for count, _ in enumerate(as_completed(waiting), 1):
-                progress(count, len(waiting))
-        items = [item for future in waiting for item in future.result()]
+        try:
+            waiting = [pool.submit(_draw, folder, land, one, seed, size, over) for one in chosen]
+            if progress is not None:
+                progress(0, len(waiting))
+                for count, _ in enumerate(as_completed(waiting), 1):
+                    progress(count, len(waiting))
+            items = [item for future in waiting for item in future.result()]
+        except BaseException:  # Ctrl-C too: nobody waits for scenes that nobody wants
+            over.set()
+            pool.shutdown(cancel_futures=True)
+            raise
     _write_json(folder / "collection.json", collection(items))
     document = {"type": "FeatureCollection", _FINGERPRINT: fingerprint, "features": items}
     _write_json(folder / "items.json", document)
@@ -88,20 +95,29 @@ def _made(folder: Path, fingerprint: dict[str, Any]) -> list[dict[str, Any]] | N
 
 
 def _draw(
-    folder: Path, land: Landscape, acquisition: Acquisition, seed: int, size: int
+    folder: Path,
+    land: Landscape,
+    acquisition: Acquisition,
+    seed: int,
+    size: int,
+    over: threading.Event,
 ) -> list[dict[str, Any]]:
-    """Draws one overpass and writes its tiles."""
+    """Draws one overpass and writes its tiles; ends early, with few of them, once `over` is set."""
     rng = np.random.default_rng([seed, int(acquisition.time.timestamp())])
     if acq.SECOND not in acquisition.tiles:
         land = land.west(size)
     sun = {"azimuth": acquisition.azimuth, "elevation": acquisition.elevation}
     day = acquisition.time.timetuple().tm_yday
     ground = season.reflectance(land, day, **sun)
-    over = sky.draw(
+    if over.is_set():
+        return []
+    above = sky.draw(
         rng, land.cover.shape, clouds=acquisition.clouds, cirrus=acquisition.cirrus, **sun
     )
-    seen = sky.cover(ground, over)
-    scl = classify(land, ground, over)
+    if over.is_set():
+        return []
+    seen = sky.cover(ground, above)
+    scl = classify(land, ground, above)
     items: list[dict[str, Any]] = []
     for tile in acquisition.tiles:
         start = (acq.west_of(tile, size) - acq.WEST) // acq.PIXEL
@@ -112,6 +128,8 @@ def _draw(
         item = describe(acquisition, tile, classes)
         target = folder / "data" / item["id"]
         for band, values in zip(season.BANDS, seen, strict=True):
+            if over.is_set():
+                return []
             numbers = _numbers(rng, values[:, columns], shifted=acquisition.shifted)
             numbers[outside] = 0
             _write_cog(target / f"{band}.tif", numbers, tile, size)

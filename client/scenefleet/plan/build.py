@@ -102,9 +102,9 @@ def plan(
     if scenes and not documents:
         reasons = list(dict.fromkeys(left.reason for left in left_out))
         more = f"\n... and {len(reasons) - 3} more reasons" if len(reasons) > 3 else ""
-        raise CatalogError(
-            f"None of the {len(scenes)} scenes can be computed:\n" + "\n".join(reasons[:3]) + more
-        )
+        all_ = f"None of the {len(scenes)} scenes can"
+        none = all_ if len(scenes) > 1 else "The only scene cannot"
+        raise CatalogError(f"{none} be computed:\n" + "\n".join(reasons[:3]) + more)
     return Plan(
         name=recipe.name, documents=documents, left_out=tuple(left_out), notes=choices.notes
     )

@@ -24,6 +24,7 @@ RULE = (
 """The rule on a node, which sees the file itself; for people."""
 
 _TIFF = (".tif", ".tiff")
+_LOOK = "only the look at its pixels reads it, and no output"
 _IF = "if the file is a tiled GeoTIFF; the task's log says"
 
 
@@ -46,7 +47,7 @@ class Alike:
     first: str
     """The scene's id of the first of them."""
     sources: tuple[Reading, ...]
-    """Bands, then masks, in the order of the tasks' documents."""
+    """Bands, masks, then what only the look at the pixels reads, in the documents' order."""
 
 
 def explain(plan: Plan, scenes: Iterable[Scene]) -> tuple[Alike, ...]:
@@ -72,7 +73,13 @@ def _readings(document: spec.TaskDocument, scene: Scene) -> tuple[Reading, ...]:
         for part in document.parts
         for source in (*part.bands, *part.masks)
     }
-    return tuple(found)
+    looked_at = {
+        Reading(band.asset, "gdal", _LOOK): None
+        for part in document.parts
+        for band in (part.check.look if part.check else ())
+        if band.asset not in {one.asset for one in found}
+    }
+    return (*found, *looked_at)
 
 
 def _reading(source: spec.Band | spec.Mask, item: Scene, *, resampled: bool) -> Reading:

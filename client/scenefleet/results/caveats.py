@@ -56,9 +56,8 @@ def empty_headline(outcomes: Sequence[TaskOutcome]) -> str:
     done = sum(outcome.state == "done" for outcome in outcomes)
     found = main_reason(add_reasons(empty))
     have = "has" if len(empty) == 1 else "have"
-    return f"{number(len(empty))} of {count(done, 'scene')} {have} no valid pixel" + (
-        f", mostly {found[0]}" if found else ""
-    )
+    which = f"{number(len(empty))} of {number(done)} scenes" if done > 1 else "The only scene done"
+    return f"{which} {have} no valid pixel" + (f", mostly {found[0]}" if found else "")
 
 
 def much_cut(outcomes: Sequence[TaskOutcome]) -> list[tuple[int, str, float]]:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path, PurePosixPath
 
 from scenefleet.errors import NotInStoreError, StoreError
+from scenefleet.inputs import cut
 from scenefleet.plan import Plan
 from scenefleet.recipe import PublishedPart
 from scenefleet.results.collection import write_collection
@@ -29,6 +30,10 @@ class Copied:
     there: int
     """Files that were there already, with the right checksum."""
     bytes: int
+    scenes: int
+    """Scenes whose files are all there now."""
+    missing: int
+    """Scenes of the run that are not: not computed yet, failed, or damaged in the store."""
 
 
 def fetch(store: Store, plan: Plan, folder: Path, about: PublishedPart | None = None) -> Copied:
@@ -41,8 +46,10 @@ def fetch(store: Store, plan: Plan, folder: Path, about: PublishedPart | None = 
         about: What the recipe says of the product, where its collection has to be made yet.
 
     Raises:
-        StoreError: if a file cannot be read or written, or arrives with another checksum.
+        StoreError: if the folder is the store's own, a file cannot be read or written, or arrives
+            with another checksum.
     """
+    _check_outside(store, folder)
     finished = find_finished(store, plan.documents, deep=False)
     if not finished:
         raise StoreError(
@@ -54,7 +61,22 @@ def fetch(store: Store, plan: Plan, folder: Path, about: PublishedPart | None = 
     with ThreadPoolExecutor(_COPIES, thread_name_prefix="fetch") as pool:
         parts = list(pool.map(partial(_copy, store, root, folder), finished.values()))
     _fetch_collection(store, plan.name, folder, about)
-    return Copied(*(sum(values) for values in zip(*parts, strict=True)))
+    files, there, size = (sum(values) for values in zip(*parts, strict=True))
+    scenes = len(finished)
+    return Copied(files, there, size, scenes, len(plan.documents) - scenes)
+
+
+def _check_outside(store: Store, folder: Path) -> None:
+    """Refuses a folder that is the store or lies in it, by whatever name it is given."""
+    if "://" in store.address:
+        return
+    place, root = folder.resolve(), Path(store.address).resolve()
+    above = (one for one in (place, *place.parents) if one.exists())
+    if any(one.samefile(root) for one in above):
+        raise StoreError(
+            f"{folder} is {'the store itself' if place == root else 'inside the store'} "
+            f"({store.address}): a copy would mix with its files. Name a folder outside it"
+        )
 
 
 def _check_target(collection: Path, product: str) -> None:
@@ -62,11 +84,16 @@ def _check_target(collection: Path, product: str) -> None:
     if not collection.exists():
         return
     try:
-        there = json.loads(collection.read_text(encoding="utf-8")).get("id")
-    except (OSError, ValueError, AttributeError):
-        there = None
+        there = json.loads(collection.read_text(encoding="utf-8"))["id"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        raise StoreError(
+            f"{collection} is there and cannot be read as a STAC collection. Delete it if it is a "
+            "damaged copy, or name another folder"
+        ) from None
     if there != product:
-        raise StoreError(f"{collection} is there and is not of {product}; name another folder")
+        raise StoreError(
+            f"{collection} is of {cut(str(there), 100)}, not of {product}; name another folder"
+        )
 
 
 def _fetch_collection(

@@ -15,6 +15,7 @@ from scenefleet.results.failures import draw_failures
 from scenefleet.results.map import draw_map
 from scenefleet.results.radiometry import draw_radiometry
 from scenefleet.results.reading import read_all
+from scenefleet.results.report_copy import LINKS_NOTE
 from scenefleet.results.shrink import shrink
 from scenefleet.results.summary import REASONS, STATES, Summary, summarise
 from scenefleet.results.table import badge, choose_rows, draw_table, link
@@ -111,7 +112,7 @@ style-src '{_hash(style)}'; script-src '{_hash(script)}'; base-uri 'none'; form-
 </section>
 {draw_radiometry(outcomes, listed)}
 </main>
-{_foot(run)}
+{_foot(run, summary)}
 <script>{script}</script>
 </body>
 </html>
@@ -203,10 +204,13 @@ def _legend_of_reasons(outcomes: Sequence[TaskOutcome]) -> str:
     return f'<ul class="legend">{"".join(parts)}</ul>'
 
 
-def _foot(run: Run) -> str:
-    product = link(f"products/{run.name}/collection.json", "collection.json")
-    return f"""<footer><p>The product's STAC collection: {product} &middot; this run: \
+def _foot(run: Run, summary: Summary) -> str:
+    product = ""
+    if summary.counts["done"]:  # with the first scene comes the collection
+        file = link(f"products/{run.name}/collection.json", "collection.json")
+        product = f"The product's STAC collection: {file} &middot; "
+    return f"""<footer><p>{product}This run: \
 <a href="run.json">run.json</a>, <a href="recipe.yaml">recipe.yaml</a>, \
 <a href="plan.jsonl">plan.jsonl</a></p>
 <p>As of {escape(when(run.updated))}. Made by scenefleet {escape(run.version)}. This file loads \
-nothing from the network; links to rasters work where it lies in its store.</p></footer>"""
+nothing from the network; {LINKS_NOTE}</p></footer>"""

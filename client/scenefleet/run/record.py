@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -86,7 +87,7 @@ def key(store: Store, run_id: str) -> str:
     address = store.address
     if not address.startswith("az://"):
         address = str(Path(address).resolve())  # a link to a store is that store
-    return f"{run_id}-{sha256(address.encode())[:6]}"
+    return f"{run_id}-{sha256(os.fsencode(address))[:6]}"
 
 
 def update(store: Store, run: Run, **changes: object) -> Run:

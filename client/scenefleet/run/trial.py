@@ -48,9 +48,11 @@ class TrialOutput:
     mean: float | None
     maximum: float | None
     valid_percent: float
-    """Of all pixels of the window."""
+    """Of the pixels that are inside the area and have data, as in `status` and the item."""
     saturated: int
-    """Values beyond what int16 can hold."""
+    """Valid values beyond what int16 can hold."""
+    cut_percent: float
+    """The same, per cent of the valid values."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +86,8 @@ class Trial:
     outputs: tuple[TrialOutput, ...]
     read: tuple[SourceRead, ...]
     """A source each; none where the task does not tell."""
+    replaced: tuple[Path, ...] = ()
+    """Files of an earlier trial, maybe of another recipe, in whose place new ones are."""
 
 
 def try_window(
@@ -228,8 +232,10 @@ def _silence(code: int) -> str:
 
 def _kept(found: dict[str, Any], document: spec.TaskDocument, made: Path, folder: Path) -> Trial:
     """The outcome, its files moved to the folder they are for."""
-    for file in made.iterdir():
-        file.replace(folder / file.name)
+    targets = {file: folder / file.name for file in sorted(made.iterdir())}
+    replaced = tuple(target for target in targets.values() if target.exists())
+    for file, target in targets.items():
+        file.replace(target)
     pixels = sum(found["reasons"].values())
     whole = document.dtype == "int16"
     return Trial(
@@ -239,8 +245,11 @@ def _kept(found: dict[str, Any], document: spec.TaskDocument, made: Path, folder
         shape=(found["shape"][0], found["shape"][1]),
         reasons={name: round(100 * count / pixels, 4) for name, count in found["reasons"].items()},
         reason=folder / Path(found["reason"]).name,
-        outputs=tuple(_output(one, folder, whole=whole) for one in found["outputs"]),
+        outputs=tuple(
+            _output(one, folder, found["valid_percent"], whole=whole) for one in found["outputs"]
+        ),
         read=sources_read(found),
+        replaced=replaced,
     )
 
 
@@ -252,7 +261,9 @@ def sources_read(found: Mapping[str, Any]) -> tuple[SourceRead, ...]:
     )
 
 
-def _output(found: dict[str, Any], folder: Path, *, whole: bool) -> TrialOutput:
+def _output(
+    found: dict[str, Any], folder: Path, valid_percent: float, *, whole: bool
+) -> TrialOutput:
     scale = float(found["scale"]) if whole else 1.0
 
     def value(name: str) -> float | None:
@@ -265,6 +276,7 @@ def _output(found: dict[str, Any], folder: Path, *, whole: bool) -> TrialOutput:
         minimum=value("minimum"),
         mean=value("mean"),
         maximum=value("maximum"),
-        valid_percent=found["valid_percent"],
+        valid_percent=valid_percent,
         saturated=found["saturated"],
+        cut_percent=round(100 * found["saturated"] / found["count"], 4) if found["count"] else 0.0,
     )

@@ -20,7 +20,8 @@ class FolderStore:
     """A folder of this machine, or one that nodes and client share."""
 
     def __init__(self, root: Path) -> None:
-        self.root = root.absolute()
+        # only where need be: a user's own names are what messages should have, be they links
+        self.root = root.resolve() if ".." in root.parts else root.absolute()
 
     @property
     def address(self) -> str:
@@ -29,6 +30,13 @@ class FolderStore:
 
     def prepare(self) -> None:
         """Makes the folder and proves that a file can be written to it."""
+        try:
+            os.fsencode(self.root).decode("utf-8")
+        except UnicodeDecodeError:
+            raise StoreError(
+                f"{self.root}: the name of this folder, or of one above it, is not UTF-8, so that "
+                "tasks cannot be told of it. Rename it, or name another folder as `output.store`"
+            ) from None
         with _say(self.root, "written"):
             self.root.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryFile(dir=self.root):

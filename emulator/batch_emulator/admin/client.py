@@ -239,4 +239,6 @@ def _answer(response: httpx.Response) -> dict[str, Any]:
     if response.is_success:
         return found
     reasons = "; ".join(f"{v['key']}: {v['value']}" for v in found.get("values", ()))
+    if not reasons:  # the service's own sentence, above the lines with the request's id and time
+        reasons = str(found.get("message", {}).get("value", "")).partition("\n")[0]
     raise AdminError(f"{found.get('code', response.status_code)}: {reasons}")

@@ -130,6 +130,10 @@ def _nodes(service: Service, pool: Pool, body: dict[str, Any], fault: Fault) -> 
     count = _number(body["count"], "count", 1)
     if count > len(able):
         reason = f"Only {len(able)} of the pool's nodes can be {fault} now."
+        if fault == "preempted" and any(node.dedicated for node in pool.nodes.values()):
+            reason += (
+                " Its dedicated nodes never are: only Spot (low-priority) nodes are preempted."
+            )
         raise invalid_property("count", count, reason)
     return choose(able, count, _number(body.get("seed", 0), "seed", -_MOST))
 

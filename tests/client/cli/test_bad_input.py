@@ -210,6 +210,9 @@ def test_a_verb_that_is_mistyped_is_guessed(cli: Cli, word: str) -> None:
 
 def test_a_verb_that_nothing_is_like(cli: Cli) -> None:
     refused(cli("frobnicate"), 2, "`scenefleet --help` has all")
+    refused(cli("help"), 2, "`scenefleet --help` lists the verbs")
+    refused(cli("help", "run"), 2, "`scenefleet run --help` explains one")
+    refused(cli("version"), 2, "`scenefleet --version` tells it")
 
 
 @pytest.mark.parametrize(

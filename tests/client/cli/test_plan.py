@@ -7,7 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
 
+import numpy as np
 import pytest
+import rasterio
 
 from scenefleet.demo.acquisitions import ACQUISITIONS
 from scenefleet.demo.archive import make_archive
@@ -149,3 +151,45 @@ def test_a_scripts_missing_module_is_told_once(
     assert done.returncode == {"plan": 0, "try": 1, "run": 3}[verb]
     note = "note: own.py imports `no_such_thing` (line 6), which the Python that tasks"
     assert done.stderr.count(note) == 1
+
+
+def test_what_nothing_tells_the_scale_of_is_said_before_a_run(
+    cli: Cli, archive: Path, tmp_path: Path
+) -> None:
+    files = {}
+    for name, scale in (("plain", None), ("scaled", 0.0001)):
+        files[name] = str(tmp_path / f"{name}.tif")
+        profile = {"driver": "GTiff", "height": 32, "width": 32, "count": 1, "dtype": "uint16"}
+        with rasterio.open(files[name], "w", **profile) as file:
+            file.write(np.full((1, 32, 32), 900, "uint16"))
+            if scale:
+                file.scales = (scale,)
+    document = json.loads((archive / "items.json").read_text())
+    item = {**document["features"][0], "id": "one", "collection": "ours"}
+    item["properties"] = {"datetime": item["properties"]["datetime"]}
+    hrefs = {"B4": files["plain"], "B3": files["scaled"], "B8": "https://example.org/B8.tif"}
+    item["assets"] = {key: {"href": href} for key, href in hrefs.items()}
+    (tmp_path / "items.json").write_text(
+        json.dumps({"type": "FeatureCollection", "features": [item]})
+    )
+    recipe = """
+version: 1
+name: ours
+search: {catalog: items.json, collections: [ours]}
+process: {mask: [none], indices: [savi, ndwi]}
+collections: {ours: {bands: {red: B4, green: B3, nir: B8}}}
+"""
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    done = cli("plan")
+    assert done.returncode == 0, done.stderr
+    notes = [line for line in done.stderr.splitlines() if line.startswith("note: ours: ")]
+    assert len(notes) == 2, done.stderr
+    assert "nothing tells the scale of red (asset B4)" in notes[0]
+    assert "the scale of nir (asset B8) is the file's header to tell" in notes[1]
+    assert all("Give each band its `scale`" in note for note in notes)
+    told = recipe.replace(
+        "red: B4, green: B3, nir: B8",
+        "red: {asset: B4, scale: 0.001}, green: B3, nir: {asset: B8, scale: 1}",
+    )
+    (tmp_path / "recipe.yaml").write_text(told)
+    assert "note: ours" not in cli("plan").stderr

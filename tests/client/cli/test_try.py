@@ -110,6 +110,21 @@ def test_explain_lists_how_sources_were_read(cli: Cli, write: Write) -> None:
     assert {one["way"] for one in read} <= {"tiles", "gdal"}
 
 
+def test_explain_tells_what_only_the_look_at_the_pixels_reads(cli: Cli, write: Write) -> None:
+    write("{indices: [{near: nir}]}")
+    done = cli("try", "--explain", "--json")
+    why = {one["asset"]: one["why"] for one in json.loads(done.stdout)["read"]}
+    assert why["B04"] == "only the look at its pixels reads it, and no output"
+    assert "only the look at its pixels reads it" in done.stderr, "the log says the same"
+    write("{indices: [{near: nir}], grid: {crs: 'EPSG:32631', resolution: 20}}")
+    why = {
+        one["asset"]: one["why"]
+        for one in json.loads(cli("try", "--explain", "--json").stdout)["read"]
+    }
+    assert why["B08"] == "it is resampled to the outputs' grid"
+    assert why["B04"] == "only the look at its pixels reads it, and no output"
+
+
 @pytest.mark.parametrize("served", [False, True], ids=["file", "api"])
 def test_a_named_item_is_the_very_task_of_a_run(
     cli: Cli, write: Write, archive: Path, ids: list[str], tmp_path: Path, *, served: bool
@@ -239,12 +254,47 @@ def test_a_script_that_raises_tells_its_line(cli: Cli, write: Write, tmp_path: P
     done = cli("try")
     assert done.returncode == 1
     assert "error: mine.py: process(scene): line 5: ValueError" in done.stderr
+    assert done.stderr.count("line 5: ValueError") == 1, "once, not in the log as well"
     assert "Traceback" not in done.stderr
     assert not done.stdout
     # mended and tried again: what was there is replaced
     write("{script: mine.py}", given='"a": scene["red"], "b": scene["nir"]')
-    assert cli("try").returncode == 0
+    done = cli("try")
+    assert done.returncode == 0
+    assert "replaced" not in done.stderr
     assert (tmp_path / "try/a.png").is_file()
+    done = cli("try")
+    assert "note: replaced, of an earlier try: try/a.png, try/a.tif, try/b.png" in done.stderr
+
+
+def test_values_that_int16_cuts_come_with_advice(cli: Cli, write: Write) -> None:
+    write("{script: mine.py}", given='"a": scene["red"] * 0 + 40, "b": scene["red"]')
+    done = cli("try")
+    assert "note: a: 100.0 % of the valid values do not fit int16" in done.stderr
+    assert "write `dtype: float32`" in done.stderr
+    assert "note: b" not in done.stderr
+
+
+def test_valid_is_what_status_calls_so(
+    cli: Cli, write: Write, archive: Path, tmp_path: Path
+) -> None:
+    document = json.loads((archive / "items.json").read_text())
+    # the swath of this overpass ends within this tile
+    (item,) = [one for one in document["features"] if "20210905" in one["id"] and "GT" in one["id"]]
+    for asset in item["assets"].values():
+        asset["href"] = str(archive / asset["href"])
+    (tmp_path / "items.json").write_text(json.dumps({**document, "features": [item]}))
+    write(catalog="items.json")
+    window = json.loads(cli("try", "--window", "0,0,140,140", "--json").stdout)
+    run = cli("run", "--json")
+    assert run.returncode == 0, run.stderr
+    (row,) = json.loads(cli("status", "--json").stdout)["scenes"]
+    assert window["reasons"]["nodata"] > 1
+    assert window["outputs"][0]["valid_percent"] == row["valid_percent"]
+    assert window["reasons"]["valid"] < row["valid_percent"] - 1
+    (made,) = (tmp_path / "results/products/tried").glob("*/*.json")
+    found = json.loads(made.read_text())
+    assert found["properties"]["scenefleet:valid_percent"] == row["valid_percent"]
 
 
 def test_ctrl_c_ends_the_script_and_what_it_started(write: Write, tmp_path: Path) -> None:

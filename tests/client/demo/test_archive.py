@@ -72,6 +72,18 @@ def test_progress_tells_of_the_land_and_of_each_overpass(tmp_path):
     assert told == [(0, 3), (1, 3), (2, 3), (3, 3)]
 
 
+def test_ctrl_c_does_not_wait_for_scenes_that_nobody_wants(tmp_path):
+    def interrupt(done, of):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make_archive(tmp_path, size=SIZE, progress=interrupt)
+    drawn = {path.parent.name for path in tmp_path.rglob("*.tif")}
+    assert len(drawn) <= 4, "of twelve; two overpasses of two tiles were under way"
+    assert not (tmp_path / "items.json").exists()
+    assert make_archive(tmp_path, size=SIZE), "what is left is no hindrance"
+
+
 def test_an_odd_size_is_refused(tmp_path):
     with pytest.raises(ValueError, match="131 is odd"):
         make_archive(tmp_path, size=131)

@@ -93,3 +93,14 @@ def test_assets_of_two_stations_are_told_once_unless_they_differ() -> None:
     assert len(one.sources) == 3
     assert len(two.sources) == 6
     assert Reading("B04", "gdal", "its item says image/jp2, which is no GeoTIFF") in two.sources
+
+
+def test_what_only_the_look_reads_is_told_as_such() -> None:
+    (group,) = explained([scene()], "{indices: [{near: nir}]}")
+    assert [one.asset for one in group.sources] == ["B08", "SCL", "B04"]
+    assert [one.way for one in group.sources] == ["tiles", "tiles", "gdal"]
+    assert group.sources[-1].why == "only the look at its pixels reads it, and no output"
+    assert "B04" not in {
+        one.asset
+        for one in explained([scene()], "{radiometry: trust, indices: [{near: nir}]}")[0].sources
+    }

@@ -76,6 +76,7 @@ def test_a_terminal_names_empty_scenes_and_why(done: Made):
         "  c: no valid pixel: nodata 100.0 %",
     ]
     assert caveat_lines(outcomes[1:2]) == []
+    assert caveat_lines(outcomes[:1])[0] == "The only scene done has no valid pixel, mostly cloud"
     assert summarise(outcomes).empty == 2
     many = caveat_lines([done(str(n), **empty(cloud=9)) for n in range(40)])
     assert many[0] == "40 of 40 scenes have no valid pixel, mostly cloud"

@@ -113,3 +113,13 @@ def test_what_is_there_is_not_written_again_unless_it_is_broken(
     (tmp_path / "results/code/a.pyz").write_bytes(b"co")
     assert write_once(store, "code/a.pyz", b"code")
     assert store.read("code/a.pyz") == b"code"
+
+
+def test_messages_have_the_folder_without_detours(tmp_path: Path) -> None:
+    (tmp_path / "own").mkdir()
+    assert FolderStore(tmp_path / "own/../moved/products").address == f"{tmp_path}/moved/products"
+    # a link is left as the user has it, unless a detour goes through it
+    (tmp_path / "deep/er").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "deep/er")
+    assert FolderStore(tmp_path / "link/a").address == f"{tmp_path}/link/a"
+    assert FolderStore(tmp_path / "link/../a").address == f"{tmp_path}/deep/a"

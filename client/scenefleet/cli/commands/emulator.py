@@ -22,5 +22,6 @@ def command(arguments: tuple[str, ...]) -> None:
     # has the key in its environment, where tasks could read it.
     command = [sys.executable, "-m", "batch_emulator", *arguments]
     own = {name: text for name, text in os.environ.items() if name.startswith("BATCH_EMULATOR_")}
-    environment = {**surroundings(os.environ), **own}
+    name = {"BATCH_EMULATOR_COMMAND": "scenefleet emulator"}  # what its help and errors call it
+    environment = {**surroundings(os.environ), **own, **name}
     os.execve(sys.executable, command, environment)  # noqa: S606 - no shell is wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,9 +42,17 @@ def command(
     about = describe_product(desk.store, run, desk.source)
     copied = fetch(desk.store, load_plan(desk.store, run), folder, about)
     if as_json:
-        put_json({"folder": str(folder), "files": copied.files, "bytes": copied.bytes})
-    else:
+        put_json({"folder": str(folder), **asdict(copied)})
+        return
+    say(
+        f"{folder}: {count(copied.files, 'file')} of {count(copied.scenes, 'scene')} copied "
+        f"({size(copied.bytes)}), {copied.there:,} there already"
+    )
+    if copied.missing:
+        of = count(copied.scenes + copied.missing, "scene")
+        verb = "is" if copied.missing == 1 else "are"
         say(
-            f"{folder}: {count(copied.files, 'file')} copied ({size(copied.bytes)}), "
-            f"{copied.there} there already"
+            f"note: {copied.missing:,} of {of} {verb} not done, so the copy does not have all; run "
+            f"{run.id} is {run.state}, and `scenefleet status` lists its scenes. The same `fetch` "
+            "adds what is done later"
         )

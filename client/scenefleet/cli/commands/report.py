@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from scenefleet.cli.options import Desk, json_option, run_options
-from scenefleet.cli.show import put_json, safe
+from scenefleet.cli.show import put_json, safe, say
 
 if TYPE_CHECKING:
     from scenefleet.run import Run
@@ -30,13 +30,14 @@ def command(
     """Write a run's report [default: the newest run's], one HTML file that opens anywhere."""
     from scenefleet.cli.ending import publish
     from scenefleet.cli.reach import reach
+    from scenefleet.results.report_copy import copy_report
     from scenefleet.run import Ended, load_plan, look
 
     with reach(desk, run) as fleet:
         outcomes = look(desk.store, fleet, run, load_plan(desk.store, run))
     path = publish(desk, Ended(run, outcomes))
-    if target is not None:
-        desk.store.fetch(path, target)
+    if target is not None and not copy_report(desk.store, path, target):
+        say("note: the copy has no links to the results: they lie in Azure; `fetch` copies them")
     where = str(target) if target else f"{desk.store.address}/{path}"
     if as_json:
         put_json({"report": where})

@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("try"),
     show_default=True,
-    help="Where rasters and pictures go; those of the same names are replaced.",
+    help="Where rasters and pictures go, from the current folder; those of the same names are "
+    "replaced.",
 )
 @click.option("--explain", is_flag=True, help="List how each source's pixels were read, and why.")
 @radiometry_option
@@ -135,6 +136,8 @@ def _window(text: str) -> Window:
 
 
 def _show(trial: Trial) -> None:
+    from scenefleet.results.caveats import CUT_REMEDY, MUCH_CUT
+
     put_fitting(
         ("output", "min", "mean", "max", "valid %", "saturated", "picture", "raster"),
         [_row(output) for output in trial.outputs],
@@ -142,8 +145,21 @@ def _show(trial: Trial) -> None:
         name=6,
     )
     rows, cols = trial.shape
-    shares = ", ".join(f"{share:.1f} % {name}" for name, share in trial.reasons.items())
-    say(f"{rows} x {cols} pixels in {trial.seconds:.1f} s: {shares} ({trial.reason})")
+    shares = ", ".join(
+        f"{share:.1f} % {name.replace('_', ' ')}" for name, share in trial.reasons.items()
+    )
+    say(
+        f"{rows} x {cols} pixels in {trial.seconds:.1f} s, of all of them: {shares} "
+        f"({trial.reason})"
+    )
+    for output in trial.outputs:
+        if output.cut_percent > MUCH_CUT:
+            say(
+                f"note: {output.name}: {output.cut_percent:.1f} % of the valid values do not fit "
+                f"int16 and were cut at its limit; {CUT_REMEDY}"
+            )
+    if trial.replaced:
+        say(f"note: replaced, of an earlier try: {', '.join(map(str, trial.replaced))}")
 
 
 def _explain(trial: Trial) -> None:
