@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
+from email.utils import parsedate_to_datetime
 
+import httpx
 import pytest
+from azure.batch import BatchClient
+from azure.core.credentials import AzureNamedKeyCredential
 
 from batch_emulator.admin.client import Admin, AdminError
 from batch_emulator.clock import Clock
+from batch_emulator.process import start
 
 DAY = 86_400.0
 
@@ -195,3 +200,22 @@ def test_the_clock_does_not_go_back(batch):
 def _refusal(batch, job, task):
     answer = batch.raw("GET", f"/jobs/{job}/tasks/{task}/files")
     return answer.json()["code"] if answer.status_code != 200 else None
+
+
+def test_the_date_of_an_answer_is_the_time_of_the_clock_that_counted():
+    """Of an answer the emulator's own, which a test may move; of a refusal that of signatures."""
+    with start() as running:
+        running.admin.advance(timedelta(days=3))
+        refused = httpx.get(f"{running.endpoint}/jobs", trust_env=False)
+        assert refused.status_code == 401
+        dates: list[str] = []
+
+        def note(answer):
+            dates.append(answer.http_response.headers["Date"])
+
+        credential = AzureNamedKeyCredential(running.account, running.key)
+        with BatchClient(endpoint=running.endpoint, credential=credential) as client:
+            list(client.list_jobs(raw_response_hook=note))
+    assert refused.headers.get_list("date") == [refused.headers["Date"]]
+    moved = parsedate_to_datetime(dates[0]) - parsedate_to_datetime(refused.headers["Date"])
+    assert timedelta(days=2.9) < moved < timedelta(days=3.1)

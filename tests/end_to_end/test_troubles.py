@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -149,3 +150,24 @@ def test_a_submission_that_waits_is_cancelled_from_another_terminal(
         assert [job.id for job in client.list_jobs(filter="state eq 'active'")] == []
     assert on_azure.json("status")["state"] == "cancelled"
     assert on_azure.json("run", "--yes")["state"] == "done"
+
+
+def test_ctrl_c_while_nothing_is_submitted_yet_says_so(
+    on_azure: Any, batch: Any, archive: Path, wait_for: Any
+) -> None:
+    admin = Admin(batch.endpoint, batch.account, batch.key)
+    on_azure.write(
+        "early",
+        SEARCH.format(url=archive / "items.json", limit=1),
+        "compute: {backend: azure}\noutput: {store: 'az://devstoreaccount1/early'}",
+    )
+    admin.set_quotas(active_jobs=0)
+    said = on_azure.folder / "said.txt"
+    with on_azure.start("run", "--yes") as process:
+        wait_for(lambda: "ActiveJobAndScheduleQuotaReached" in said.read_text())
+        process.send_signal(signal.SIGINT)
+        assert process.wait(timeout=60) == 5
+    assert "Nothing was submitted" in on_azure.said
+    assert "goes on in Azure" not in on_azure.said
+    run = on_azure.json("status")
+    assert (run["state"], run["jobs"], run["submitting"]) == ("analysed", [], None)

@@ -34,6 +34,7 @@ from scenefleet.recipe import RecipeFile
 from scenefleet.run import (
     Ended,
     Run,
+    RunState,
     alone,
     cancel,
     create,
@@ -215,6 +216,9 @@ def go(
 
 def interrupted(desk: Desk, fleet: Fleet, run: Run, plan: Plan, *, as_json: bool) -> int:
     """Ctrl-C: ends a run on this machine; leaves one on Azure alone, and says so."""
+    if run.backend == "azure" and run.state is not RunState.RUNNING:
+        say(f"\nNothing was submitted; {run.id} is as it was before.")
+        return 5
     if run.backend == "azure" and run.jobs:
         there = shlex.quote(desk.store.address)
         say(

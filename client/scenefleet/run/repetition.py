@@ -69,7 +69,6 @@ class Repetition:
     """Failures of one kind in a row; 0 or None: it never stops."""
     _ends: dict[str, _End] = field(default_factory=dict[str, _End])
     _kinds: Counter[str] = field(default_factory=Counter[str])
-    _news: bool = False
 
     def succeed(self, task: str, moment: datetime) -> None:
         """Takes in a task that succeeded."""
@@ -86,7 +85,6 @@ class Repetition:
         """
         self._put(task, _End(moment, kind, message))
         self._kinds[kind] += 1
-        self._news = True
         return self._kinds[kind] > 1
 
     def forget(self, task: str) -> None:
@@ -96,9 +94,8 @@ class Repetition:
 
     def verdict(self) -> str | None:
         """Returns why the run is to be stopped, or None where going on may help."""
-        if not self.stop_after or not self._news or len(self._ends) < self.stop_after:
+        if not self.stop_after or max(self._kinds.values(), default=0) < self.stop_after:
             return None
-        self._news = False
         last = nlargest(
             self.stop_after, self._ends.items(), key=lambda pair: (pair[1].moment, pair[0])
         )

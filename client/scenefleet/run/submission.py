@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from scenefleet.errors import CancelledError, FleetError
+from scenefleet.errors import CancelledError, FleetError, NotAuthorisedError
 from scenefleet.fleet import Fleet, choose_pool
 from scenefleet.plan import document_ids
 from scenefleet.recipe import RecipeFile
@@ -100,17 +100,12 @@ def submit(
     except CancelledError:
         fleet.cancel(job)
         raise
-    except FleetError:
-        if fleet.impatient.job(job) is None:  # refused: nothing of this submission is there
-            update(
-                store,
-                run,
-                state=before.state,
-                ended=before.ended,
-                stopped=before.stopped,
-                submitting=None,
-                jobs=before.jobs,
-            )
+    except (FleetError, NotAuthorisedError, KeyboardInterrupt):
+        if _is_missing(fleet, job):  # nothing of this submission is there
+            changes = {"state": before.state, "ended": before.ended, "jobs": before.jobs}
+            update(store, run, stopped=before.stopped, submitting=None, **changes)
+        else:
+            update(store, run, submitting=None)
         raise
     run = update(store, run, submitting=None)
     others = run.tasks - len(documents)
@@ -143,6 +138,14 @@ def _check(store: Store, run: Run) -> None:
             f"{run.id} was cancelled by another command while its tasks were sent; finished scenes "
             "stand, and the same `scenefleet run` goes on"
         )
+
+
+def _is_missing(fleet: Fleet, job: str) -> bool:
+    """Whether the service has no job of that id; False where it does not say."""
+    try:
+        return fleet.impatient.job(job) is None
+    except (FleetError, NotAuthorisedError):
+        return False
 
 
 def _failed(store: Store, run: Run, documents: Sequence[spec.TaskDocument]) -> int:

@@ -121,7 +121,8 @@ class _Watcher:
         yield from self.view.troubles(status, progress)
         reason = self.view.repetition.verdict()
         more = status.open or progress.waiting + progress.running > 0
-        if reason is not None and more and status.state != "terminating":
+        ending = self.waiting.stopped or status.state == "terminating"
+        if reason is not None and more and not ending:
             yield from self._stop(reason)
         if self.waiting.is_due(self.clock()):
             yield from self._look_at_nodes()
