@@ -68,7 +68,9 @@ def probe(ask: Ask, complaint: str, needed: int = 0) -> Finding:
             if answer.status >= 300:
                 return from_status(answer.status, _words(answer))
             start = answer.read(16)
-            size = _size(answer.header("Content-Range"), answer.header("Content-Length"))
+            # the length of a partial answer is no file's
+            length = answer.header("Content-Length") if answer.status == 200 else None
+            size = _size(answer.header("Content-Range"), length)
     except RefusedError as error:
         return refused(error)
     except (OSError, http.client.HTTPException) as error:

@@ -123,6 +123,8 @@ FAILURES = [
     ("403 in the middle", {"status": 403, "after": 2}, Exit.SOURCE_DENIED, "403"),
     ("404 in the middle", {"status": 404, "after": 2}, Exit.SOURCE_MISSING, "404"),
     ("503 in the middle", {"status": 503, "after": 2}, Exit.SOURCE_UNREACHABLE, "503"),
+    ("206 without a range in the middle", {"status": 206, "body": b"II*\0" + bytes(12), "after": 2},
+     Exit.SOURCE_UNREACHABLE, "its answer's range is 'none'"),
     ("corrupt", {"corrupt": range(1_500_000, 1_500_400)}, Exit.SOURCE_UNREADABLE, "corrupt"),
     ("hangs up at once", {"hang_up": True}, Exit.SOURCE_UNREACHABLE, "Retry later"),
     ("hangs up", {"hang_up": True, "after": 1}, Exit.SOURCE_UNREACHABLE, "Retry later"),

@@ -17,7 +17,7 @@ _SHOWN = 3
 
 def summary(dropped: Iterable[Dropped], query: Search) -> str:
     """In one phrase how many were dropped for which reason, the most frequent first."""
-    counts = Counter(entry.reason.partition(":")[0] for entry in dropped)
+    counts = Counter(entry.reason.partition(": ")[0] for entry in dropped)
     return ", ".join(
         f"{n} that cannot be used" if key == "bad item" else f"{n} dropped by {_by(key, query)}"
         for key, n in counts.most_common()
@@ -86,7 +86,7 @@ def _some(ids: Sequence[str]) -> str:
 
 
 def _is(entry: Dropped, kind: str) -> bool:
-    return entry.reason.partition(":")[0] == kind
+    return entry.reason.partition(": ")[0] == kind
 
 
 def _items(number: int) -> str:

@@ -232,7 +232,7 @@ def _filter_notes(answer: Answer, selection: Selection, query: Search) -> list[s
     """What the server left undone of what it was asked."""
     weighed = "of the acquisition"  # those are no server's to filter
     told = [entry.reason for entry in selection.dropped if weighed not in entry.reason]
-    reasons = [reason.partition(":")[0] for reason in told]
+    reasons = [reason.partition(": ")[0] for reason in told]
     late = sum(reason in ("cloud", "filter", "no eo:cloud_cover") for reason in reasons)
     notes: list[str] = []
     if late and _server_filters(query, answer.filtering):

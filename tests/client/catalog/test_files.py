@@ -5,6 +5,7 @@ import json
 import pytest
 
 from scenefleet.catalog import from_json, search
+from scenefleet.catalog.notes import summary
 from scenefleet.errors import CatalogError
 
 
@@ -36,6 +37,7 @@ def test_filters_order_and_reasons(item, query, collection_file):
         "old": "dates: it is of 2022-06-01T00:00:00Z",
         "east": "area: it lies outside",
     }
+    assert "1 dropped by no eo:cloud_cover" in summary(result.dropped, asked)
 
 
 def test_limit_keeps_the_oldest(item, query, collection_file):
