@@ -260,19 +260,6 @@ def test_a_disabled_job_can_be_disabled_again(batch):
         batch.until(lambda: batch.client.get_job(job).state == "disabled")
 
 
-def test_an_active_job_can_keep_its_auto_pool(batch):
-    auto = {"poolLifetimeOption": "job", "keepAlive": False, "pool": BARE}
-    job = batch.job(poolInfo={"autoPoolSpecification": auto})
-    body = {"poolInfo": {"autoPoolSpecification": {**auto, "keepAlive": True}}}
-    answer = batch.raw("PATCH", f"/jobs/{job}", json=body)
-    assert answer.status_code == 200, answer.text
-    assert batch.client.get_job(job).pool_info.auto_pool_specification.keep_alive is True
-    pool = batch.client.get_job(job).execution_info.pool_id
-    batch.raw("DELETE", f"/jobs/{job}")
-    assert batch.client.get_pool(pool).state == "active"
-    batch.raw("DELETE", f"/pools/{pool}")
-
-
 @pytest.mark.parametrize(
     "how",
     [
