@@ -31,6 +31,7 @@ def test_an_auto_pool_without_targets_is_one_of_no_nodes(batch):
     assert answer.status_code == 201, answer.text
     pool = batch.client.get_job("auto-none").execution_info.pool_id
     assert batch.client.get_pool(pool).target_dedicated_nodes == 0
+    batch.raw("DELETE", "/jobs/auto-none")
 
 
 def test_a_new_pool_without_nodes_is_resizing_for_a_moment(emulator):
