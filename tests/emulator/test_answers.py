@@ -120,7 +120,8 @@ def test_what_was_left_out_comes_back_as_the_service_s_default(batch):
     admin = {"userIdentity": {"autoUser": {"elevationLevel": "admin"}}}
     other = batch.client.get_task(job, batch.task(job, **admin)).user_identity.auto_user
     assert (other.scope, other.elevation_level) == ("pool", "admin")
-    start = {"commandLine": "/bin/true", "maxTaskRetryCount": 0, "waitForSuccess": True}
+    start = {"commandLine": "/bin/true", "maxTaskRetryCount": 0, "waitForSuccess": True,
+             "userIdentity": task["userIdentity"]}  # fmt: skip
     (node,) = batch.ready(pool, 1)
     assert batch.raw("GET", f"/pools/{pool}").json()["startTask"] == start
     assert batch.raw("GET", f"/pools/{pool}/nodes/{node.id}").json()["startTask"] == start

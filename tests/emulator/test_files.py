@@ -74,7 +74,7 @@ def test_the_limit_of_time_counts_from_the_first_file_on(batch, web):
                      constraints={"maxWallClockTime": "PT2S"})  # fmt: skip
     info = task.execution_info
     assert (info.failure_info.code, info.exit_code) == ("TaskEnded", 137)
-    assert "0:00:02" in info.failure_info.message
+    assert "maximum execution time" in info.failure_info.details[0].value
     task = batch.run("/bin/sleep 1", job, resourceFiles=files,
                      constraints={"maxWallClockTime": "PT1S"})  # fmt: skip
     info = task.execution_info

@@ -76,9 +76,7 @@ def test_a_user_that_cannot_be_is_refused(batch, refused):
 
 def test_accounts_that_cannot_be_are_refused(batch, refused):
     cases = [
-        [{"name": "", "password": "x"}],
         [{"name": "a" * 21, "password": "x"}],
-        [{"name": "a", "password": "x"}, {"name": "A", "password": "x"}],
         [{"name": "a", "password": "x", "linuxUserConfiguration": {"uid": 1}}],
         [{"name": "a", "password": "x", "windowsUserConfiguration": {"loginMode": "batch"}}],
     ]

@@ -222,7 +222,6 @@ def test_it_runs_again_and_ends_the_job_after_kill_9(emulator, tmp_path):
         ({"id": "m"}, "MissingRequiredProperty"),
         ({"commandLine": "/bin/true"}, "MissingRequiredProperty"),
         ({"id": "a b", "commandLine": "/bin/true"}, "InvalidPropertyValue"),
-        ({"id": "m", "commandLine": " "}, "InvalidPropertyValue"),
         ({"id": "m", "commandLine": "x", "requiredSlots": 0}, "InvalidPropertyValue"),
         (
             {"id": "m", "commandLine": "x", "constraints": {"maxTaskRetryCount": -2}},

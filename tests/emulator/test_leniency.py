@@ -31,6 +31,7 @@ def test_an_auto_pool_without_targets_is_one_of_no_nodes(batch):
     assert answer.status_code == 201, answer.text
     pool = batch.client.get_job("auto-none").execution_info.pool_id
     assert batch.client.get_pool(pool).target_dedicated_nodes == 0
+    batch.raw("DELETE", "/jobs/auto-none")
 
 
 def test_a_new_pool_without_nodes_is_resizing_for_a_moment(emulator):
@@ -258,19 +259,6 @@ def test_a_disabled_job_can_be_disabled_again(batch):
         answer = batch.raw("POST", f"/jobs/{job}/disable", json={"disableTasks": "wait"})
         assert answer.status_code == 202, answer.text
         batch.until(lambda: batch.client.get_job(job).state == "disabled")
-
-
-def test_an_active_job_can_keep_its_auto_pool(batch):
-    auto = {"poolLifetimeOption": "job", "keepAlive": False, "pool": BARE}
-    job = batch.job(poolInfo={"autoPoolSpecification": auto})
-    body = {"poolInfo": {"autoPoolSpecification": {**auto, "keepAlive": True}}}
-    answer = batch.raw("PATCH", f"/jobs/{job}", json=body)
-    assert answer.status_code == 200, answer.text
-    assert batch.client.get_job(job).pool_info.auto_pool_specification.keep_alive is True
-    pool = batch.client.get_job(job).execution_info.pool_id
-    batch.raw("DELETE", f"/jobs/{job}")
-    assert batch.client.get_pool(pool).state == "active"
-    batch.raw("DELETE", f"/pools/{pool}")
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,7 @@
 """What recordings of the Azure CLI's own tests show of the service: asked and answered the same."""
 
+from urllib.parse import quote
+
 import pytest
 
 CLI = "2022-01-01.15.0"
@@ -97,6 +99,14 @@ def test_the_order_of_jobs_is_told_to_later_versions(batch, version, told):
         answer = batch.raw("GET", path, version=version).json()
         (one,) = answer.get("value", [answer])
         assert ("jobDefaultOrder" in one["taskSchedulingPolicy"]) is told
+
+
+def test_a_file_s_address_is_encoded_in_its_header(batch):
+    task = batch.run("/bin/true", job := batch.job())
+    answer = batch.raw("HEAD", f"/jobs/{job}/tasks/{task.id}/files/stdout.txt")
+    address = f"{batch.running.endpoint}/jobs/{job}/tasks/{task.id}/files/stdout.txt"
+    assert answer.headers["ocp-batch-file-url"] == quote(address, safe="")
+    assert answer.headers["ocp-batch-file-isdirectory"] == "False"
 
 
 @pytest.mark.parametrize("size", ["thisisinvalid", "small", "", "Standard"])

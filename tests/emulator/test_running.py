@@ -127,7 +127,7 @@ def test_wall_clock_limit_kills_the_whole_group_and_is_not_retried(batch):
     assert time.monotonic() - started < 10
     assert task.execution_info.result == "failure"
     assert task.execution_info.retry_count == 0
-    assert "maxWallClockTime" in task.execution_info.failure_info.message
+    assert "maximum execution time" in task.execution_info.failure_info.details[0].value
     child = int(batch.text(job, task.id))
     batch.until(lambda: not alive(child))
 

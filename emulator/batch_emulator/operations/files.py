@@ -142,7 +142,7 @@ class _File:
             "ETag": self.etag,
             "Last-Modified": format_http_time(self.modified),
             "ocp-batch-file-isdirectory": str(self.is_folder),
-            "ocp-batch-file-url": self.url,
+            "ocp-batch-file-url": quote(self.url, safe=""),  # as recorded
             "ocp-batch-file-mode": self._mode(),
         }
 

@@ -61,7 +61,7 @@ def changed_pool_info(job: Job, given: dict[str, Any]) -> dict[str, Any]:
         given = {**given, "autoPoolSpecification": _changed_auto_pool(old, given)}
     else:
         check_pool_info(given, ())
-    if "poolId" in given and given != old and job.state != "disabled":
+    if given != old and job.state != "disabled":
         raise invalid_property("poolInfo", given, "The job has to be disabled first.")
     return given
 
