@@ -40,6 +40,8 @@ class Seen:
     """Ids of the active jobs on it."""
     support: str | None = None
     """A sentence where Azure Batch ends, or ended, its support of the operating system."""
+    unread: Sequence[str] = ()
+    """Why something of it could not be read, which a run does not need."""
 
 
 def slots_per_node(pool: Json) -> int:

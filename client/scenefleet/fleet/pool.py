@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from scenefleet.errors import FleetError
+from scenefleet.errors import FleetError, ScenefleetError
 from scenefleet.fleet.connection import error_code, told
 from scenefleet.fleet.existing_pool import Need, Seen, identities, misfits
 from scenefleet.fleet.nodes import pool_health
@@ -13,6 +14,8 @@ from scenefleet.fleet.pool_differences import differences
 
 if TYPE_CHECKING:
     from azure.batch import BatchClient
+
+T = TypeVar("T")
 
 
 def ensure_pool(
@@ -108,12 +111,32 @@ def check_image(client: BatchClient, body: dict[str, Any]) -> None:
 
 
 def look_at(client: BatchClient, pool: dict[str, Any]) -> Seen:
-    """Returns what the service says about a pool's nodes, its jobs and its operating system."""
+    """Returns what the service says about a pool's nodes, its jobs and its operating system.
+
+    A run needs none of it, so what may not be read (a role that only submits) is left out and told.
+    """
     name = str(pool["id"])
-    wanted = f"state eq 'active' and executionInfo/poolId eq '{name}'"
-    with told(f"listing the jobs on pool {name}"):
-        jobs = [str(job.id) for job in client.list_jobs(filter=wanted, select=["id"])]
-    return Seen(health=pool_health(client, name), jobs=jobs, support=_support_ended(client, pool))
+    unread: list[str] = []
+
+    def read(look: Callable[[], T], otherwise: T) -> T:
+        try:
+            return look()
+        except ScenefleetError as error:
+            unread.append(str(error))
+            return otherwise
+
+    return Seen(
+        health=read(lambda: pool_health(client, name), None),
+        jobs=read(lambda: _jobs_on(client, name), []),
+        support=read(lambda: _support_ended(client, pool), None),
+        unread=unread,
+    )
+
+
+def _jobs_on(client: BatchClient, pool: str) -> list[str]:
+    wanted = f"state eq 'active' and executionInfo/poolId eq '{pool}'"
+    with told(f"listing the jobs on pool {pool}"):
+        return [str(job.id) for job in client.list_jobs(filter=wanted, select=["id"])]
 
 
 def _support_ended(client: BatchClient, pool: dict[str, Any]) -> str | None:

@@ -130,9 +130,13 @@ def _bound(given: _Given) -> list[str]:
 
 def _nodes(given: _Given) -> list[str]:
     health = given.seen.health
+    unread = [
+        f"not all of it could be read, and the run goes on: {text}" for text in given.seen.unread
+    ]
     if health is None:
-        return []
-    found = [f"it has fewer nodes than it wants: {text}" for text in health.troubles]
+        return unread
+    found = [*unread]
+    found += [f"it has fewer nodes than it wants: {text}" for text in health.troubles]
     if health.broken:
         total = sum(health.counts.values())
         words = "; ".join(f"{count} x {text}" for text, count in health.errors.items())

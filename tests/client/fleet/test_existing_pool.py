@@ -377,3 +377,16 @@ def test_a_system_that_batch_left_is_said(
     assert said is None or said in str(seen.support)
     own = {"imageReference": {"virtualMachineImageId": "/subscriptions/s/x"}}
     assert look_at(client, {"id": "x", "virtualMachineConfiguration": own}).support is None
+
+
+def test_what_may_not_be_read_holds_nothing_up(
+    running: Running, client: Any, tmp_path: Path
+) -> None:
+    make(client, "closed")
+    running.admin.fail_requests(403, "AuthorizationPermissionMismatch", path="/jobs")
+    running.admin.fail_requests(403, path="/pools/closed/nodes")
+    notes = Fleet(client, here=False).read_pool(chosen(tmp_path, "closed")).notes
+    unread = [note for note in notes if "not all of it could be read" in note]
+    assert len(unread) == 2
+    assert any("reading pool closed" in note for note in unread)
+    assert any("listing the jobs on pool closed" in note for note in unread)
