@@ -3,8 +3,8 @@
 The executor makes its pool by Azure Resource Manager at management.azure.com, and its job at
 ACCOUNT.REGION.batch.azure.com: a proxy leads both here. Files go by Azurite. Run by `run.py` with
 its own Python; ENDPOINT, the account's place and NODE, which runs Azurite, come in the environment,
-and IDENTITY_ENDPOINT and IDENTITY_HEADER, by which the executor gets its tokens. Tasks run as processes of this machine, with
-this environment in place of the container's.
+and IDENTITY_ENDPOINT and IDENTITY_HEADER, by which the executor gets its tokens. Tasks run as
+processes of this machine, with this environment in place of the container's.
 """
 
 from __future__ import annotations

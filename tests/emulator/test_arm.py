@@ -9,7 +9,7 @@ import pytest
 from azure.batch import models
 from azure.core.exceptions import ResourceNotFoundError
 
-from arm_client import IDENTITY, arm, fixed, machine, properties, until
+from arm_client import GROUP, IDENTITY, SUBSCRIPTION, arm, fixed, machine, properties, until
 
 TEMPLATES = Path(__file__).parents[2] / "pool_templates"
 
@@ -49,6 +49,38 @@ def assert_holds(whole, part):
             assert_holds(whole[name], value)
         else:
             assert whole[name] == value, name
+
+
+def test_what_bicep_and_terraform_make_of_a_template_is_taken(certificate):
+    given = json.loads((TEMPLATES / "spot.pool.json").read_text("utf-8"))
+    registry = {"registryServer": "maps.azurecr.io", "identityReference": {"resourceId": IDENTITY}}
+    machine = given["deploymentConfiguration"]["virtualMachineConfiguration"]
+    machine["containerConfiguration"] |= {
+        "containerImageNames": ["maps.azurecr.io/task@sha256:0"],
+        "containerRegistries": [registry],
+    }
+    subnet = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/Microsoft.Network"
+    given["networkConfiguration"] = {"subnetId": f"{subnet}/virtualNetworks/v/subnets/s"}
+    formula = given["scaleSettings"]["autoScale"]["formula"]
+    given["scaleSettings"]["autoScale"]["formula"] = formula.replace("= 20;", "= 5;")
+    body = {
+        "properties": given,
+        "identity": {"type": "UserAssigned", "userAssignedIdentities": {IDENTITY: {}}},
+        "tags": {"team": "maps"},
+    }
+    with arm(certificate, "--containers=process") as azure:
+        assert_holds(azure.put("scenefleet-spot", **body)["properties"], given)
+        seen = azure.client.get_pool("scenefleet-spot")
+        containers = seen.virtual_machine_configuration.container_configuration
+        assert containers.container_registries[0].identity_reference.resource_id == IDENTITY
+        assert seen.network_configuration.subnet_id.endswith("/subnets/s")
+        assert "maxNodes = 5;" in seen.auto_scale_formula
+        # deployed again with nodes there, which Terraform and Bicep do whatever has changed
+        until(lambda: list(azure.client.list_nodes("scenefleet-spot")))
+        given["metadata"][0]["value"] = "maps"
+        again = azure.put("scenefleet-spot", **body)
+        assert again["properties"]["metadata"][0]["value"] == "maps"
+        assert list(azure.client.list_nodes("scenefleet-spot"))
 
 
 def test_a_pool_with_everything_comes_back_in_the_words_of_both_planes(azure):
