@@ -43,6 +43,11 @@ def host_of(href: str) -> str:
 class LateError(Exception):
     """A request that did not end within its time."""
 
+    def __init__(self, stage: str) -> None:
+        super().__init__(stage)
+        self.stage = stage
+        """The stage that the request had reached when its time was over."""
+
 
 class Trip:
     """One request on its way: the time it has left, the stage it has reached, its connection."""
@@ -129,8 +134,9 @@ def within(trip: Trip, call: Callable[[], Result]) -> Result:
         trip.end()
         raise
     if not ended:
+        stage = trip.stage  # before the end: a thread that is cut off may try again
         trip.end()
-        raise LateError
+        raise LateError(stage)
     if failed:
         raise failed.pop()
     return found.pop()

@@ -117,13 +117,13 @@ class Reader(StacApiIO):
 
         try:
             return within(trip, ask)
-        except LateError:
+        except LateError as error:
             advice = SERVER_FAULT if trip.is_reached else UNREACHABLE
-            if trip.stage.startswith("only"):
+            if error.stage.startswith("only"):
                 advice = "Search fewer dates at once; a file of items is better downloaded first."
             raise CatalogError(
                 f"{plain(href)} had not answered in full after {seconds:g} s, the longest that is "
-                f"waited: {trip.stage}. {advice}"
+                f"waited: {error.stage}. {advice}"
             ) from None
 
     def _through_redirects(

@@ -80,6 +80,13 @@ def script_notes(source: RecipeFile, settings: Settings) -> tuple[str, ...]:
     if beside:
         notes.append(f"{name} imports {_listed(beside)}, which lies beside it: {_ALONE}")
     rest = [one for one in outright if one not in beside]
+    gone = [one for one in rest if _top(one) in _NOT_IN_IMAGE and not _has(one, compute.backend)]
+    if gone:
+        notes.append(
+            f"{name} imports {_listed(gone)}, which the standard library of the tasks' Python does "
+            "not have: use another module"
+        )
+    rest = [one for one in rest if one not in gone]
     if compute.backend == "local":
         return (*notes, *_lacking_here(name, rest))
     image = compute.image or settings.azure.image
@@ -91,6 +98,10 @@ _ALONE = (
     "a script goes to the tasks as one file, and they find nothing that lies beside it. Write what "
     "it needs into the script"
 )
+
+
+def _has(one: Import, backend: str) -> bool:
+    return _is_installed(one) if backend == "local" else _in_image(one)
 
 
 def _lacking_here(name: str, found: Sequence[Import]) -> list[str]:
@@ -132,8 +143,12 @@ def _repository(image: str) -> str:
     return re.split(r"[@:]", image.rpartition("/")[2])[0]
 
 
+def _top(one: Import) -> str:
+    return one.name.partition(".")[0]
+
+
 def _in_image(one: Import) -> bool:
-    top = one.name.partition(".")[0]
+    top = _top(one)
     if top in sys.stdlib_module_names:
         return top not in _NOT_IN_IMAGE
     return any(
@@ -144,7 +159,7 @@ def _in_image(one: Import) -> bool:
 
 def _is_installed(one: Import) -> bool:
     """Tells whether this Python finds a module, other than in the current folder."""
-    top = one.name.partition(".")[0]
+    top = _top(one)
     try:
         found = importlib.util.find_spec(top)
     except (ImportError, ValueError):  # of a module that has been made by hand
@@ -160,7 +175,7 @@ def _is_installed(one: Import) -> bool:
 
 
 def _is_beside(one: Import, folder: Path) -> bool:
-    top = one.name.partition(".")[0]
+    top = _top(one)
     return (folder / f"{top}.py").is_file() or (folder / top / "__init__.py").is_file()
 
 

@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.client.catalog.hostile_server import Hostile, reply, serving
-from tests.client.catalog.test_failures import serving_raw
+from tests.client.catalog.hostile_server import Hostile, reply, serving, serving_raw
 
 from scenefleet.catalog import CatalogRequest, Patience, search
 from scenefleet.catalog.web import Reader

@@ -125,7 +125,6 @@ def test_what_the_image_has_is_not_mentioned(tmp_path: Path, settings: Settings,
         ("import my_own_thing", "my-own-thing"),
         ("import azure.batch", "azure-batch"),
         ("import shapely", "shapely"),
-        ("import imp", "imp"),
         ("def process2():\n    import torch", "torch"),
     ],
 )
@@ -138,6 +137,16 @@ def test_what_the_image_lacks_is_named_with_its_package(
     assert "every task would fail" in note
     assert f"has {package} (docker/README.md" in note
     assert "`compute.image`" in note
+
+
+@pytest.mark.parametrize("module", ["imp", "distutils.util", "telnetlib", "tkinter", "winreg"])
+def test_what_left_the_standard_library_is_not_to_be_installed(
+    tmp_path: Path, settings: Settings, module: str
+) -> None:
+    (note,) = script_notes(recipe(tmp_path, f"import {module}", AZURE), settings)
+    assert "which the standard library of the tasks' Python does not have" in note
+    assert "pip" not in note
+    assert "docker" not in note
 
 
 def test_one_note_for_all_of_them(tmp_path: Path, settings: Settings) -> None:
