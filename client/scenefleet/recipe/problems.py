@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import UnionType
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from scenefleet.inputs import cut
 from scenefleet.recipe.model import Recipe
-from scenefleet.recipe.part import Place
+from scenefleet.recipe.part import Place, near
 
 Lines = Mapping[tuple[str, ...], int]
 """Line number, from 1, by the way to a key; entries of lists count from `"0"`."""
@@ -72,6 +73,12 @@ def _say(
         text = "write a mapping, as in {key: value}"
     if loc[-1:] == ("[key]",):
         given = keys[-1]
+    if kind == "literal_error":
+        allowed = re.findall(r"'([^']+)'", text)
+        hint = near(given[:100], allowed) if isinstance(given, str) else ";"
+        return (
+            f"{where}: {key}: {cut(repr(given))} was given{hint} allowed are {', '.join(allowed)}"
+        )
     if kind == "string_pattern_mismatch" and keys[-1:] == ("name",):
         text = "lower-case letters, digits and hyphens only, 40 at most, no hyphen first"
     return f"{where}: {key}: {cut(repr(given))} was given: {text}"
@@ -106,8 +113,8 @@ def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[tuple[str, ...], ob
 def _nearest(keys: tuple[str, ...]) -> str:
     model = _model_at(keys[:-1])
     allowed = list(model.model_fields) if model else []
-    near = difflib.get_close_matches(keys[-1][:100], allowed, n=1, cutoff=0.6)
-    hint = f"; did you mean `{near[0]}`?" if near else ";"
+    alike = difflib.get_close_matches(keys[-1][:100], allowed, n=1, cutoff=0.6)
+    hint = f"; did you mean `{alike[0]}`?" if alike else ";"
     return f"{hint} Allowed here: {', '.join(allowed)}"
 
 

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from scenefleet.errors import NoRecipeError, RecipeError
 from scenefleet.inputs import cut, is_deeper, read_text
 from scenefleet.recipe.model import Recipe
+from scenefleet.recipe.part import near
 from scenefleet.recipe.problems import Lines, each_problem
 
 MOST_BYTES = 20_000_000
@@ -34,6 +35,16 @@ class RecipeFile:
     def base(self) -> Path:
         """The folder that relative paths in the recipe start from."""
         return self.path.parent
+
+
+def _alike(path: Path) -> str:
+    """Ends a sentence by the recipe beside a path that is most like it, if one is."""
+    try:
+        names = [one.name for one in path.parent.iterdir() if one.suffix in (".yaml", ".yml")]
+    except OSError:
+        names = []
+    hint = near(path.name, names)
+    return "." if hint == ";" else hint
 
 
 def with_compute(source: RecipeFile, other: RecipeFile) -> RecipeFile:
@@ -60,7 +71,8 @@ def read_recipe(path: Path) -> RecipeFile:
         text = read_text(path, MOST_BYTES)
     except FileNotFoundError:
         raise NoRecipeError(
-            f"{path}: there is no such file. `scenefleet init` writes a recipe to start from."
+            f"{path}: there is no such file{_alike(path)} `scenefleet init` writes a recipe to "
+            "start from."
         ) from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None
