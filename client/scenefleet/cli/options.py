@@ -21,6 +21,19 @@ if TYPE_CHECKING:
 
 DEFAULT_RECIPE = Path("recipe.yaml")
 
+
+class Choice(click.Choice[str]):
+    """One of some words; of others it says which was likely meant."""
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:  # noqa: ANN401, ARG002 - click's
+        """What is allowed, and the word nearest to what was given."""
+        from scenefleet.recipe.part import near
+
+        allowed = [str(one) for one in self.choices]
+        hint = near(str(value), allowed)
+        return f"{value!r} is unknown{hint} allowed are {', '.join(allowed)}"
+
+
 settings_option = click.option(
     "--settings",
     "settings_path",
@@ -30,7 +43,7 @@ settings_option = click.option(
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON for programs.")
 radiometry_option = click.option(
     "--radiometry",
-    type=click.Choice(["trust", "check", "refuse"]),
+    type=Choice(["trust", "check", "refuse"]),
     help="Where metadata leave open what numbers mean: trust them, check by pixels, or refuse the "
     "scene [default: the recipe's `process.radiometry`, else check].",
 )

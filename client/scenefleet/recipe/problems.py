@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, cast, get_args, get_origin
@@ -10,7 +11,7 @@ from typing import Annotated, Any, cast, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from scenefleet.inputs import cut
-from scenefleet.recipe.part import Place
+from scenefleet.recipe.part import Place, near
 
 Keys = tuple[str, ...]
 """The part of a location that the user wrote."""
@@ -81,6 +82,10 @@ def _say(
         text = "write a mapping, as in {key: value}"
     if loc[-1:] == ("[key]",):
         given = keys[-1]
+    if kind == "literal_error":
+        allowed = re.findall(r"'([^']+)'", text)
+        hint = near(given[:100], allowed) if isinstance(given, str) else ";"
+        return keys, f"{key}: {cut(repr(given))} was given{hint} allowed are {', '.join(allowed)}"
     if kind == "string_pattern_mismatch" and keys[-1:] == ("name",):
         text = "lower-case letters, digits and hyphens only, 40 at most, no hyphen first"
     return keys, f"{key}: {cut(repr(given))} was given: {text}"
@@ -117,8 +122,8 @@ def _walk(value: Any, loc: Place, *, missing: bool) -> tuple[Keys, object]:  # n
 def _nearest(keys: Keys, root: type[BaseModel]) -> str:
     model = _model_at(keys[:-1], root)
     allowed = list(model.model_fields) if model else []
-    near = difflib.get_close_matches(keys[-1][:100], allowed, n=1, cutoff=0.6)
-    hint = f"; did you mean `{near[0]}`?" if near else ";"
+    alike = difflib.get_close_matches(keys[-1][:100], allowed, n=1, cutoff=0.6)
+    hint = f"; did you mean `{alike[0]}`?" if alike else ";"
     return f"{hint} Allowed here: {', '.join(allowed)}"
 
 

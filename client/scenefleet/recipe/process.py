@@ -21,7 +21,7 @@ from pydantic import (
 from scenefleet.recipe.constants import checked
 from scenefleet.recipe.crs import unit_of
 from scenefleet.recipe.indices import IndexWish, find_index
-from scenefleet.recipe.part import Part
+from scenefleet.recipe.part import Part, near
 from scenefleet.recipe.script import ScriptFile
 from scenefleet_task import formula
 
@@ -48,11 +48,12 @@ def _kinds(value: object) -> tuple[MaskKind, ...]:
     names = _listed(value)
     if names == ["none"]:
         return ()
+    allowed = [str(kind) for kind in MaskKind]
     for name in names:
-        if name not in list(MaskKind):
+        if name not in allowed:
             raise ValueError(
-                f"{name!r} is no mask; allowed are none by itself, or one or a list of "
-                f"{', '.join(MaskKind)} and of numbers of classes or bits"
+                f"{name!r} is no mask{near(str(name), allowed)} allowed are none by itself, or one "
+                f"or a list of {', '.join(allowed)} and of numbers of classes or bits"
             )
     return tuple(sorted({MaskKind(name) for name in names}))
 

@@ -14,6 +14,7 @@ from scenefleet.errors import NoRecipeError, RecipeError
 from scenefleet.inputs import cut, is_deeper, read_text
 from scenefleet.recipe.area import AS_READ
 from scenefleet.recipe.model import Recipe
+from scenefleet.recipe.part import near
 from scenefleet.recipe.problems import Lines, each_problem
 
 MOST_BYTES = 20_000_000
@@ -46,6 +47,16 @@ class RecipeFile:
     def label(self) -> str:
         """What messages call the recipe: its file, where it has one."""
         return "the recipe" if self.path is None else str(self.path)
+
+
+def _alike(path: Path) -> str:
+    """Ends a sentence by the recipe beside a path that is most like it, if one is."""
+    try:
+        names = [one.name for one in path.parent.iterdir() if one.suffix in (".yaml", ".yml")]
+    except OSError:
+        names = []
+    hint = near(path.name, names)
+    return "." if hint == ";" else hint
 
 
 def with_compute(source: RecipeFile, other: RecipeFile) -> RecipeFile:
@@ -115,7 +126,8 @@ def _text(path: Path) -> str:
         return read_text(path, MOST_BYTES)
     except FileNotFoundError:
         raise NoRecipeError(
-            f"{path}: there is no such file. `scenefleet init` writes a recipe to start from."
+            f"{path}: there is no such file{_alike(path)} `scenefleet init` writes a recipe to "
+            "start from."
         ) from None
     except OSError as error:
         raise RecipeError(f"{path}: cannot be read: {error.strerror}") from None

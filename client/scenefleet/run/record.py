@@ -17,6 +17,7 @@ from scenefleet.catalog.scenes import item_lines
 from scenefleet.errors import NotInStoreError, ScenefleetError, StoreError, UsageError
 from scenefleet.plan import Documents, LeftOut, Plan, document_lines
 from scenefleet.recipe import PublishedPart, RecipeFile, parse, resolved
+from scenefleet.recipe.part import near
 from scenefleet.run.model import Run, RunState
 from scenefleet.store import Store, write_once
 from scenefleet.store.base import sha256
@@ -124,9 +125,11 @@ def load(store: Store, run_id: str) -> Run:
     if (run := find(store, run_id)) is not None:
         return run
     known = [run.id for run in list_runs(store)]
+    begin = [name for name in known if name.startswith(run_id)][:3]
+    hint = f"; did you mean {' or '.join(map(repr, begin))}?" if begin else near(run_id, known)
     there = f"there are {', '.join(known[:5])}" if known else "there is none"
-    hint = " A recipe is named by --recipe." if run_id.endswith((".yaml", ".yml")) else ""
-    raise UsageError(f"{store.address} holds no run {run_id!r}; {there}.{hint}")
+    more = " A recipe is named by --recipe." if run_id.endswith((".yaml", ".yml")) else ""
+    raise UsageError(f"{store.address} holds no run {run_id!r}{hint} {there}.{more}")
 
 
 def list_runs(store: Store) -> list[Run]:

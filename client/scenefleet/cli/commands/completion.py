@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from scenefleet.cli.completion import SHELLS, source
+from scenefleet.cli.options import Choice
 from scenefleet.cli.show import say
 
 _HOW = {
@@ -20,7 +21,7 @@ _HOW = {
 
 
 @click.command(epilog='Example:  eval "$(scenefleet completion bash)"')
-@click.argument("shell", type=click.Choice(SHELLS), required=False)
+@click.argument("shell", type=Choice(SHELLS), required=False)
 @click.pass_context
 def command(context: click.Context, shell: str | None) -> None:
     """Print what makes bash, zsh or fish complete scenefleet's words [default: your own shell].

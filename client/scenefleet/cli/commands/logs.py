@@ -66,12 +66,15 @@ def _named(desk: Desk, names: tuple[str, ...]) -> tuple[Run, str | None]:
 
 def _choose(outcomes: Sequence[TaskOutcome], run: Run, which: str | None) -> list[TaskOutcome]:
     from scenefleet.errors import UsageError
+    from scenefleet.recipe.part import near
 
     if which is None:
         return [outcome for outcome in outcomes if outcome.state == "failed"]
     chosen = [outcome for outcome in outcomes if which in (outcome.task, outcome.item)]
     if not chosen:
+        hint = near(which, [name for one in outcomes for name in (one.item, one.task)])
         raise UsageError(
-            f"{which!r} is no run, and no scene or task of {run.id}; `scenefleet status` lists them"
+            f"{which!r} is no run, and no scene or task of {run.id}{hint} "
+            "`scenefleet status` lists them"
         )
     return chosen
