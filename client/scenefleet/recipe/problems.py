@@ -85,7 +85,8 @@ def _say(
     if kind == "literal_error":
         allowed = re.findall(r"'([^']+)'", text)
         hint = near(given[:100], allowed) if isinstance(given, str) else ";"
-        return keys, f"{key}: {cut(repr(given))} was given{hint} allowed are {', '.join(allowed)}"
+        words = text.removeprefix("Input should be ")
+        return keys, f"{key}: {cut(repr(given))} was given{hint} allowed are {words}"
     if kind == "string_pattern_mismatch" and keys[-1:] == ("name",):
         text = "lower-case letters, digits and hyphens only, 40 at most, no hyphen first"
     return keys, f"{key}: {cut(repr(given))} was given: {text}"
