@@ -76,9 +76,8 @@ def _say(
     if kind == "literal_error":
         allowed = re.findall(r"'([^']+)'", text)
         hint = near(given[:100], allowed) if isinstance(given, str) else ";"
-        return (
-            f"{where}: {key}: {cut(repr(given))} was given{hint} allowed are {', '.join(allowed)}"
-        )
+        text = text.removeprefix("Input should be ")
+        return f"{where}: {key}: {cut(repr(given))} was given{hint} allowed are {text}"
     if kind == "string_pattern_mismatch" and keys[-1:] == ("name",):
         text = "lower-case letters, digits and hyphens only, 40 at most, no hyphen first"
     return f"{where}: {key}: {cut(repr(given))} was given: {text}"
