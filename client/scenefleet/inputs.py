@@ -139,7 +139,7 @@ def _broken(text: str, error: json.JSONDecodeError) -> str:
     if not whole:
         return "it is empty"
     if error.pos >= len(whole) or error.msg.startswith("Unterminated string"):
-        return f"it breaks off after {len(whole):,} characters"
+        return f"it breaks off after {len(whole):,} character{'' if len(whole) == 1 else 's'}"
     what = _MISSING.get(error.msg, "it cannot be read")
     return f"{what} (line {error.lineno}, character {error.colno})"
 

@@ -5,7 +5,6 @@ A template is a JSON file with the `properties` of Microsoft.Batch/batchAccounts
 """
 
 import difflib
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -147,11 +146,6 @@ def _read_packaged(name: str) -> str:
 def _parse(content: str, *, name: str, source: str) -> PoolTemplate:
     try:
         value: object = parse_json(content)
-    except json.JSONDecodeError as error:
-        raise FleetError(
-            f"pool template {source}: not JSON at line {error.lineno}, column {error.colno}: "
-            f"{error.msg}"
-        ) from error
     except ValueError as error:
         raise FleetError(f"pool template {source}: not JSON: {error}") from error
     properties = as_object(value, source)

@@ -235,7 +235,8 @@ def test_a_file_is_a_template_named_after_it(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ("{", "not JSON at line 1, column 2"),
+        ("{", "not JSON: it breaks off after 1 character$"),
+        ('{"a" 1}', r"not JSON: a colon is missing \(line 1, character 6\)"),
         ("[]", "must be an object"),
         ('{"properties": {}}', "the object under its key 'properties' alone"),
         ('{"vmSize": "s"}', "has no 'deploymentConfiguration'"),
