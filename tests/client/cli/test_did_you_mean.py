@@ -48,7 +48,7 @@ def test_the_nearest_word(cli: Cli, tmp_path: Path, command: str, meant: str) ->
 @pytest.mark.parametrize(
     ("more", "meant"),
     [
-        ("output: {dtype: in16}", "did you mean 'int16'? allowed are int16, float32"),
+        ("output: {dtype: in16}", "did you mean 'int16'? allowed are 'int16' or 'float32'"),
         ("output: {compresion: zstd}", "did you mean `compression`?"),
         ("compute: {backend: azur}", "did you mean 'azure'?"),
         ("process: {mask: [cloud]}", "did you mean 'clouds'?"),
