@@ -129,8 +129,8 @@ def _readable(href: str) -> Generator[None]:
         hint = near(Path(href).name, [*WELL_KNOWN, *_beside(Path(href))])
         told = "." if hint == ";" else hint
         raise CatalogError(
-            f"There is no file {cut(href)}{told} `catalog` is one of {known}, the URL of a STAC API, or "
-            "a path of a file of items or a static catalogue, relative to the recipe."
+            f"There is no file {cut(href)}{told} `catalog` is one of {known}, the URL of a STAC "
+            "API, or a path of a file of items or a static catalogue, relative to the recipe."
         ) from None
     except OSError as error:
         hint = " Write it as a file with an item a line (.jsonl)." if _is_large(error) else ""

@@ -25,6 +25,7 @@ from scenefleet.plan import Estimate, Plan, documents_of, estimate, plan
 from scenefleet.plan.sizes import WORDS
 from scenefleet.plan.untold import scale_notes
 from scenefleet.recipe import Recipe, RecipeFile
+from scenefleet.recipe.indices import redefinition_notes
 from scenefleet.recipe.model import Budget
 from scenefleet.run import Standing
 from scenefleet.settings import Settings
@@ -111,6 +112,8 @@ def plan_one(source: RecipeFile, item: str | None, settings: Settings) -> TaskDo
         CatalogError: if there is no scene at all, or it cannot be computed.
     """
     _say_script_notes(source, settings)
+    for note in redefinition_notes(source.recipe.process.indices):
+        say(f"note: {note}")
     scenes = select(source).items if item is None else (_scene(source, item),)
     own = hosts_of(source.recipe.output.store, settings)
     for scene in scenes:
