@@ -116,8 +116,8 @@ def redefinition_notes(wishes: Iterable[IndexWish]) -> Iterator[str]:
         index = None if wish.formula is None else redefined(wish.name, wish.formula)
         if index is not None:
             yield (
-                f"the output {wish.name!r} is this recipe's own formula, {cut(wish.formula or '')}, "
-                f"and has the name of a published index, {index.name} = "
+                f"the output {wish.name!r} is this recipe's own formula, "
+                f"{cut(wish.formula or '')}, and has the name of a published index, {index.name} = "
                 f"{formula.write(index.formula)}; readers may take it for that: give it another "
                 "name, unless it is meant so"
             )
