@@ -52,6 +52,25 @@ def supported(expression: Any) -> bool:  # noqa: ANN401 - any JSON value
     return any(kind in given for kind in ("property", "timestamp", "date"))
 
 
+def properties(expression: Any) -> tuple[str, ...]:  # noqa: ANN401 - any JSON value
+    """The names of properties that the filter asks of an item, each once, in its order."""
+    if isinstance(expression, list):
+        parts = cast("list[Any]", expression)
+    elif isinstance(expression, dict):
+        given = cast("Json", expression)
+        if isinstance(given.get("property"), str):
+            return (given["property"],)
+        parts = list(given.values())
+    else:
+        return ()
+    return tuple(dict.fromkeys(name for part in parts for name in properties(part)))
+
+
+def value_of(name: str, item: Json) -> Any:  # noqa: ANN401 - any JSON value
+    """An item's value of a property as a filter means it; None where it has none."""
+    return _value({"property": name}, item)
+
+
 def below(name: str, value: float) -> Json:
     """The filter `name < value`."""
     return {"op": "<", "args": [{"property": name}, value]}

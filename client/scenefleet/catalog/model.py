@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, TypeGuard
 
+from scenefleet.errors import CatalogError
+
 Json = dict[str, Any]
 
 
@@ -135,6 +137,15 @@ class Dropped:
     item: str
     reason: str
     """In words; many scenes may share one text up to the first colon."""
+
+
+class NoUsableItemError(CatalogError):
+    """A search whose items all cannot be used."""
+
+    def __init__(self, text: str, dropped: Sequence[Dropped]) -> None:
+        """Takes the sentence, and each item with its reason."""
+        super().__init__(text)
+        self.dropped = dropped
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,13 +14,14 @@ from scenefleet.catalog.coverage import WHOLE, coverage_notes, lies_in, uncovere
 from scenefleet.catalog.duplicates import united
 from scenefleet.catalog.halves import other_halves
 from scenefleet.catalog.item import Base, absolute, is_url, tidy
-from scenefleet.catalog.model import Dropped, Json, Scene, SearchResult
+from scenefleet.catalog.model import Dropped, Json, NoUsableItemError, Scene, SearchResult
 from scenefleet.catalog.notes import duplicate_notes, rest_words, summary, unusable_notes
 from scenefleet.catalog.pages import has_next
 from scenefleet.catalog.read_item import link_list
 from scenefleet.catalog.select import Selection, select
 from scenefleet.catalog.sound import blame, name_of, unusable
 from scenefleet.catalog.source import WELL_KNOWN, Patience, Source, examine, locate
+from scenefleet.catalog.strangers import why_none
 from scenefleet.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class _Batch:
         self._items = items
         self._keep = query.keep_query
         self._pc = pc
-        self._served = served
+        self.served = served
         self.came = 0
         self.boxed = 0
         """How many of them lacked a box."""
@@ -56,8 +57,8 @@ class _Batch:
             name = name_of(item, self.came)
             try:
                 with blame(name):
-                    own = _own_base(item, base) if self._served else base
-                    one = tidy(item, own, pc=self._pc, keep=self._keep, filed=not self._served)
+                    own = _own_base(item, base) if self.served else base
+                    one = tidy(item, own, pc=self._pc, keep=self._keep, filed=not self.served)
             except CatalogError as error:
                 self.unusable.append(unusable(name, error))
                 continue
@@ -290,7 +291,7 @@ def _result(
 ) -> SearchResult:
     dropped = (*batch.unusable, *selection.dropped)
     if batch.came and batch.came == len(batch.unusable):
-        raise CatalogError(" ".join(unusable_notes(dropped)))
+        raise NoUsableItemError(" ".join(unusable_notes(dropped)), dropped)
     if batch.boxed:
         notes.append(f"{batch.boxed} items had no bbox; it was made from their geometry.")
     notes += unusable_notes(dropped)
@@ -304,7 +305,8 @@ def _result(
         words = rest_words(over, query, unusable=len(batch.unusable), hidden=hidden)
         notes += coverage_notes(coverage, rest=words)
     if not selection.kept:
-        notes.append(_nothing(batch.came, dropped, query))
+        notes.append(_nothing(batch, dropped, query))
+        notes += why_none(selection, query)
     return SearchResult(
         items=selection.kept,
         matched=matched,
@@ -330,8 +332,9 @@ def _over(rest: Any, selection: Selection) -> dict[str, list[str]]:  # noqa: ANN
     }
 
 
-def _nothing(came: int, dropped: tuple[Dropped, ...], query: Search) -> str:
-    names = ", ".join(query.collections)
-    if not came:
-        return f"No scene of {names} matches area and dates."
-    return f"No scene is left: {came} came, {summary(dropped, query)}."
+def _nothing(batch: _Batch, dropped: tuple[Dropped, ...], query: Search) -> str:
+    if batch.came:
+        return f"No scene is left: {batch.came} came, {summary(dropped, query)}."
+    if not batch.served:
+        return "The catalogue has no item at all."
+    return f"No scene of {', '.join(query.collections)} matches area and dates."

@@ -14,6 +14,7 @@ from scenefleet.catalog.model import Dropped, Json, Scene
 from scenefleet.catalog.read_item import instant, moment, read_time
 from scenefleet.catalog.scenes import Scenes, Shelf, Ticket
 from scenefleet.catalog.sound import blame, unusable
+from scenefleet.catalog.strangers import Strangers, values_of
 from scenefleet.errors import CatalogError
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ class Selection:
     `limit`."""
     halves: Mapping[bytes, datetime] = field(default_factory=dict[bytes, datetime])
     """Acquisitions of kept scenes that do not fill their tile, and when they are of."""
+    strangers: Strangers = field(default_factory=Strangers)
+    """What items are that lie outside the collections, the area or the dates."""
 
 
 def select(scenes: Iterable[Scene], query: Search, *, filtered: bool = True) -> Selection:
@@ -66,6 +69,7 @@ def select(scenes: Iterable[Scene], query: Search, *, filtered: bool = True) -> 
         dropped=(*sieve.dropped, *found.dropped, *overcast, *cut),
         passed_over={kind: scenes_of(found.shelf, some) for kind, some in over.items()},
         halves=dict(filter(None, map(_half, clear))),
+        strangers=sieve.strangers,
     )
 
 
@@ -105,8 +109,10 @@ class _Sieve:
         self.shelf = Shelf()
         self.dropped: list[Dropped] = []
         self.filtered_out: list[Group] = []
+        self.strangers = Strangers()
         self._rules = _rules(query)
         self._filter = query.filter if filtered else None
+        self._asked = cql2.properties(self._filter)
         if self._filter is not None:
             cql2.matches(self._filter, {})  # one that is malformed is no item's fault
 
@@ -125,10 +131,13 @@ class _Sieve:
 
     def _reason(self, scene: Scene) -> str | None:
         reason = next((text for text in (rule(scene) for rule in self._rules) if text), None)
-        if reason or self._filter is None or cql2.matches(self._filter, scene.document):
+        if reason:
+            self.strangers.add(reason.partition(": ")[0], scene)
             return reason
+        if self._filter is None or cql2.matches(self._filter, scene.document):
+            return None
         self.filtered_out.append((self.shelf.put(scene),))
-        return "filter: it does not match"
+        return f"filter: it does not match{values_of(self._asked, scene)}"
 
 
 def interval(dates: str) -> tuple[datetime | None, datetime | None]:

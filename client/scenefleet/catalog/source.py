@@ -18,6 +18,7 @@ from scenefleet.catalog.read_item import link_list
 from scenefleet.catalog.waiting import CatalogRequest
 from scenefleet.errors import CatalogError
 from scenefleet.inputs import cut, in_bytes, open_file, parse_json, read_file
+from scenefleet.recipe.part import near
 from scenefleet_task.reach import Origin
 from scenefleet_task.redact import redact
 
@@ -125,13 +126,23 @@ def _readable(href: str) -> Generator[None]:
         yield
     except FileNotFoundError:
         known = ", ".join(WELL_KNOWN)
+        hint = near(Path(href).name, [*WELL_KNOWN, *_beside(Path(href))])
+        told = "." if hint == ";" else hint
         raise CatalogError(
-            f"There is no file {cut(href)}. `catalog` is one of {known}, the URL of a STAC API, or "
-            "a path of a file of items or a static catalogue, relative to the recipe."
+            f"There is no file {cut(href)}{told} `catalog` is one of {known}, the URL of a STAC "
+            "API, or a path of a file of items or a static catalogue, relative to the recipe."
         ) from None
     except OSError as error:
         hint = " Write it as a file with an item a line (.jsonl)." if _is_large(error) else ""
         raise CatalogError(f"{cut(href)} cannot be read: {error.strerror}.{hint}") from None
+
+
+def _beside(path: Path) -> list[str]:
+    """Names of files beside a path that may be catalogues."""
+    try:
+        return [one.name for one in path.parent.iterdir() if one.suffix in (".json", *_LINES)]
+    except OSError:
+        return []
 
 
 def _is_large(error: OSError) -> bool:

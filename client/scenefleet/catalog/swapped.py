@@ -1,4 +1,4 @@
-"""Longitude and latitude the wrong way round: a hint where a search found nothing.
+"""Longitude and latitude the wrong way round: a hint where nothing was found at a place.
 
 Both ways may be places on Earth, so the area alone does not tell; that scenes lie at the other one
 and none here does.
@@ -38,6 +38,25 @@ def swap_hint(query: Search, *, base: Path, patience: Patience | None = None) ->
     return (
         "With longitude and latitude exchanged, the area has scenes: longitude comes first, in "
         "`bbox: [west, south, east, north]` and in GeoJSON."
+    )
+
+
+def scene_hint(area: dict[str, Any], footprint: dict[str, Any]) -> str | None:
+    """A sentence, where an area misses a scene and would not with its x and y exchanged.
+
+    Args:
+        area: GeoJSON geometry in degrees.
+        footprint: of the scene, likewise.
+    """
+    from shapely.geometry import shape
+
+    scene: Any = shape(footprint)
+    turned = swapped(area)
+    if turned is None or scene.intersects(shape(area)) or not scene.intersects(shape(turned)):
+        return None
+    return (
+        "With longitude and latitude exchanged it lies in the scene: longitude comes first, in "
+        "W,S,E,N and in GeoJSON."
     )
 
 

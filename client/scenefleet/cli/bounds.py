@@ -28,7 +28,7 @@ def check_bounds(source: RecipeFile) -> None:
     """
     query = source.recipe.search
     for note in query.area_notes:
-        say(f"note: `search.area`: {note}")
+        say(f"note: {note}")
     no_area, no_dates = _has_no_area(query), _has_no_dates(query)
     if no_area or no_dates:
         words = [word for word, lacks in (("area", no_area), ("dates", no_dates)) if lacks]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Iterable
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from datetime import datetime, timedelta
 from scenefleet.catalog import Scene, SearchResult, search
 from scenefleet.catalog.cql2 import both
 from scenefleet.catalog.header import read_header
+from scenefleet.catalog.model import Dropped, NoUsableItemError
 from scenefleet.catalog.select import interval
 from scenefleet.catalog.sign_in import sign_in_note
 from scenefleet.catalog.swapped import swap_hint
@@ -23,6 +25,7 @@ from scenefleet.plan import Estimate, Plan, documents_of, estimate, plan
 from scenefleet.plan.sizes import WORDS
 from scenefleet.plan.untold import scale_notes
 from scenefleet.recipe import Recipe, RecipeFile
+from scenefleet.recipe.indices import redefinition_notes
 from scenefleet.recipe.model import Budget
 from scenefleet.run import Standing
 from scenefleet.settings import Settings
@@ -54,8 +57,12 @@ def with_radiometry(source: RecipeFile, mode: str | None) -> RecipeFile:
     return replace(source, recipe=source.recipe.model_copy(update={"process": process}))
 
 
-def select(source: RecipeFile) -> SearchResult:
+def select(source: RecipeFile, *, explain: bool = False) -> SearchResult:
     """The recipe's scenes; says what the catalogue did that the user should know.
+
+    Args:
+        source: the recipe.
+        explain: also says of each item that was dropped or united why, even if none is left.
 
     Raises:
         CatalogError: if there is not one, with what filtered them out.
@@ -63,8 +70,18 @@ def select(source: RecipeFile) -> SearchResult:
     query = source.recipe.search
     check_bounds(source)
     with waiting_for_catalogue(query.catalog) as patience:
-        found = search(query, base=source.base, patience=patience)
+        try:
+            found = search(query, base=source.base, patience=patience)
+        except NoUsableItemError as error:
+            if explain:
+                _say_dropped(error.dropped)
+            raise
         hint = None if found.items else swap_hint(query, base=source.base, patience=patience)
+    if explain:
+        _say_dropped(found.dropped)
+        for part in found.united:
+            reason = part.rule.replace("-", " ")
+            say(f"united {part.item} with {part.scene}: {reason} (rule {part.rule})")
     if not found.items:
         raise CatalogError(
             f"{source.label}: no scene of {', '.join(query.collections)} in {query.catalog} "
@@ -75,6 +92,11 @@ def select(source: RecipeFile) -> SearchResult:
     if note := sign_in_note(found.items[0]):
         say(f"note: {found.items[0].collection or 'the first scene'}: {note}")
     return found
+
+
+def _say_dropped(dropped: Iterable[Dropped]) -> None:
+    for one in dropped:
+        say(f"dropped {one.item}: {one.reason}")
 
 
 def plan_one(source: RecipeFile, item: str | None, settings: Settings) -> TaskDocument:
@@ -90,6 +112,8 @@ def plan_one(source: RecipeFile, item: str | None, settings: Settings) -> TaskDo
         CatalogError: if there is no scene at all, or it cannot be computed.
     """
     _say_script_notes(source, settings)
+    for note in redefinition_notes(source.recipe.process.indices):
+        say(f"note: {note}")
     scenes = select(source).items if item is None else (_scene(source, item),)
     own = hosts_of(source.recipe.output.store, settings)
     for scene in scenes:

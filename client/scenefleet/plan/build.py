@@ -22,6 +22,7 @@ from scenefleet.plan.parts import Choices, SceneBands, make_part, reach_of
 from scenefleet.recipe import Recipe
 from scenefleet.recipe.area import polygons
 from scenefleet.recipe.crs import unit_of
+from scenefleet.recipe.indices import redefinition_notes
 from scenefleet.recipe.script import ScriptPart
 from scenefleet_task import spec
 from scenefleet_task.reach import bare_host
@@ -105,9 +106,8 @@ def plan(
         all_ = f"None of the {len(scenes)} scenes can"
         none = all_ if len(scenes) > 1 else "The only scene cannot"
         raise CatalogError(f"{none} be computed:\n" + "\n".join(reasons[:3]) + more)
-    return Plan(
-        name=recipe.name, documents=documents, left_out=tuple(left_out), notes=choices.notes
-    )
+    notes = (*redefinition_notes(recipe.process.indices), *choices.notes)
+    return Plan(name=recipe.name, documents=documents, left_out=tuple(left_out), notes=notes)
 
 
 def _document(

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from scenefleet.inputs import parse_json, read_file
+from scenefleet.inputs import cut, parse_json, read_file
 from scenefleet.recipe import foreign
 from scenefleet.recipe.features import Polygons, ProjectedError, gather
+from scenefleet_task.redact import redact
 
 MOST_BYTES = 200_000_000
 """Of an area's file."""
@@ -48,6 +49,35 @@ def box(bounds: tuple[float, ...]) -> dict[str, Any]:
         return {"type": "Polygon", "coordinates": [_ring(west, south, east, north)]}
     halves = [[_ring(west, south, 180.0, north)], [_ring(-180.0, south, east, north)]]
     return {"type": "MultiPolygon", "coordinates": halves}
+
+
+def box_notes(bounds: tuple[float, ...]) -> tuple[str, ...]:
+    """A note where a box crosses the antimeridian and is wider than half the globe.
+
+    West and east were exchanged, most likely.
+    """
+    west, _, east, _ = bounds
+    width = east - west + 360
+    if west <= east or width <= 180:
+        return ()
+    return (
+        f"this box crosses the antimeridian and is {width:.6g} degrees wide; west comes first, so "
+        f"[{east:g}, ..., {west:g}, ...] is the one of {360 - width:.6g} degrees",
+    )
+
+
+def local(name: str, base: Path) -> Path:
+    """The path of an area's file.
+
+    Raises:
+        ValueError: if it is an address, which is not read.
+    """
+    if "://" in name[:20]:
+        raise ValueError(
+            f"{cut(redact(name))!r} is an address, and an area is a file on this machine: download "
+            "it first, then write its path"
+        )
+    return base / Path(name).expanduser()
 
 
 @dataclass(frozen=True, slots=True)

@@ -138,4 +138,6 @@ def _unknown(name: str, known: set[str]) -> str:
         return f"{name!r} is no band; did you mean {LETTERS[name]!r}?"
     if name in spectral.constant_table():
         return f"{name!r} is no band, and a constant needs a value under `process.constants`"
-    return f"{name!r} is no band{near(name, known)} Known are {', '.join(sorted(known))}"
+    hint = near(name, known)
+    word = "known are" if hint == ";" else "Known are"
+    return f"{name!r} is no band{hint} {word} {', '.join(sorted(known))}"

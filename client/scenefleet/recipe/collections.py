@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from scenefleet.recipe.part import Part
+from scenefleet.recipe.part import Part, refuse
 from scenefleet_task.formula import FUNCTIONS
 
 MaskReason = Literal["nodata", "saturated", "cloud", "shadow", "snow", "water", "class"]
@@ -72,7 +72,7 @@ class BandPart(Part):
     @model_validator(mode="after")
     def _scaled(self) -> Self:
         if self.scale == 0:
-            raise ValueError("`scale` is 0, which makes every pixel the same")
+            refuse([(("scale",), "`scale` is 0, which makes every pixel the same")])
         return self
 
 

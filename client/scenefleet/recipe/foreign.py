@@ -162,9 +162,11 @@ def _told(what: str, path: Path, command: str | None) -> str:
 
 
 def _recode(encoding: str, path: Path) -> str:
-    return f"iconv -f {encoding} -t UTF-8 {shlex.quote(str(path))} > {_target(path)}"
+    source = shlex.quote(str(path))
+    return f"iconv -f {encoding} -t UTF-8 {source} > {_target(path, 'utf8')}"
 
 
-def _target(path: Path) -> str:
+def _target(path: Path, mark: str = "4326") -> str:
+    """A name for the file that a command makes, other than its source's."""
     name = path.with_suffix(".geojson").name
-    return shlex.quote(f"{path.stem}-4326.geojson" if name == path.name else name)
+    return shlex.quote(f"{path.stem}-{mark}.geojson" if name == path.name else name)

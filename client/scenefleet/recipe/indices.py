@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import functools
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from scenefleet.inputs import cut
 from scenefleet.recipe import spectral
 from scenefleet.recipe.bands import LETTERS
 from scenefleet.recipe.part import near
@@ -92,6 +93,34 @@ def find_index(name: str) -> NamedIndex:
             f"all {len(indices)}, and an own one is written {{name: formula}}"
         )
     return indices[alike[0]]
+
+
+def redefined(name: str, text: str) -> NamedIndex | None:
+    """The published index whose name a formula of another content has; None where there is none.
+
+    Args:
+        name: of an output, in any case.
+        text: its formula; one that differs from the published one by spaces alone is the same.
+    """
+    indices = known()
+    same = [name] if name in indices else [one for one in indices if one.lower() == name.lower()]
+    given = formula.write(formula.parse(text))
+    if not same or any(formula.write(indices[one].formula) == given for one in same):
+        return None
+    return indices[same[0]]
+
+
+def redefinition_notes(wishes: Iterable[IndexWish]) -> Iterator[str]:
+    """A note for each own formula under a published index's name."""
+    for wish in wishes:
+        index = None if wish.formula is None else redefined(wish.name, wish.formula)
+        if index is not None:
+            yield (
+                f"the output {wish.name!r} is this recipe's own formula, "
+                f"{cut(wish.formula or '')}, and has the name of a published index, {index.name} = "
+                f"{formula.write(index.formula)}; readers may take it for that: give it another "
+                "name, unless it is meant so"
+            )
 
 
 def resolve(wish: IndexWish, constants: Mapping[str, float], platform: str | None) -> str:

@@ -122,9 +122,8 @@ class Budget(Part):
     @model_validator(mode="after")
     def _priced(self) -> Self:
         if self.max_cost is not None and self.node_price is None:
-            raise ValueError(
-                "`max_cost` needs `node_price`, what one node of the pool costs an hour"
-            )
+            text = "`max_cost` needs `node_price`, what one node of the pool costs an hour"
+            refuse([(("max_cost",), text)])
         return self
 
 
@@ -155,7 +154,8 @@ class Recipe(Part):
     @model_validator(mode="after")
     def _agrees(self) -> Self:
         if self.process.clip and self.search.area is None:
-            raise ValueError("`process.clip` needs `search.area` or `search.bbox` to clip to")
+            text = "`process.clip` needs `search.area` or `search.bbox` to clip to"
+            refuse([(("process", "clip"), text)])
         refuse(
             [
                 *check.outputs(self.process),

@@ -21,7 +21,7 @@ from pydantic import (
 from scenefleet.recipe.constants import checked
 from scenefleet.recipe.crs import unit_of
 from scenefleet.recipe.indices import IndexWish, find_index
-from scenefleet.recipe.part import Part, near
+from scenefleet.recipe.part import Part, near, refuse
 from scenefleet.recipe.script import ScriptFile
 from scenefleet_task import formula
 
@@ -87,7 +87,8 @@ class Masking(Part):
     @model_validator(mode="after")
     def _grows_something(self) -> Self:
         if self.dilate and not self.kinds and not self.classes:
-            raise ValueError("`dilate` grows what is masked, and `kinds: none` masks nothing")
+            text = "`dilate` grows what is masked, and `kinds: none` masks nothing"
+            refuse([(("dilate",), text)])
         return self
 
 
@@ -121,10 +122,11 @@ class GridPart(Part):
     @model_validator(mode="after")
     def _metres_are_no_degrees(self) -> Self:
         if unit_of(self.crs).geographic and self.resolution >= 1:
-            raise ValueError(
+            text = (
                 f"resolution {self.resolution:g} is in degrees, the unit of {self.crs[:60]}; "
                 f"{self.resolution:g} m are about {self.resolution / 111_000:.2g}"
             )
+            refuse([(("resolution",), text)])
         return self
 
     @field_validator("crs", mode="before")

@@ -10,7 +10,7 @@ from pydantic import Field, PrivateAttr, ValidationInfo, field_validator, model_
 
 from scenefleet.recipe import area as areas
 from scenefleet.recipe import dates
-from scenefleet.recipe.part import Part
+from scenefleet.recipe.part import Part, refuse
 from scenefleet_task.reach import Reach, bare_host, href_problem, is_local_name
 from scenefleet_task.redact import names_secret
 
@@ -108,13 +108,21 @@ class Search(Part):  # noqa: PLW1641 - pydantic makes the hash of frozen models
     @model_validator(mode="after")
     def _geometry(self, info: ValidationInfo) -> Self:
         if self.area is not None and self.bbox is not None:
-            raise ValueError("both `area` and `bbox` are given; keep one of them")
+            refuse([(("bbox",), "both `area` and `bbox` are given; keep one of them")])
+        key = "area" if self.bbox is None else "bbox"
+        try:
+            return self._with_area(cast("dict[str, Path]", info.context or {}).get("base", Path()))
+        except ValueError as error:
+            refuse([((key,), str(error))])
+            raise
+
+    def _with_area(self, base: Path) -> Self:
+        """The search with its area read: a geometry, whichever way it was given."""
         if self.bbox is not None:
-            return self.model_copy(update={"area": areas.box(self.bbox), "bbox": None})
+            area = areas.Area(areas.box(self.bbox), areas.box_notes(self.bbox))
+            return self._with(area, "bbox")
         if isinstance(self.area, str):
-            context = cast("dict[str, Path]", info.context or {})
-            base = context.get("base", Path())
-            return self._with(areas.read(base / self.area))
+            return self._with(areas.read(areas.local(self.area, base)))
         if self.area is not None and self.area is not self._area_read:
             return self._with(areas.area_of(self.area))
         return self
@@ -127,11 +135,12 @@ class Search(Part):  # noqa: PLW1641 - pydantic makes the hash of frozen models
 
     @property
     def area_notes(self) -> tuple[str, ...]:
-        """Notes on what was mended or passed over in the area when it was read."""
+        """Notes on the area as it was given: what was mended or passed over, or looks wrong."""
         return self._area_notes
 
-    def _with(self, area: areas.Area) -> Self:
-        read = self.model_copy(update={"area": area.geometry})
-        read._area_notes = area.notes  # noqa: SLF001 - a copy of its own
+    def _with(self, area: areas.Area, key: str = "area") -> Self:
+        read = self.model_copy(update={"area": area.geometry, "bbox": None})
+        notes = tuple(f"`search.{key}`: {note}" for note in area.notes)
+        read._area_notes = notes  # noqa: SLF001 - a copy of its own
         read._area_read = area.geometry  # noqa: SLF001 - as above
         return read

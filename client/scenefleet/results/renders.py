@@ -6,6 +6,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
+from scenefleet.recipe.indices import redefined
+from scenefleet_task.formula import FormulaError
+
 Json = dict[str, Any]
 
 RENDER_EXTENSION = "https://stac-extensions.github.io/render/v2.0.0/schema.json"
@@ -95,7 +98,8 @@ def _render(band: _Band, spread: Spread | None) -> Json:
     if rescale := _rescale(band, spread):
         drawn["rescale"] = [rescale]
     grey = _is_band(band)
-    drawn["colormap_name"] = "gray" if grey else COLORMAPS.get(band.name, "viridis")
+    usual = "viridis" if _is_redefined(band) else COLORMAPS.get(band.name, "viridis")
+    drawn["colormap_name"] = "gray" if grey else usual
     drawn["resampling"] = "nearest"
     return drawn | ({"nodata": band.told["nodata"]} if "nodata" in band.told else {})
 
@@ -109,7 +113,17 @@ def _rescale(band: _Band, spread: Spread | None) -> list[float] | None:
     if script or abs(mean) > 1:  # no index: a temperature, or a ratio of many
         return [spread.low, spread.high] if spread else None
     usual = REFLECTANCE_STRETCH if _is_band(band) else INDEX_STRETCH
-    return [round((v - offset) / scale, 6) for v in STRETCHES.get(band.name, usual)]
+    stretch = usual if _is_redefined(band) else STRETCHES.get(band.name, usual)
+    return [round((v - offset) / scale, 6) for v in stretch]
+
+
+def _is_redefined(band: _Band) -> bool:
+    """Whether it has the name of a published index, and values of another formula."""
+    text = str(band.told.get("scenefleet:formula", "script"))
+    try:
+        return text != "script" and redefined(band.name, text) is not None
+    except FormulaError:
+        return False
 
 
 def _is_band(band: _Band) -> bool:

@@ -66,7 +66,10 @@ def test_an_empty_search_says_what_emptied_it(stac_api, item, query, patience, t
     api = stac_api(clouds(item), level="cql2")
     result = search(query(api.url, cloud_below=1), base=tmp_path, patience=patience)
     assert result.items == ()
-    assert result.notes == ("No scene is left: 5 came, 5 dropped by cloud_below 1.",)
+    assert result.notes == (
+        "No scene is left: 5 came, 5 dropped by cloud_below 1.",
+        "The clearest scene has a cloud cover of 2 per cent.",
+    )
     assert "filter" in api.searches[0][1]
     assert "filter" not in api.searches[1][1]
 

@@ -190,7 +190,10 @@ def test_a_search_tells_its_coverage(item, query, collection_file):
     assert search(query(path), base=path.parent).coverage is None
     nothing = search(query(path, bbox=[0, 0, 1, 1]), base=path.parent)
     assert nothing.coverage == 0
-    assert nothing.notes == ("No scene is left: 3 came, 3 dropped by area.",)
+    assert nothing.notes == (
+        "No scene is left: 3 came, 3 dropped by area.",
+        "The items outside the area lie within [5, 52, 21, 53] (west, south, east, north).",
+    )
 
 
 def test_what_a_server_is_asked_stays_between_180_degrees(

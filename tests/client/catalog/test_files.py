@@ -236,3 +236,11 @@ def test_any_other_signature_is_taken_off_and_told(item, query, collection_file,
     (scene,) = search(query(path), base=path.parent).items
     assert "SECRET" not in json.dumps(scene.to_json())
     assert scene.document["assets"]["B04"]["scenefleet:query"]
+
+
+def test_a_file_without_an_item_says_so(query, collection_file):
+    path = collection_file([])
+    assert search(query(path), base=path.parent).notes == ("The catalogue has no item at all.",)
+    path.write_bytes(b"")
+    with pytest.raises(CatalogError, match="is no JSON: it is empty"):
+        search(query(path), base=path.parent)

@@ -62,3 +62,19 @@ def test_values_of_a_recipe(cli: Cli, tmp_path: Path, more: str, meant: str) -> 
     done = cli("plan")
     assert done.returncode == 1
     assert meant in done.stderr
+
+
+def test_names_of_catalogues_and_of_their_files(cli: Cli, tmp_path: Path) -> None:
+    (tmp_path / "my-items.json").write_text("{}")
+    for given, meant in (
+        ("planetary-compter", "did you mean 'planetary-computer'?"),
+        ("earthsearch", "did you mean 'earth-search'?"),
+        ("my-itmes.json", "did you mean 'my-items.json'?"),
+        ("zzz", "zzz. `catalog` is one of planetary-computer"),
+    ):
+        (tmp_path / "recipe.yaml").write_text(
+            f"version: 1\nname: a\nsearch: {{catalog: {given}, dates: 2023}}\n"
+        )
+        done = cli("search")
+        assert done.returncode == 1
+        assert meant in done.stderr, done.stderr

@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from scenefleet.recipe import known, parse
-from scenefleet.recipe.bands import OFFERS
+from scenefleet.recipe.bands import OFFERS, offered_by
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -20,7 +20,14 @@ def test_the_list_has_every_index_with_its_bands(cli: Cli) -> None:
     head, *lines = done.stdout.splitlines()
     assert head.split() == ["name", "domain", "bands", "title"]
     assert sorted(line.split()[0] for line in lines) == sorted(known())
-    assert done.stderr == f"{len(known())} indices\n"
+    total, marked = done.stderr.splitlines()
+    assert total == f"{len(known())} indices"
+    without = {name for name, index in known().items() if not offered_by(index.bands)}
+    assert marked.startswith(f"* marks {len(without)} with bands that no collection has")
+    rows = {line.split()[0]: line.split() for line in lines}
+    assert without == {name for name, row in rows.items() if "*" in row}
+    assert "DpRVIVV" in without
+    assert "*" not in cli("indices", "--collection", "landsat-c2-l2").stderr
     assert any(line.split(maxsplit=4)[:4] == ["NDWI", "water", "green", "nir"] for line in lines), (
         done.stdout
     )

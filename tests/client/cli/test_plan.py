@@ -193,3 +193,10 @@ collections: {ours: {bands: {red: B4, green: B3, nir: B8}}}
     )
     (tmp_path / "recipe.yaml").write_text(told)
     assert "note: ours" not in cli("plan").stderr
+
+
+def test_an_own_formula_under_a_published_name_is_noted(cli: Cli, write: Write) -> None:
+    write("process: {indices: [{ndvi: red - nir}]}")
+    done = cli("plan")
+    assert done.returncode == 0, done.stderr
+    assert "note: the output 'ndvi' is this recipe's own formula, red - nir, and" in done.stderr

@@ -228,13 +228,17 @@ def test_a_place_in_degrees(cli: Cli, write: Write, archive: Path, tmp_path: Pat
     missed = cli("try", "--bbox", "100,0,101,1")
     assert missed.returncode == 1
     assert "has no pixel of the outputs. One that has some" in missed.stderr
+    assert "longitude comes first" not in missed.stderr
+    swapped = cli("try", "--bbox", ",".join(map(str, (south, west, north, east))))
+    assert swapped.returncode == 1
+    assert "With longitude and latitude exchanged it lies in the scene: longi" in swapped.stderr
 
 
 @pytest.mark.parametrize(
     ("options", "said"),
     [
         (("--bbox", "1,2,3"), "write [west, south, east, north]"),
-        (("--bbox", "1,2,3,x"), "--bbox 1,2,3,x"),
+        (("--bbox", "1,2,3,x"), "--bbox 1,2,3,x: write four numbers, W,S,E,N in degrees"),
         (("--bbox", "50,3,51,4", "--window", "0,0,1,1"), "name one of them"),
         (("--area", "none.geojson"), "none.geojson"),
     ],

@@ -354,3 +354,29 @@ def test_a_recipe_keeps_the_notes_and_shows_them_to_none_of_its_copies(tmp_path)
 def test_text_in_place_of_a_file(tmp_path):
     with pytest.raises(ValueError, match="Well-Known Text; write `bbox"):
         read(tmp_path / "POLYGON ((5 52, 6 52, 6 53, 5 52))")
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ("[4.95, 52.0, 4.9, 52.02]", "crosses the antimeridian and is 359.95 degrees wide; west"),
+        ("[170, 0, -170, 1]", None),
+        ("[4.9, 52.0, 4.95, 52.02]", None),
+    ],
+)
+def test_a_box_with_west_and_east_exchanged_is_noted(bounds, words):
+    recipe = parse(f"version: 1\nname: a\nsearch: {{bbox: {bounds}}}\n", Path("r.yaml"))
+    notes = recipe.search.area_notes
+    assert [note.startswith("`search.bbox`: this box") for note in notes] == [True] * bool(words)
+    assert all(words in note for note in notes)
+
+
+def test_an_area_that_is_empty_or_in_another_encoding_says_so(tmp_path):
+    file = tmp_path / "latin.geojson"
+    for blank in (b"", b"\n \n", b"\xef\xbb\xbf"):
+        file.write_bytes(blank)
+        with pytest.raises(ValueError, match="is no GeoJSON: it is empty"):
+            read(file)
+    file.write_bytes('{"type": "Feature", "name": "Fläche"}'.encode("latin-1"))
+    with pytest.raises(ValueError, match=r"iconv .* > latin-utf8\.geojson"):
+        read(file)

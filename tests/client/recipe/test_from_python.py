@@ -130,7 +130,7 @@ def test_the_base_is_where_areas_and_scripts_are_looked_for(tmp_path: Path) -> N
         (lambda: Search(dates="soon"), "Search: dates: 'soon'"),
         (lambda: Search(colections=("a",)), "Search: colections: unknown key; did you mean `coll"),  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
         (lambda: Masking(dilate=-1), "Masking: dilate: -1 was given"),
-        (lambda: Budget(max_cost=5), "Budget: `max_cost` needs `node_price`"),
+        (lambda: Budget(max_cost=5), "Budget: max_cost: `max_cost` needs `node_price`"),
         (lambda: GridPart(crs="EPSG:99999", resolution=10), "GridPart: crs: "),
         (lambda: Resources(memory="1"), "Resources: memory: '1' was given"),
         (lambda: ScriptPart(file="a.py", text="x = ("), "ScriptPart: a.py: line 1: this is no Pyt"),
@@ -138,7 +138,7 @@ def test_the_base_is_where_areas_and_scripts_are_looked_for(tmp_path: Path) -> N
             lambda: Recipe(
                 version=1, name="a", search=Search(), process=Process(indices=(), clip=True)
             ),
-            "`process.clip` needs `search.area`",
+            "process.clip: `process.clip` needs `search.area`",
         ),
     ],
 )

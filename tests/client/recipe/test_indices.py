@@ -11,6 +11,7 @@ import spyndex
 
 from scenefleet.recipe import IndexWish, find_index, known, resolve
 from scenefleet.recipe.bands import COMMON_NAMES, LETTERS, OFFERS, offered_by
+from scenefleet.recipe.indices import redefinition_notes
 from scenefleet.recipe.spectral import constant_table, index_table, wavelength
 from scenefleet_task import formula
 
@@ -171,3 +172,20 @@ def test_the_publishers_package_is_read_but_not_imported() -> None:
     loaded = set(done.stdout.split())
     assert "pydantic" in loaded
     assert not loaded & {"spyndex", "requests", "box", "numpy", "pandas", "shapely", "rasterio"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "published"),
+    [
+        ("ndvi", "red - nir", "NDVI"),
+        ("NDVI", "red - nir", "NDVI"),
+        ("ndvi", "(nir-red)/(nir+red)", None),
+        ("mine", "red - nir", None),
+    ],
+)
+def test_an_own_formula_under_a_published_name_is_noted(name, text, published):
+    notes = list(redefinition_notes([IndexWish(name, text), IndexWish("evi")]))
+    assert len(notes) == bool(published)
+    for note in notes:
+        assert f"{name!r} is this recipe's own formula, red - nir" in note
+        assert f"published index, {published} = (nir - red) / (nir + red)" in note

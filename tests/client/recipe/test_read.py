@@ -59,7 +59,7 @@ def test_resolved_recipe_reads_back_equal() -> None:
         ("version: 1\nname: a\nsearch: {cloud_below: yes}", ["cloud_below", "number", "not yes"]),
         (MINIMAL + "compute: {retries: true}", ["compute.retries", "number"]),
         (MINIMAL + "# \0", ["recipe.yaml: this is no YAML", "characters"]),
-        ("version: 1\nname: a\nsearch: {bbox: [1, 2, 3]}", ["search.bbox", "4 or more"]),
+        ("version: 1\nname: a\nsearch: {bbox: [1, 2, 3]}", ["search.bbox", "4 numbers"]),
         ("version: 1\nname: a\nsearch: {bbox: [3, 50, 4, 49]}", ["south below north"]),
         ("version: 1\nname: a\nsearch: {bbox: [300, 50, 400, 51]}", ["-180 to 180"]),
         ("version: 1\nname: a\nsearch: {area: nowhere.geojson}", ["nowhere.geojson", "No such"]),

@@ -55,6 +55,17 @@ def test_a_stacked_file_has_a_rendering_a_band_by_number():
     assert found["red"]["title"] == "RED"
 
 
+def test_an_own_formula_under_a_published_name_has_no_published_colours_or_range():
+    scale = {"raster:scale": 0.0001, "raster:offset": 0, "low": 0, "high": 9, "mean": 4}
+    own, same, script = (
+        drawn(item({"ndvi": asset(band("ndvi", text, **scale))}))["ndvi"]
+        for text in ("red - nir", "(nir-red)/(nir+red)", "script")
+    )
+    assert (own["colormap_name"], own["rescale"]) == ("viridis", [[-10000, 10000]])
+    assert (same["colormap_name"], same["rescale"]) == ("rdylgn", [[-2000, 10000]])
+    assert script["colormap_name"] == "rdylgn"
+
+
 def test_float32_is_stretched_in_values_and_has_nan_for_nodata():
     index = asset(band("evi", "a / b", low=-5.0, high=7.0, mean=0.4), dtype="float32")
     reflectance = asset(band("nir", "nir", low=0.0, high=1.1, mean=0.2), dtype="float32")

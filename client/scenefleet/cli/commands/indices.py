@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 
     from scenefleet.recipe import NamedIndex
 
+_MARK = "*"
+"""After the bands of an index that no known collection offers."""
+
 
 @click.command(epilog="Example:  scenefleet indices --domain water --collection landsat-c2-l2")
 @click.argument("names", metavar="[NAME]...", nargs=-1, shell_complete=index_names)
@@ -58,7 +61,7 @@ def command(
 
 def _list(domain: str | None, collection: str | None, *, as_json: bool) -> None:
     from scenefleet.recipe import known
-    from scenefleet.recipe.bands import OFFERS
+    from scenefleet.recipe.bands import OFFERS, offered_by
 
     indices = sorted(known().values(), key=lambda index: (index.name.lower(), index.name))
     if domain is not None:
@@ -71,9 +74,16 @@ def _list(domain: str | None, collection: str | None, *, as_json: bool) -> None:
     if as_json:
         put_json([_told(index) for index in indices])
         return
-    rows = [(i.name, i.domain, " ".join(i.bands), i.title) for i in indices]
+    without = {index.name for index in indices if not offered_by(index.bands)}
+    marks = dict.fromkeys(without, f" {_MARK}")
+    rows = [(i.name, i.domain, " ".join(i.bands) + marks.get(i.name, ""), i.title) for i in indices]
     put_fitting(("name", "domain", "bands", "title"), rows, spare=(1, 2))
     say(f"{len(indices)} {'index' if len(indices) == 1 else 'indices'}")
+    if without:
+        say(
+            f"{_MARK} marks {len(without)} with bands that no collection has which scenefleet "
+            "knows; describe one that has them under `collections`"
+        )
 
 
 def _show(index: NamedIndex) -> None:

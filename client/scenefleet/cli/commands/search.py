@@ -23,13 +23,7 @@ def command(recipe: Path, *, explain: bool, as_json: bool) -> None:
     from scenefleet.cli.selection import select
     from scenefleet.recipe import read_recipe
 
-    found = select(read_recipe(recipe))
-    if explain:
-        for dropped in found.dropped:
-            say(f"dropped {dropped.item}: {dropped.reason}")
-        for part in found.united:
-            reason = part.rule.replace("-", " ")
-            say(f"united {part.item} with {part.scene}: {reason} (rule {part.rule})")
+    found = select(read_recipe(recipe), explain=explain)
     if as_json:
         items = [scene.to_json() for whole in found.items for scene in whole.parts]
         put_json({"type": "FeatureCollection", "features": items})

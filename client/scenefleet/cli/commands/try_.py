@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,6 +23,7 @@ from scenefleet.cli.show import WAYS, put_json, say
 
 if TYPE_CHECKING:
     from scenefleet.run.trial import Trial, TrialOutput, Window
+    from scenefleet_task.spec import TaskDocument
 
 
 @click.command("try", epilog="Example:  scenefleet try recipe.yaml --window 0,0,256,256")
@@ -80,7 +83,10 @@ def command(
     source = with_radiometry(read_recipe(recipe), radiometry)
     document = plan_one(source, item, read_settings(settings_path))
     say(f"scene {document.source.id}" + ("" if item else ", the first; --item ID takes another"))
-    with waiting("the window", "its sources, signed, read and computed", alone=False, first=10):
+    with (
+        waiting("the window", "its sources, signed, read and computed", alone=False, first=10),
+        _hinting(there, document),
+    ):
         trial = try_window(
             document,
             out,
@@ -100,12 +106,27 @@ def command(
             _explain(trial)
 
 
+@contextmanager
+def _hinting(area: dict[str, Any] | None, document: TaskDocument) -> Generator[None]:
+    """Adds a hint to the error of an area whose longitude and latitude were exchanged."""
+    from scenefleet.catalog.swapped import scene_hint
+    from scenefleet.run.trial import TrialError
+
+    try:
+        yield
+    except TrialError as error:
+        hint = scene_hint(area, document.source.geometry) if area else None
+        if hint is None:
+            raise
+        raise TrialError(f"{error} {hint}") from None
+
+
 def _wanted(
     window: str | None, bbox: str | None, file: Path | None
 ) -> tuple[Window | None, dict[str, Any] | None]:
     """The window, or the area that it is to hold, of which one may be named."""
     from scenefleet.errors import UsageError
-    from scenefleet.recipe.area import box, read
+    from scenefleet.recipe.area import box, box_notes, read
 
     if sum(one is not None for one in (window, bbox, file)) > 1:
         raise UsageError("--window, --bbox, --area: name one of them")
@@ -113,11 +134,24 @@ def _wanted(
         return _window(window), None
     try:
         if bbox is not None:
-            return None, box(tuple(float(part) for part in bbox.split(",")))
+            bounds = _numbers(bbox)
+            area = box(bounds)
+            for note in box_notes(bounds):
+                say(f"note: --bbox: {note}")
+            return None, area
         return None, None if file is None else read(file).geometry
     except ValueError as error:
         told = f"--bbox {bbox}" if bbox is not None else f"--area {file}"
         raise UsageError(f"{told}: {error}") from None
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    try:
+        return tuple(float(part) for part in text.split(","))
+    except ValueError:
+        raise ValueError(
+            "write four numbers, W,S,E,N in degrees, such as 4.9,52.0,5.0,52.1"
+        ) from None
 
 
 def _window(text: str) -> Window:
