@@ -154,7 +154,7 @@ def test_quotas_of_cores_are_told_and_hold(certificate):
     [
         ("Standard_D4s_v5", 4, "standardDSv5Family"),
         ("STANDARD_D4DS_V5", 4, "standardDDSv5Family"),
-        ("Standard_E8-4ds_v5", 8, "standardEDSv5Family"),
+        ("Standard_E8-4ds_v5", 4, "standardEDSv5Family"),
         ("Standard_F2s_v2", 2, "standardFSv2Family"),
         ("Standard_NC24ads_A100_v4", 24, "standardNCADSA100v4Family"),
         ("Basic_A1", 1, "basicAFamily"),

@@ -62,6 +62,7 @@ def shown() -> list[str]:
     return [line for line in found[1].splitlines() if line.strip() not in ("", "...")]
 
 
+@pytest.mark.long
 def test_a_first_day_on_which_all_goes_wrong(terminal: Terminal, role: Role, batch: Any) -> None:
     admin = Admin(batch.endpoint, batch.account, batch.key)
     storage_refuses(terminal)

@@ -131,8 +131,10 @@ def main() -> None:
         # the SDKs log at length what our errors say in a line
         logging.getLogger("azure").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
-        if sys.stdout is None:  # pyright: ignore[reportUnnecessaryComparison] - the shell's `>&-`
-            sys.stdout = stack.enter_context(Path(os.devnull).open("w", encoding="utf-8"))
+        for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+            if getattr(sys, name) is None:  # the shell's `<&-`, `>&-` and `2>&-`
+                closed = Path(os.devnull).open(mode, encoding="utf-8")
+                setattr(sys, name, stack.enter_context(closed))
         for stream in (sys.stdout, sys.stderr):  # a name may have letters that it cannot write
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")

@@ -169,7 +169,7 @@ FAULTS: dict[str, Callable[[Running], object]] = {
 def choice(name: str) -> PoolChoice:
     """A pool without nodes, as a recipe would choose it."""
     body = local_pool(0) | {"id": name}
-    return PoolChoice(body=body, image=None, identity=None, slots=1, cores=1, note=None)
+    return PoolChoice(body=body, image=None, identity=None, slots=1, cores=1)
 
 
 @pytest.mark.parametrize("fault", FAULTS)

@@ -119,7 +119,7 @@ def test_an_error_of_a_node_has_a_remedy_and_no_secret(code: str, help_: str) ->
 def health(pool: dict[str, Any], *nodes: dict[str, Any]) -> Any:
     """The health of a pool that the service answers with these fields, read by the SDK's models."""
 
-    def get_pool(_: str) -> models.BatchPool:
+    def get_pool(_: str, **_more: Any) -> models.BatchPool:
         return models.BatchPool({"id": "p", **pool})
 
     def list_nodes(_: str, select: list[str]) -> list[models.BatchNode]:
