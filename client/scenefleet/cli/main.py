@@ -133,8 +133,8 @@ def main() -> None:
     with ExitStack() as stack:
         for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
             if getattr(sys, name) is None:  # the shell's `<&-`, `>&-` and `2>&-`
-                closed = Path(os.devnull).open(mode, encoding="utf-8")
-                setattr(sys, name, stack.enter_context(closed))
+                nothing = stack.enter_context(Path(os.devnull).open(mode, encoding="utf-8"))
+                setattr(sys, name, nothing)
         for stream in (sys.stdout, sys.stderr):  # a name may have letters that it cannot write
             if isinstance(stream, io.TextIOWrapper):
                 stream.reconfigure(errors="backslashreplace")
