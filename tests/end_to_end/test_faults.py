@@ -149,6 +149,7 @@ def test_a_wrong_batch_key(on_azure: Any, archive: Path) -> None:
     assert "storage_key" in done.stderr
 
 
+@pytest.mark.long
 def test_a_pool_that_differs_is_a_conflict_that_says_how(on_azure: Any, archive: Path) -> None:
     search = SEARCH.format(url=archive / "items.json").replace("limit: 5", "limit: 1")
     store = "output: {store: 'az://devstoreaccount1/conflict'}\n"
@@ -160,6 +161,7 @@ def test_a_pool_that_differs_is_a_conflict_that_says_how(on_azure: Any, archive:
     assert "autoScaleFormula" in done.stderr
 
 
+@pytest.mark.long
 def test_spending_money_asks_unless_nothing_is_left(on_azure: Any, archive: Path) -> None:
     search = SEARCH.format(url=archive / "items.json").replace("limit: 5", "limit: 1")
     store = "output: {store: 'az://devstoreaccount1/asked'}\n"

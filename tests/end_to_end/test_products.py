@@ -167,6 +167,7 @@ def test_one_recipe_for_three_products_and_two_stations(
 # --- where the map is cut
 
 
+@pytest.mark.long
 def test_a_scene_across_the_antimeridian_is_cut_and_catalogued_there(
     ground: Any, desk: Any, tmp_path: Path
 ) -> None:
@@ -212,6 +213,7 @@ def test_a_scene_across_the_antimeridian_is_cut_and_catalogued_there(
     assert (got != NODATA).mean() > 0.8
 
 
+@pytest.mark.long
 def test_scenes_of_two_zones_stack_on_a_common_grid(
     files: Path, ground: Any, desk: Any, tmp_path: Path
 ) -> None:

@@ -79,6 +79,7 @@ def test_border_medians_are_the_published_ones(
     check_products(desk.products / "border")
 
 
+@pytest.mark.long
 def test_monthly_gaps_are_all_nodata_and_said_so(need: Need, desk: Any) -> None:
     catalog = need("shared") / "data/monthly-2021/items.json"
     desk.write(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import rasterio
 from playwright.sync_api import sync_playwright
 from rasterio.warp import transform_bounds
@@ -50,6 +51,7 @@ def test_clipped_to_an_area_inside_the_scene(archive: Path, desk: Any) -> None:
     assert item["properties"]["proj:shape"] == list(values.shape)
 
 
+@pytest.mark.long
 def test_the_report_of_a_run_with_failures_in_a_browser(
     archive: Path,
     serve: Callable[[Path], Any],
@@ -88,6 +90,7 @@ def test_the_report_of_a_run_with_failures_in_a_browser(
     assert {url.partition(":")[0] for url in asked} <= {"file", "data"}
 
 
+@pytest.mark.long
 def test_fetch_takes_nothing_from_its_target(archive: Path, desk: Any) -> None:
     search = f"{{catalog: '{archive / 'items.json'}', collections: [sentinel-2-l2a], limit: 2}}"
     desk.write("taken", search)

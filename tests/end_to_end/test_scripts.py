@@ -85,6 +85,7 @@ def test_a_script_from_recipe_to_rasters(archive: Path, desk: Any) -> None:
     ],
     ids=["raises", "shape", "endless"],
 )
+@pytest.mark.long
 def test_a_script_that_is_wrong(archive: Path, desk: Any, body: str, said: str) -> None:
     write(desk, archive, HEAD + body)
     run = desk.json("run", code=3)
@@ -105,6 +106,7 @@ def test_a_script_that_is_wrong(archive: Path, desk: Any, body: str, said: str) 
         assert html.escape(call) in report
 
 
+@pytest.mark.long
 def test_retry_finds_the_script_in_the_store_alone(archive: Path, desk: Any) -> None:
     broken = archive / "items.json"
     document = json.loads(broken.read_text())

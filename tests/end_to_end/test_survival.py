@@ -169,6 +169,7 @@ def test_the_same_run_in_a_second_terminal_follows_the_first(
     assert len(attempts(desk)) == 3, "a scene was computed twice"
 
 
+@pytest.mark.long
 def test_a_second_terminal_sees_and_cancels(
     archive: Path,
     serve: Callable[[Path], Any],
@@ -201,6 +202,7 @@ def test_the_same_bytes_on_another_folder(archive: Path, desk: Any) -> None:
         assert (desk.folder / "other/products" / path).read_bytes() == file.read_bytes(), path
 
 
+@pytest.mark.long
 def test_a_damaged_output_is_computed_again_and_only_it(archive: Path, desk: Any) -> None:
     desk.write("healed", SEARCH.format(url=archive / "items.json"))
     desk.run("run")
@@ -215,6 +217,7 @@ def test_a_damaged_output_is_computed_again_and_only_it(archive: Path, desk: Any
     assert (folders[3] / "ndvi.tif").read_bytes() == data
 
 
+@pytest.mark.long
 def test_a_changed_recipe_computes_only_what_changed(archive: Path, desk: Any) -> None:
     search = SEARCH.format(url=archive / "items.json")
     desk.write("grows", search.replace("}", ", limit: 3}"))

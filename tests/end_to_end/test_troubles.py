@@ -40,6 +40,7 @@ class WeakStore(BlobStore):
         return NodeAccess(given)
 
 
+@pytest.mark.long
 def test_a_sas_that_may_not_write_ends_in_role_or_firewall(on_azure: Any, archive: Path) -> None:
     on_azure.write(
         "weak",
@@ -84,6 +85,7 @@ def pool(batch: Any) -> Iterator[str]:
         yield "mine"
 
 
+@pytest.mark.long
 def test_a_detached_run_on_a_broken_pool(
     on_azure: Any, batch: Any, archive: Path, pool: str, wait_for: Any
 ) -> None:
@@ -124,6 +126,7 @@ def test_a_detached_run_on_a_broken_pool(
     assert run["counts"] == {"waiting": 2, "running": 0, "done": 0, "failed": 0}
 
 
+@pytest.mark.long
 def test_a_submission_that_waits_is_cancelled_from_another_terminal(
     on_azure: Any, batch: Any, archive: Path, wait_for: Any
 ) -> None:
@@ -152,6 +155,7 @@ def test_a_submission_that_waits_is_cancelled_from_another_terminal(
     assert on_azure.json("run", "--yes")["state"] == "done"
 
 
+@pytest.mark.long
 def test_ctrl_c_while_nothing_is_submitted_yet_says_so(
     on_azure: Any, batch: Any, archive: Path, wait_for: Any
 ) -> None:

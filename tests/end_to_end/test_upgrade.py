@@ -69,6 +69,7 @@ def answer(desk: Any, text: str, *arguments: str) -> tuple[int, str]:
     return done.returncode, done.stderr
 
 
+@pytest.mark.long
 def test_plan_counts_and_prices_what_an_earlier_version_finished(computed: Any) -> None:
     assert "computed anew" not in computed.run("plan").stderr
     made_by(computed, str(spec.VERSION - 1))
@@ -99,6 +100,7 @@ def test_run_asks_and_a_no_leaves_everything_as_it_is(computed: Any) -> None:
     assert "computed anew" not in computed.run("plan").stderr
 
 
+@pytest.mark.long
 def test_yes_goes_on_without_a_terminal(computed: Any) -> None:
     made_by(computed, str(spec.VERSION - 1), count=1)
     done = computed.run("run", "--yes").stderr
@@ -112,12 +114,14 @@ def test_yes_goes_on_without_a_terminal(computed: Any) -> None:
     ("version", "words"),
     [(str(spec.VERSION + 1), "a later version"), (None, "an earlier version"), ([], "an earlier")],
 )
+@pytest.mark.long
 def test_other_versions(computed: Any, version: object, words: str) -> None:
     made_by(computed, version)
     assert f"3 finished scenes were made by {words}" in computed.run("plan").stderr
     computed.run("run", code=2)
 
 
+@pytest.mark.long
 def test_what_is_not_whole_is_no_finished_output(computed: Any) -> None:
     made_by(computed, str(spec.VERSION - 1))
     for folder in sorted((computed.products / "season").glob("*/"))[:3]:
@@ -149,6 +153,7 @@ def test_a_new_index_is_told_and_not_asked_about(computed: Any, archive: Path) -
         ("{indices: [ndvi, ndwi]}", ["process.indices: [ndvi] -> [ndvi, ndwi]"]),
     ],
 )  # fmt: skip
+@pytest.mark.long
 def test_the_key_that_was_changed_is_named(
     computed: Any, archive: Path, process: str, keys: list[str]
 ) -> None:
@@ -166,6 +171,7 @@ def test_the_key_that_was_changed_is_named(
     assert keys[0] not in told
 
 
+@pytest.mark.long
 def test_plan_prices_what_is_left(computed: Any) -> None:
     told = computed.run("plan").stderr
     assert "4 of 4 tasks are done already; left: none to submit" in told
@@ -180,6 +186,7 @@ def test_plan_prices_what_is_left(computed: Any) -> None:
     assert found["left"]["estimate"]["bytes_in"] < found["estimate"]["bytes_in"]
 
 
+@pytest.mark.long
 def test_both_causes_are_told_apart(computed: Any, archive: Path) -> None:
     made_by(computed, str(spec.VERSION - 1), count=1)
     computed.write("season", SEARCH.format(archive=archive), "process: {mask: none}")
@@ -188,6 +195,7 @@ def test_both_causes_are_told_apart(computed: Any, archive: Path) -> None:
     assert "3 finished scenes of this name were made by other tasks, whose recipe" in told
 
 
+@pytest.mark.long
 def test_an_earlier_versions_run_is_named_as_that(computed: Any) -> None:
     (path,) = (computed.folder / "results/runs").glob("*/plan.jsonl")
     text = path.read_text().splitlines()
@@ -199,6 +207,7 @@ def test_an_earlier_versions_run_is_named_as_that(computed: Any) -> None:
         assert "damaged" not in told
 
 
+@pytest.mark.long
 def test_plan_needs_no_answer_of_the_store(computed: Any, archive: Path) -> None:
     more = "output: {store: 'az://account/season'}"
     computed.write("season", SEARCH.format(archive=archive), more)
