@@ -4,20 +4,41 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
+from collections.abc import Sequence
 
 from scenefleet.cli.options import Desk
 from scenefleet.cli.show import count, put_json, say
+from scenefleet.cli.waiting import waiting
 from scenefleet.results import write_collection, write_report
 from scenefleet.results.advice import remedies
 from scenefleet.results.caveats import caveat_lines, much_cut, much_negative, much_outside
-from scenefleet.run import Ended, Run, RunState, describe_product, group_failures, load_plan
+from scenefleet.run import (
+    Ended,
+    Run,
+    RunState,
+    TaskOutcome,
+    describe_product,
+    group_failures,
+    load_plan,
+)
 
-EXIT = {RunState.DONE: 0, RunState.PARTIAL: 3, RunState.FAILED: 3, RunState.CANCELLED: 5}
+EXIT = {
+    RunState.DONE: 0,
+    RunState.PARTIAL: 3,
+    RunState.FAILED: 3,
+    RunState.OUTDATED: 3,
+    RunState.CANCELLED: 5,
+}
 """Exit code by final state."""
 
 
 def publish(desk: Desk, ended: Ended) -> str:
     """Writes the product's collection and the run's report; returns the report's store path."""
+    with waiting(f"the store {desk.store.address}", "writing the collection and the report"):
+        return _publish(desk, ended)
+
+
+def _publish(desk: Desk, ended: Ended) -> str:
     about = describe_product(desk.store, ended.run, desk.source)
     if any(outcome.state == "done" for outcome in ended.outcomes):
         write_collection(desk.store, ended.run.name, about)
@@ -62,7 +83,23 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
             say(f"         {line}")
     if run.state == RunState.CANCELLED or run.stopped:
         say(f"next     {run_again(desk)}    (goes on with the scenes that are left)")
+    say_lost(desk, ended.outcomes)
     return code
+
+
+def say_lost(desk: Desk, outcomes: Sequence[TaskOutcome]) -> None:
+    """Says how many scenes were done and are so no more, why, and what to do."""
+    lost = [outcome for outcome in outcomes if outcome.lost]
+    if not lost:
+        return
+    whys = Counter((outcome.message or "").partition(":")[0].partition(";")[0] for outcome in lost)
+    told = ", ".join(f"{number} {why}" for why, number in whys.most_common(3))
+    they = "was" if len(lost) == 1 else "were"
+    say(f"lost     {count(len(lost), 'scene')} {they} done and {_IS[they]} so no more: {told}")
+    say(f"next     {run_again(desk)}    (computes them again; replaces what is there)")
+
+
+_IS = {"was": "is", "were": "are"}
 
 
 def run_again(desk: Desk) -> str:

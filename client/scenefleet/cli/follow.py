@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from scenefleet.cli.bar import Bar, can_draw
+from scenefleet.cli.pulse import Pulse
 from scenefleet.cli.show import count, say
 from scenefleet.run import (
     Ended,
@@ -26,19 +27,15 @@ def follow(events: Iterable[Event], *, total: int) -> Ended:
     """Draws events until the last one, which it returns."""
     if can_draw(sys.stderr, os.environ):
         return _with_bar(events, total)
-    for event in events:
-        if isinstance(event, Ended):
-            return event
-        _line(event, total)
+    with Pulse(total) as pulse:
+        for event in events:
+            if isinstance(event, Ended):
+                return event
+            if isinstance(event, Progress):
+                pulse.update(event)
+            else:
+                _speak(event, pulse.say)
     raise AssertionError("a run's events end with Ended")
-
-
-def _line(event: Event, total: int) -> None:
-    if isinstance(event, Progress):
-        text = f"{event.done}/{total} done, {event.running} running, {event.waiting} waiting"
-        say(text + (f", {event.failed} failed" if event.failed else ""))
-    else:
-        _speak(event, say)
 
 
 def _speak(event: Event, write: Callable[[str], None]) -> None:

@@ -51,6 +51,7 @@ from scenefleet.run import (
     watch,
 )
 from scenefleet.settings import Settings
+from scenefleet.store import check_store
 from scenefleet_task.spec import TaskDocument
 
 
@@ -66,6 +67,7 @@ def run_recipe(
         )
     if not local:
         check_azure(source, settings)
+    check_store(source.recipe.output.store, base=source.base)  # before a long search
     prepared = prepare(source, settings)
     say_estimate(prepared)
     check_budget(prepared.estimate.cost, source)
@@ -81,11 +83,13 @@ def run_recipe(
         with entering(f"the store {desk.store.address}", mine_alone):
             with waiting(f"the store {desk.store.address}"):
                 left = remaining(desk.store, plan.id, plan, failed=False)
+                older = find_superseded(desk.store, left, source.recipe)
             if left:  # asked before anything is written: a no leaves all as it is
-                anew = redone(prepared, find_superseded(desk.store, left, source.recipe))
+                anew = redone(prepared, older)
                 say_redone(prepared, anew)
                 ask(source, len(left), yes=yes, anew=anew)
-            run = create(desk.store, source, plan, prepared.found.items)
+            with waiting(f"the store {desk.store.address}", "writing the plan"):
+                run = create(desk.store, source, plan, prepared.found.items)
             if not left:
                 return finish(desk, run, plan, as_json=as_json)
             return go(desk, run, plan, left, source=source, detach=detach, as_json=as_json)
@@ -93,7 +97,8 @@ def run_recipe(
 
 def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: bool) -> int:
     """The verb `retry`; returns the exit code."""
-    plan = load_plan(desk.store, run)
+    with waiting(f"the store {desk.store.address}"):
+        plan = load_plan(desk.store, run)
     with _claimed(desk, run.id, local=run.backend == "local") as mine:
         with reach(desk, run, ended_too=True) as fleet:
             if not mine or is_active(fleet, run):
@@ -104,7 +109,8 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
         here = source.recipe.compute.backend == "local"
         mine_alone = alone(desk.store, run.id, run.name, desk.settings, local=here)
         with entering(f"the store {desk.store.address}", mine_alone):
-            left = remaining(desk.store, run.id, plan, failed=True)
+            with waiting(f"the store {desk.store.address}"):
+                left = remaining(desk.store, run.id, plan, failed=True)
             if not left:
                 return finish(desk, run, plan, as_json=as_json)
             say_slots(source, desk.settings)
@@ -177,7 +183,8 @@ def go(
 ) -> int:
     """Submits, follows, publishes; returns the exit code."""
     name = key(desk.store, run.id)
-    with open_fleet(source, desk.settings, key=name, notice=say_held) as fleet:
+    fleet_of_run = open_fleet(source, desk.settings, key=name, notice=say_held)
+    with entering("the service that runs tasks", fleet_of_run) as fleet:
         try:
             with waiting("the Batch service", "submitting", alone=False):
                 run, submitted = submit(
