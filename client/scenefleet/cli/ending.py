@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from scenefleet.cli.options import Desk
-from scenefleet.cli.show import count, put_json, say
+from scenefleet.cli.show import count, put_json, say, without_scene
 from scenefleet.cli.waiting import waiting
 from scenefleet.results import write_collection, write_report
 from scenefleet.results.advice import remedies
@@ -21,6 +21,7 @@ from scenefleet.run import (
     group_failures,
     load_plan,
 )
+from scenefleet.run.repetition import kind_of
 
 EXIT = {
     RunState.DONE: 0,
@@ -30,6 +31,8 @@ EXIT = {
     RunState.CANCELLED: 5,
 }
 """Exit code by final state."""
+_NEAR = 8
+"""Failures told of while a run went on that a person still sees at its end."""
 
 
 def publish(desk: Desk, ended: Ended) -> str:
@@ -47,10 +50,19 @@ def _publish(desk: Desk, ended: Ended) -> str:
     return write_report(desk.store, ended.run, ended.outcomes, plan_notes=notes, about=about)
 
 
-def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
+def conclude(
+    desk: Desk, ended: Ended, report: str, *, as_json: bool, told: Sequence[str] = ()
+) -> int:
     """Says how the run ended and what to do next; returns the exit code.
 
     Outputs without a valid pixel are told of and leave the code as it is: clouds are no fault.
+
+    Args:
+        desk: the store and the settings.
+        ended: the run and its outcomes.
+        report: the report's store path.
+        as_json: whether it is written as JSON instead.
+        told: kinds of failures that stand above in full, as `kind_of` names them.
     """
     run, states = ended.run, Counter(outcome.state for outcome in ended.outcomes)
     code = EXIT.get(run.state, 1)
@@ -65,6 +77,8 @@ def conclude(desk: Desk, ended: Ended, report: str, *, as_json: bool) -> int:
         say(f"stopped  {run.stopped}")
     for outcome, number in group_failures(ended.outcomes)[:5]:
         why = f"{outcome.exit or 'failed'}: {outcome.message or 'no reason given'}"
+        above = kind_of("", why, {outcome.item}) in told and len(told) <= _NEAR
+        why = f"{outcome.exit}, as above" if above else without_scene(why, outcome.item)
         more = f" (and {number - 1} more in the same way)" if number > 1 else ""
         say(f"  {outcome.item}: {why}{more}")
         failed -= number
@@ -97,6 +111,8 @@ def say_lost(desk: Desk, outcomes: Sequence[TaskOutcome]) -> None:
     they = "was" if len(lost) == 1 else "were"
     say(f"lost     {count(len(lost), 'scene')} {they} done and {_IS[they]} so no more: {told}")
     say(f"next     {run_again(desk)}    (computes them again; replaces what is there)")
+    if any(why.startswith("replaced") for why in whys):
+        say("note: two recipes have this run's name; give one another `name` to keep both results")
 
 
 _IS = {"was": "is", "were": "are"}

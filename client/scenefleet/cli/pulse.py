@@ -1,4 +1,4 @@
-"""Lines on a run's progress where no bar can be drawn; a run that is silent is told of all the same."""
+"""Lines on a run's progress where no bar can be drawn, also while nothing happens."""
 
 from __future__ import annotations
 

@@ -121,6 +121,7 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
 
 def watch_run(desk: Desk, run_id: str, *, as_json: bool) -> int:
     """The verb `watch`; returns the exit code."""
+    told: list[str] = []
     try:
         _wait_until_begun(desk, run_id)
         run = load(desk.store, run_id)
@@ -130,7 +131,7 @@ def watch_run(desk: Desk, run_id: str, *, as_json: bool) -> int:
                 ended = settle(desk.store, None, run, plan, {})
             else:
                 events = watch(desk.store, fleet, run, plan, interval=_pace(run))
-                ended = follow(events, total=run.tasks)
+                ended = follow(events, total=run.tasks, told=told)
     except KeyboardInterrupt:
         say(f"\nNo longer watching; {run_id} goes on.")
         return 5
@@ -140,7 +141,7 @@ def watch_run(desk: Desk, run_id: str, *, as_json: bool) -> int:
             raise
         # its emulator ended with its client: the outputs tell the rest
         ended = settle(desk.store, None, run, load_plan(desk.store, run), {})
-    return conclude(desk, ended, publish(desk, ended), as_json=as_json)
+    return conclude(desk, ended, publish(desk, ended), as_json=as_json, told=told)
 
 
 def _wait_until_begun(desk: Desk, run_id: str) -> None:
@@ -157,18 +158,19 @@ def _wait_until_begun(desk: Desk, run_id: str) -> None:
 def finish(desk: Desk, run: Run, plan: Plan, *, as_json: bool) -> int:
     """Nothing is left to submit: settles the run by its outputs, once its job has ended."""
     say(f"{run.id}: nothing to submit")
+    told: list[str] = []
     with reach(desk, run, ended_too=run.backend == "azure") as fleet:
         if fleet is not None and is_active(fleet, run):
             if fleet.job(run.jobs[-1]) is not None:  # else another command is about to make it
                 fleet.close(run.jobs[-1])  # of a submission that was cut off before it did this
             events = watch(desk.store, fleet, run, plan, interval=_pace(run))
             try:
-                ended = follow(events, total=run.tasks)
+                ended = follow(events, total=run.tasks, told=told)
             except KeyboardInterrupt:
                 return interrupted(desk, fleet, run, plan, as_json=as_json)
         else:
             ended = settle(desk.store, None, run, plan, {})
-    return conclude(desk, ended, publish(desk, ended), as_json=as_json)
+    return conclude(desk, ended, publish(desk, ended), as_json=as_json, told=told)
 
 
 def go(
@@ -183,6 +185,7 @@ def go(
 ) -> int:
     """Submits, follows, publishes; returns the exit code."""
     name = key(desk.store, run.id)
+    told: list[str] = []
     fleet_of_run = open_fleet(source, desk.settings, key=name, notice=say_held)
     with entering("the service that runs tasks", fleet_of_run) as fleet:
         try:
@@ -210,7 +213,7 @@ def go(
                 return 0
             events = watch(desk.store, fleet, run, plan, interval=_pace(run))
             events = chain([submitted], events)
-            ended = follow(events, total=run.tasks)
+            ended = follow(events, total=run.tasks, told=told)
         except CancelledError as error:
             say(str(error))
             run = load(desk.store, run.id)
@@ -218,7 +221,7 @@ def go(
         except KeyboardInterrupt:
             run = load(desk.store, run.id)
             return interrupted(desk, fleet, run, plan, as_json=as_json)
-    return conclude(desk, ended, publish(desk, ended), as_json=as_json)
+    return conclude(desk, ended, publish(desk, ended), as_json=as_json, told=told)
 
 
 def interrupted(desk: Desk, fleet: Fleet, run: Run, plan: Plan, *, as_json: bool) -> int:

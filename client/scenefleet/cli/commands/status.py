@@ -9,7 +9,7 @@ import click
 
 from scenefleet.cli.narrow import put_rows, width
 from scenefleet.cli.options import Desk, json_option, run_options
-from scenefleet.cli.show import put_json, say
+from scenefleet.cli.show import put_json, say, without_scene
 from scenefleet.cli.waiting import waiting
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def command(
                 o.attempts,
                 o.item,
             ),
-            describe_empty(o) if o.is_empty else o.message or "",
+            describe_empty(o) if o.is_empty else without_scene(o.message or "", o.item),
         )
         for o in outcomes
     ]
