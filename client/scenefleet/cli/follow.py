@@ -73,7 +73,9 @@ def _why(event: TaskChanged) -> str:
     if not event.message:
         return ""
     return (
-        f": {event.message.partition(':')[0]}, as before" if event.again else f": {without_scene(event.message, event.item)}"
+        f": {event.message.partition(':')[0]}, as before"
+        if event.again
+        else f": {without_scene(event.message, event.item)}"
     )
 
 

@@ -15,7 +15,6 @@ from pathlib import Path, PurePosixPath
 from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
 from scenefleet.store.base import Entry, NodeAccess, NodeFile
 
-
 _ANOTHER = "Name another folder as `output.store`."
 
 
