@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Collection, Sequence
 
@@ -90,10 +89,17 @@ def _beside(row: Sequence[str], left: set[int], n: int) -> bool:
     return all(not 0 <= m < len(row) or m in left for m in (n - 1, n + 1))
 
 
+def _alike(names: Sequence[str]) -> int:
+    """How many characters all names begin with alike: the first and the last in order tell."""
+    first, last = min(names), max(names)
+    pairs = enumerate(zip(first, last, strict=False))
+    return next((n for n, (one, other) in pairs if one != other), min(len(first), len(last)))
+
+
 def _by_ends(names: Sequence[str], most: int) -> list[str]:
     """The names without what all of them begin with, or end with."""
-    start = len(os.path.commonprefix(list(names)))
-    end = len(os.path.commonprefix([name[::-1] for name in names]))
+    start = _alike(names)
+    end = _alike([name[::-1] for name in names])
     found: list[str] = []
     for name in names:
         stop = max(start, len(name) - end)

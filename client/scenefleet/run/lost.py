@@ -83,21 +83,25 @@ def _look(
         maker = str(item["properties"]["scenefleet:task"])
         if maker != document.id:
             return None, maker
-        for asset in item["assets"].values():
-            file = str(PurePosixPath(path).parent / asset["href"])
-            if file not in files:
-                return f"file missing: {file}", None
-            entry = files[file]
-            known = entry.sha256
-            if entry.size != asset["file:size"] or (
-                known is not None and not asset["file:checksum"].endswith(known)
-            ):
-                return f"file changed: {file}", None
+        folder = PurePosixPath(path).parent
+        faults = (
+            _fault(str(folder / asset["href"]), files, asset) for asset in item["assets"].values()
+        )
+        return next(filter(None, faults), None), None
     except NotInStoreError:
         return f"file missing: {path}", None
     except (ValueError, KeyError, TypeError, AttributeError):
         return f"file changed: {path}", None
-    return None, None
+
+
+def _fault(file: str, files: Mapping[str, Entry], asset: Mapping[str, Any]) -> str | None:
+    """What is wrong with a file, by what its item says of it."""
+    entry = files.get(file)
+    if entry is None:
+        return f"file missing: {file}"
+    digest = entry.sha256
+    same = digest is None or str(asset["file:checksum"]).endswith(digest)
+    return None if same and entry.size == asset["file:size"] else f"file changed: {file}"
 
 
 def _runs_of(store: Store, run: Run, tasks: Collection[str]) -> dict[str, str]:
