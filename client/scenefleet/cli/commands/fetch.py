@@ -38,7 +38,7 @@ def command(
     """
     from scenefleet.cli.waiting import waiting
     from scenefleet.results.fetch import fetch
-    from scenefleet.run import describe_product, load_plan
+    from scenefleet.run import RunState, describe_product, load_plan
 
     about = describe_product(desk.store, run, desk.source)
     with waiting(f"the store {desk.store.address}", "copying", alone=False):
@@ -53,8 +53,9 @@ def command(
     if copied.missing:
         of = count(copied.scenes + copied.missing, "scene")
         verb = "is" if copied.missing == 1 else "are"
+        is_now = f"is {run.state}" if run.state != RunState.DONE else "was done and is so no more"
         say(
-            f"note: {copied.missing:,} of {of} {verb} not done now, so the copy does not have all; "
-            f"`scenefleet status {run.id}` says why, scene by scene. The same `fetch` adds what is "
-            "done later"
+            f"note: {copied.missing:,} of {of} {verb} not done, so the copy does not have all; run "
+            f"{run.id} {is_now}, and `scenefleet status` lists its scenes. The same `fetch` adds "
+            "what is done later"
         )
