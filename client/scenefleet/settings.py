@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -68,12 +68,18 @@ class Settings(BaseModel):
         """
         missing = [key for key in keys if getattr(self.azure, key) is None]
         if missing:
-            wanted = " and ".join(f"`{key}`" for key in missing)
-            variables = ", ".join(_PREFIX + key.upper() for key in missing)
-            raise NotAuthorisedError(
-                f"{self.path}: section [azure] lacks {wanted}, needed for `backend: azure`. "
-                f"Write it there, or set {variables}. `scenefleet doctor` checks the rest."
-            )
+            rest = "`scenefleet doctor --recipe FILE` checks the rest."
+            raise NotAuthorisedError(f"{self.lack(missing)} {rest}")
+
+    def lack(self, missing: Sequence[str]) -> str:
+        """Returns what to say of keys of `[azure]` that are missing."""
+        wanted = " and ".join(f"`{key}`" for key in missing)
+        variables = ", ".join(_PREFIX + key.upper() for key in missing)
+        it = "it" if len(missing) == 1 else "them"
+        return (
+            f"{self.path}: section [azure] lacks {wanted}, needed for `backend: azure`. "
+            f"Write {it} there, or set {variables}."
+        )
 
 
 def default_path() -> Path:

@@ -33,7 +33,10 @@ _NOTHING = re.compile(
     r"Read failed\. See previous exception for details\.?|GDAL signalled an error.*|CPLE_\w+"
 )
 """Complaints that say nothing that another of the same failure does not."""
-_PLACE = re.compile(r"(?:band \d+: )?IReadBlock failed at X offset (\d+), Y offset (\d+): ?")
+_PLACE = re.compile(
+    r"(?:(?:.*, )?band \d+: )?IReadBlock failed at X offset (\d+), Y offset (\d+): ?", re.DOTALL
+)
+"""A block's place, after the file's name, which is told before all complaints anyway."""
 _FUNCTION = re.compile(
     r"(?<![\w/.])(?:"
     r"_?(?:TIFF|GTiff|GDAL|OGR|VSI|CPL|OSR|opj_|jpeg_|PROJ: )\w*(?:\(\))?"  # of a library

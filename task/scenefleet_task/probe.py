@@ -22,6 +22,8 @@ from scenefleet_task.spec import Exit
 
 TIMEOUT = 30.0
 """Seconds."""
+_LONGEST = 240
+"""Characters of a complaint that are told."""
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 """How a TIFF starts: little-endian and big-endian, each classic and BigTIFF."""
 JP2 = (b"\0\0\0\x0cjP  \r\n\x87\n", b"\xff\x4f\xff\x51")
@@ -143,7 +145,7 @@ def judge(start: bytes, size: int | None, complaint: str, needed: int) -> Findin
     elif not start.startswith((*TIFF, *JP2)):
         said = f"not a raster that is read (those are GeoTIFF and JPEG 2000) but {kind_of(start)}."
     else:
-        said = f"truncated or corrupt ({complaint[:240]})."
+        said = f"truncated or corrupt ({_cut(complaint)})."
     return Finding(Exit.SOURCE_UNREADABLE, said)
 
 
@@ -152,6 +154,14 @@ def kind_of(start: bytes) -> str:
     bare = start.lstrip()
     named = next((name for magic, name in _OTHERS.items() if bare.startswith(magic)), None)
     return named or f"one that starts with {start[:8]!r}"
+
+
+def _cut(complaint: str) -> str:
+    """The first words of a complaint that is long."""
+    if len(complaint) <= _LONGEST:
+        return complaint
+    start = complaint[:_LONGEST]
+    return (start.rpartition(" ")[0] or start).rstrip(" .,:;(") + " ..."
 
 
 def _size(content_range: str | None, length: str | None) -> int | None:

@@ -16,6 +16,7 @@ from scenefleet.errors import NotAuthorisedError, StoreError
 from scenefleet.plan import Estimate, documents_of
 from scenefleet.run import Standing, Superseded, find_standing, find_superseded
 from scenefleet.settings import Settings
+from scenefleet.store import check_store
 from scenefleet_task.spec import VERSION
 
 _T = TypeVar("_T")
@@ -81,6 +82,12 @@ def look_into_store(prepared: Prepared, settings: Settings) -> tuple[Standing | 
     `plan` itself needs no store and no credential for one, so that is no error.
     """
     address = prepared.source.recipe.output.store
+
+    try:
+        check_store(address, base=prepared.source.base)
+    except (StoreError, NotAuthorisedError) as error:
+        say(f"note: `run` would be refused: {error}")
+        return None, Superseded()
 
     def look() -> tuple[Standing | None, Superseded]:
         store, plan = desk_of(prepared.source, settings).store, prepared.plan

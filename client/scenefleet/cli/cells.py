@@ -40,7 +40,7 @@ def shorten(text: str, most: int) -> str:
     if cells(text) <= most:
         return text
     tail = (most - 1) // 2
-    return f"{_start(text, most - 1 - tail)}…{_start(text[::-1], tail)[::-1]}"
+    return f"{start_of(text, most - 1 - tail)}…{start_of(text[::-1], tail)[::-1]}"
 
 
 def wrap(text: str, columns: int, indent: str = "", *, whole: bool = False) -> list[str]:
@@ -66,7 +66,7 @@ def wrap(text: str, columns: int, indent: str = "", *, whole: bool = False) -> l
                 if line:
                     lines.append(line)
                     line = ""
-                piece = _start(word, room - len(inner)) or word[0]
+                piece = start_of(word, room - len(inner)) or word[0]
                 lines.append(inner + piece)
                 word = word[len(piece) :]  # noqa: PLW2901 - what is left of it
             if not word:
@@ -81,8 +81,8 @@ def wrap(text: str, columns: int, indent: str = "", *, whole: bool = False) -> l
     return [indent + line for line in lines]
 
 
-def _start(text: str, most: int) -> str:
-    """The beginning of a text, of so many columns at most."""
+def start_of(text: str, most: int) -> str:
+    """Returns the beginning of a text, of so many columns at most."""
     used = 0
     for place, letter in enumerate(text):
         used += cells(letter)

@@ -290,7 +290,7 @@ def _store(context: click.Context) -> tuple[Path | None, str | None]:
     given = context.params
     if address := given.get("address"):
         return (None if "://" in address else Path(address).expanduser()), None
-    words = (given.get("recipe"), given.get("run_id"), *(given.get("names") or ()))
+    words = (*map(given.get, ("recipe", "named", "run_id")), *(given.get("names") or ()))
     named = next((word for word in words if word and _is_recipe(str(word))), "recipe.yaml")
     import yaml
 

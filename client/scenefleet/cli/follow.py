@@ -1,4 +1,4 @@
-"""Draws a run's events on standard error: a bar in a terminal, plain lines elsewhere."""
+"""Draws a run's events on standard error: a bar in a terminal, lines of text elsewhere."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 
 from scenefleet.cli.bar import Bar, can_draw
-from scenefleet.cli.show import count, say
+from scenefleet.cli.pulse import Pulse
+from scenefleet.cli.show import count, say, without_scene
 from scenefleet.run import (
     Ended,
     Event,
@@ -20,28 +21,32 @@ from scenefleet.run import (
     Trouble,
     describe,
 )
+from scenefleet.run.repetition import kind_of
 
 
-def follow(events: Iterable[Event], *, total: int) -> Ended:
-    """Draws events until the last one, which it returns."""
+def follow(events: Iterable[Event], *, total: int, told: list[str] | None = None) -> Ended:
+    """Draws events until the last one, which it returns.
+
+    Args:
+        events: of one run.
+        total: tasks of the run.
+        told: takes the kinds of failures that were written in full, as `kind_of` names them.
+    """
+    told = [] if told is None else told
     if can_draw(sys.stderr, os.environ):
-        return _with_bar(events, total)
-    for event in events:
-        if isinstance(event, Ended):
-            return event
-        _line(event, total)
+        return _with_bar(events, total, told)
+    with Pulse(total) as pulse:
+        for event in events:
+            if isinstance(event, Ended):
+                return event
+            if isinstance(event, Progress):
+                pulse.update(event)
+            else:
+                _speak(event, pulse.say, told)
     raise AssertionError("a run's events end with Ended")
 
 
-def _line(event: Event, total: int) -> None:
-    if isinstance(event, Progress):
-        text = f"{event.done}/{total} done, {event.running} running, {event.waiting} waiting"
-        say(text + (f", {event.failed} failed" if event.failed else ""))
-    else:
-        _speak(event, say)
-
-
-def _speak(event: Event, write: Callable[[str], None]) -> None:
+def _speak(event: Event, write: Callable[[str], None], told: list[str]) -> None:
     if isinstance(event, Submitted):
         skipped = f"; {event.done} done already" if event.done else ""
         skipped += f"; {event.failed} failed before (`retry` sends them)" if event.failed else ""
@@ -57,6 +62,8 @@ def _speak(event: Event, write: Callable[[str], None]) -> None:
             write(line)
     elif isinstance(event, TaskChanged) and event.state == "failed":
         write(f"failed: {event.item}{_why(event)}")
+        if event.message and not event.again:
+            told.append(kind_of("", event.message, {event.item}))
     elif isinstance(event, TaskChanged) and event.state == "waiting" and event.message:
         write(f"cut off: {event.item}: {event.message}")
 
@@ -66,11 +73,13 @@ def _why(event: TaskChanged) -> str:
     if not event.message:
         return ""
     return (
-        f": {event.message.partition(':')[0]}, as before" if event.again else f": {event.message}"
+        f": {event.message.partition(':')[0]}, as before"
+        if event.again
+        else f": {without_scene(event.message, event.item)}"
     )
 
 
-def _with_bar(events: Iterable[Event], total: int) -> Ended:
+def _with_bar(events: Iterable[Event], total: int, told: list[str]) -> Ended:
     with Bar(total) as bar:
         for event in events:
             if isinstance(event, Ended):
@@ -79,7 +88,7 @@ def _with_bar(events: Iterable[Event], total: int) -> Ended:
             if isinstance(event, Progress):
                 bar.update(event)
             else:
-                _speak(event, say)  # above the bar
+                _speak(event, say, told)  # above the bar
     raise AssertionError("a run's events end with Ended")
 
 

@@ -7,7 +7,7 @@ import os
 import platform
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -17,7 +17,7 @@ from scenefleet import __version__
 from scenefleet.cli.options import desk_of, read_settings
 from scenefleet.cli.show import count
 from scenefleet.cli.waiting import waiting, waiting_for_catalogue
-from scenefleet.errors import ScenefleetError
+from scenefleet.errors import NotAuthorisedError, ScenefleetError
 from scenefleet.recipe import RecipeFile, read_recipe
 from scenefleet.settings import Settings
 
@@ -40,32 +40,41 @@ class Check:
     """The exit code that it asks for; 0 unless something is wrong."""
 
 
-def examine(recipe: Path | None, settings_path: Path | None) -> list[Check]:
-    """All checks, in the order in which a run would meet them."""
-    checks = [_try("scenefleet", _version), _try("packages", _packages), _try("disk", _disk)]
-    checks.append(_try("emulator", _emulator))
-    settings: list[Settings] = []
-    checks.append(_try("settings", lambda: _settings(settings_path, settings)))
-    if recipe is not None and settings:
-        checks += _of_recipe(recipe, settings[0])
-    return checks
+NAMES = (
+    *("scenefleet", "packages", "disk", "emulator", "settings"),
+    *("recipe", "catalogue", "store", "tasks", "batch", "quota", "need"),
+)
+"""Of all checks there may be."""
+VERDICTS = ("ok", "note", "wrong")
 
 
-def _of_recipe(path: Path, settings: Settings) -> list[Check]:
+def examine(recipe: Path | None, settings_path: Path | None) -> Iterator[Check]:
+    """Yields each check as soon as it is made, in the order in which a run would meet them."""
+    yield _try("scenefleet", _version)
+    yield _try("packages", _packages)
+    yield _try("disk", _disk)
+    yield _try("emulator", _emulator)
     read: list[RecipeFile] = []
-    checks = [_try("recipe", lambda: _recipe(path, read))]
-    if not read:
-        return checks
-    source = read[0]
-    checks.append(_try("catalogue", lambda: _catalogue(source)))
-    checks.append(_try("store", lambda: _store(source, settings)))
+    found = None if recipe is None else _try("recipe", lambda: _recipe(recipe, read))
+    source = read[0] if read else None
+    settings: list[Settings] = []
+    yield _try("settings", lambda: _settings(settings_path, settings, source))
+    if found is not None:
+        yield found
+    if source is not None and settings:
+        yield from _of_recipe(source, settings[0])
+
+
+def _of_recipe(source: RecipeFile, settings: Settings) -> Iterator[Check]:
+    yield _try("catalogue", lambda: _catalogue(source))
+    yield _try("store", lambda: _store(source, settings))
     if source.recipe.compute.backend == "local":
-        checks.append(_try("tasks", lambda: _tasks(source, settings)))
-        return checks
-    checks.append(_try("batch", lambda: _batch(source, settings)))
-    if checks[-1].verdict != "wrong":
-        checks += _quotas(source, settings)
-    return checks
+        yield _try("tasks", lambda: _tasks(source, settings))
+        return
+    batch = _try("batch", lambda: _batch(source, settings))
+    yield batch
+    if batch.verdict != "wrong":
+        yield from _quotas(source, settings)
 
 
 def _quotas(source: RecipeFile, settings: Settings) -> list[Check]:
@@ -73,7 +82,8 @@ def _quotas(source: RecipeFile, settings: Settings) -> list[Check]:
     from scenefleet.fleet import ask_account
 
     try:
-        account = ask_account(settings)
+        with waiting("Azure Resource Manager", "the account's quotas"):
+            account = ask_account(settings)
     except ScenefleetError as error:
         return [Check("quota", "note", f"Azure Resource Manager could not be asked: {error}", 0)]
     if account is None:
@@ -93,7 +103,10 @@ def _weigh(
     from scenefleet.fleet import choose_pool, join_fleet
 
     choice = choose_pool(source, settings)
-    with join_fleet("azure", settings, key="") as fleet:
+    with (
+        waiting("the Batch account", "what it uses"),
+        join_fleet("azure", settings, key="") as fleet,
+    ):
         assert fleet is not None
         most = source.recipe.compute.max_nodes
         found.append(fleet.weigh(choice, account, max_nodes=most))
@@ -115,8 +128,10 @@ def _version() -> str:
 
 
 def _packages() -> str:
-    for name in _PACKAGES:
-        importlib.import_module(name)
+    with waiting("packages", "importing them") as wait:
+        for name in _PACKAGES:
+            wait.now("packages", f"importing {name}")
+            importlib.import_module(name)
     return f"{', '.join(_PACKAGES)} import"
 
 
@@ -130,17 +145,28 @@ def _emulator() -> str:
     from scenefleet.fleet.connection import connect, told
     from scenefleet.fleet.local import emulator
 
-    with emulator(slots=1) as connection, connect(connection) as client:
+    with (
+        waiting("the emulator", "starting it"),
+        emulator(slots=1) as connection,
+        connect(connection) as client,
+    ):
         with told("listing the emulator's pools"):
             pools = list(client.list_pools())
         return f"starts and answers at {connection.endpoint} ({len(pools)} pools)"
 
 
-def _settings(path: Path | None, found: list[Settings]) -> Check:
+def _settings(path: Path | None, found: list[Settings], source: RecipeFile | None) -> Check:
     settings = read_settings(path)
     found.append(settings)
+    azure = source is not None and source.recipe.compute.backend == "azure"
+    if azure:
+        from scenefleet.fleet import missing_settings
+
+        if missing := missing_settings(settings):
+            return Check("settings", "wrong", settings.lack(missing), NotAuthorisedError.exit_code)
     given = sorted(key for key, value in settings.azure if value is not None)
-    keys = ", ".join(given) or "nothing set; not needed for runs on this machine"
+    unneeded = "nothing set" if azure else "nothing set; not needed for runs on this machine"
+    keys = ", ".join(given) or unneeded
     if settings.path.exists() and given and settings.path.stat().st_mode & 0o077:
         text = f"{settings.path}: others may read it, and it may hold keys: chmod 600 it"
         return Check("settings", "note", text, 0)
@@ -187,9 +213,13 @@ def _noted(name: str, text: str, note: str | None) -> Check:
 
 
 def _batch(source: RecipeFile, settings: Settings) -> Check:
-    from scenefleet.fleet import choose_pool, join_fleet
+    from scenefleet.fleet import choose_pool, join_fleet, missing_settings
 
     choice = choose_pool(source, settings)
+    if missing := missing_settings(settings):
+        keys = " and ".join(f"`{key}`" for key in missing)
+        text = f"not asked, since the settings lack {keys}"
+        return Check("batch", "wrong", text, NotAuthorisedError.exit_code)
     endpoint = urlsplit(str(settings.azure.batch_endpoint)).hostname
     with (
         waiting(endpoint or "the Batch account", "its pools, and the sign-in"),

@@ -9,6 +9,7 @@ import keyword
 import logging
 import os
 import sys
+import traceback
 from contextlib import ExitStack
 from pathlib import Path
 from typing import cast
@@ -178,13 +179,23 @@ def _end(error: BaseException) -> int:
         # a reader that has read enough, or a full disk; Python would complain at exit otherwise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         if not isinstance(error, BrokenPipeError):
-            _say(f"error: {error}")
+            _say(f"error: {_words(error)}")
         return 1
     _say(
         f"error: {type(error).__name__}: {error}\n"
         "This is a bug of scenefleet: `scenefleet --debug ...` shows where it happened."
     )
     return 1
+
+
+def _words(error: OSError) -> str:
+    """What the system said, with the name of what it said it of."""
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    # what click prints, or what is left when `main` ends
+    prints = frames and frames[-1].f_globals.get("__name__") in ("click.utils", __name__)
+    if error.filename is not None or error.strerror is None or not prints:
+        return str(error)
+    return f"standard output cannot be written: {error.strerror}"
 
 
 def _network_cause(error: BaseException) -> str:

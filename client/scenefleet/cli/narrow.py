@@ -1,4 +1,4 @@
-"""Tables that fit the terminal: long names are shortened in their middle, reasons stand below."""
+"""Tables that fit the terminal: long names are shortened and stay apart, reasons stand below."""
 
 from __future__ import annotations
 
@@ -8,13 +8,17 @@ from collections.abc import Sequence
 
 import click
 
+from scenefleet.cli.apart import shorten_apart
 from scenefleet.cli.cells import cells, columns_of, pad, shorten, wrap
 from scenefleet.cli.show import put_table, safe
+from scenefleet.inputs import cut
 
 _LEAST = 19
 """Columns of a name that are worth showing; for fewer, columns are left out."""
 _GAP = 2
 _INDENT = "    "
+_MOST = 1000
+"""Characters of a cell where no terminal is."""
 _BESIDE = 30
 """Columns that a text of several lines takes at least; below its row it has more."""
 
@@ -32,7 +36,6 @@ def put_fitting(
     *,
     name: int = -1,
     spare: Sequence[int] = (),
-    below: bool = False,
 ) -> None:
     """Writes a table to standard output that fits the terminal, if there is one.
 
@@ -41,23 +44,61 @@ def put_fitting(
         rows: their cells.
         name: the column that may be shortened.
         spare: columns that are left out where there is no room, the first ones first.
-        below: whether the last column's text takes several lines where it does not fit in one:
-            beside its row, or below it where little room is left.
     """
     most = width()
     if most is None:
         put_table(headers, rows)
-    elif below and (room := _room_of_last(headers, rows, most)) >= _BESIDE:
-        _put_beside(headers, rows, room)
-    elif below:
-        kept = [row[:-1] for row in rows]
-        last = ["" if row[-1] is None else str(row[-1]) for row in rows]
-        put_rows(
-            headers[:-1], list(zip(kept, last, strict=True)), name=name, spare=spare, most=most
-        )
     else:
         whole = [(row, "") for row in rows]
         put_rows(headers, whole, name=name % len(headers), spare=spare, most=most)
+
+
+class Growing:
+    """A table on standard output whose rows are written as they come; its last column may be long.
+
+    Where that does not fit in one line of a terminal, it takes several.
+    """
+
+    def __init__(self, headers: Sequence[str], values: Sequence[Sequence[str]]) -> None:
+        """Writes nothing yet.
+
+        Args:
+            headers: of the columns.
+            values: all that the columns before the last may hold, by column.
+        """
+        self._headers = headers
+        self._widths = [
+            max(map(cells, (header, *column)))
+            for header, column in zip(headers, values, strict=False)
+        ]
+        self._begun = False
+
+    def put(self, row: Sequence[object]) -> None:
+        """Writes a row, the first time below the headers."""
+        if not self._begun:
+            self._begun = True
+            self._put(self._headers)
+        self._put(row)
+
+    def _put(self, row: Sequence[object]) -> None:
+        most = width()
+        *first, last = map(_one_line, row)
+        room = 0 if most is None else most - sum(width + _GAP for width in self._widths)
+        below: list[str] = []
+        if most is None:
+            lines = [cut(last, _MOST)]
+        elif room >= _BESIDE:
+            lines = wrap(last, room) or [""]
+        else:
+            lines = [""]
+            below = [] if row is self._headers else wrap(last, most, _INDENT)
+        for place, line in enumerate(lines):
+            texts = first if place == 0 else [""] * len(first)
+            padded = [pad(text, width) for text, width in zip(texts, self._widths, strict=True)]
+            text = (" " * _GAP).join([*padded, line]).rstrip()
+            click.echo(text if most is None else shorten(text, most))
+        for line in below:
+            click.echo(line)
 
 
 def put_rows(
@@ -91,32 +132,12 @@ def put_rows(
     room = max(1, _room(widths, kept, name, most))
     widths[name] = min(widths[name], room)
     _line([headers[n] for n in kept], [widths[n] for n in kept], most)
-    for row, (_, why) in zip(texts, rows, strict=True):
-        row[name] = shorten(row[name], room)
+    names = shorten_apart([row[name] for row in texts], room)
+    for row, short, (_, why) in zip(texts, names, rows, strict=True):
+        row[name] = short
         _line([row[n] for n in kept], [widths[n] for n in kept], most)
         for line in wrap(safe(why), most, _INDENT):
             click.echo(line)
-
-
-def _widths(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> list[int]:
-    texts = [[*headers], *[[_one_line(cell) for cell in row] for row in rows]]
-    return [max(map(cells, column)) for column in zip(*texts, strict=True)]
-
-
-def _room_of_last(headers: Sequence[str], rows: Sequence[Sequence[object]], most: int) -> int:
-    return most - sum(width + _GAP for width in _widths(headers, rows)[:-1])
-
-
-def _put_beside(headers: Sequence[str], rows: Sequence[Sequence[object]], room: int) -> None:
-    """Writes a table whose last column has lines of so many columns."""
-    widths = _widths(headers, rows)[:-1]
-    for row in (headers, *rows):
-        *first, last = map(_one_line, row)
-        lines = wrap(last, room) or [""]
-        for place, line in enumerate(lines):
-            texts = first if place == 0 else [""] * len(first)
-            padded = (pad(text, width) for text, width in zip(texts, widths, strict=True))
-            click.echo((" " * _GAP).join([*padded, line]).rstrip())
 
 
 def _one_line(value: object) -> str:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from scenefleet.cli.completion import folders, recipes, runs_or_recipes
+from scenefleet.cli.show import say
 
 if TYPE_CHECKING:
     from scenefleet.recipe import RecipeFile
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from scenefleet.store import Store
 
 DEFAULT_RECIPE = Path("recipe.yaml")
+_STORE = Path("results")
+"""The store of a recipe that names none."""
 
 
 class Choice(click.Choice[str]):
@@ -47,12 +50,6 @@ radiometry_option = click.option(
     help="Where metadata leave open what numbers mean: trust them, check by pixels, or refuse the "
     "scene [default: the recipe's `process.radiometry`, else check].",
 )
-recipe_argument = click.argument(
-    "recipe",
-    type=click.Path(path_type=Path, dir_okay=False),
-    default=DEFAULT_RECIPE,
-    shell_complete=recipes,
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +60,28 @@ class Desk:
     settings: Settings
     source: RecipeFile | None = None
     """The recipe that the store was found by, if it was."""
+
+
+def recipe_argument(function: Callable[..., None]) -> Callable[..., None]:
+    """`[RECIPE]`, or `--recipe` as verbs about runs have it: gives a verb the file."""
+
+    @functools.wraps(function)
+    def found(recipe: Path | None, named: Path | None, **rest: Any) -> None:  # noqa: ANN401 - the verb's own options
+        if recipe is not None and named is not None:
+            from scenefleet.errors import UsageError
+
+            raise UsageError(f"{recipe} and --recipe {named}: name one recipe")
+        function(recipe=recipe or named or DEFAULT_RECIPE, **rest)
+
+    path = click.Path(path_type=Path, dir_okay=False)
+    argument = click.argument("recipe", type=path, required=False, shell_complete=recipes)
+    option = click.option(
+        *("-r", "--recipe", "named"),
+        type=path,
+        shell_complete=recipes,
+        help=f"The recipe, in place of the argument [default: {DEFAULT_RECIPE}].",
+    )
+    return argument(option(found))
 
 
 def read_settings(path: Path | None) -> Settings:
@@ -99,11 +118,21 @@ def find_desk(recipe: Path | None, address: str | None, settings_path: Path | No
             raise UsageError(f"--store {address}: there is no such folder")
         return Desk(open_store(address, base=Path(), settings=settings), settings)
     if recipe is None and not DEFAULT_RECIPE.exists():
-        raise UsageError(
-            f"there is no {DEFAULT_RECIPE} here: name the recipe by --recipe FILE, or its store by "
-            "--store ADDRESS"
-        )
+        if (_STORE / "runs").is_dir():  # the store of a recipe that names none
+            say(f"note: there is no {DEFAULT_RECIPE} here; the store ./{_STORE} is meant")
+            return Desk(open_store(str(_STORE), base=Path(), settings=settings), settings)
+        raise UsageError(_no_recipe())
     return desk_of(read_recipe(recipe or DEFAULT_RECIPE), settings)
+
+
+def _no_recipe() -> str:
+    """What to say where no recipe is named and none has the usual name."""
+    there = sorted(path.name for end in ("yaml", "yml") for path in Path().glob(f"*.{end}"))
+    text = f"there is no {DEFAULT_RECIPE} here: name the recipe by --recipe FILE"
+    if there:
+        more = ", ..." if len(there) > 5 else ""
+        text += f" (here {'is' if len(there) == 1 else 'are'} {', '.join(there[:5])}{more})"
+    return f"{text}, or its store by --store ADDRESS"
 
 
 def find_run(desk: Desk, run_id: str | None) -> Run:

@@ -51,6 +51,7 @@ from scenefleet.run import (
     watch,
 )
 from scenefleet.settings import Settings
+from scenefleet.store import check_store
 from scenefleet_task.spec import TaskDocument
 
 
@@ -66,6 +67,7 @@ def run_recipe(
         )
     if not local:
         check_azure(source, settings)
+    check_store(source.recipe.output.store, base=source.base)  # before a long search
     prepared = prepare(source, settings)
     say_estimate(prepared)
     check_budget(prepared.estimate.cost, source)
@@ -81,11 +83,13 @@ def run_recipe(
         with entering(f"the store {desk.store.address}", mine_alone):
             with waiting(f"the store {desk.store.address}"):
                 left = remaining(desk.store, plan.id, plan, failed=False)
+                older = find_superseded(desk.store, left, source.recipe)
             if left:  # asked before anything is written: a no leaves all as it is
-                anew = redone(prepared, find_superseded(desk.store, left, source.recipe))
+                anew = redone(prepared, older)
                 say_redone(prepared, anew)
                 ask(source, len(left), yes=yes, anew=anew)
-            run = create(desk.store, source, plan, prepared.found.items)
+            with waiting(f"the store {desk.store.address}", "writing the plan"):
+                run = create(desk.store, source, plan, prepared.found.items)
             if not left:
                 return finish(desk, run, plan, as_json=as_json)
             return go(desk, run, plan, left, source=source, detach=detach, as_json=as_json)
@@ -93,7 +97,8 @@ def run_recipe(
 
 def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: bool) -> int:
     """The verb `retry`; returns the exit code."""
-    plan = load_plan(desk.store, run)
+    with waiting(f"the store {desk.store.address}"):
+        plan = load_plan(desk.store, run)
     with _claimed(desk, run.id, local=run.backend == "local") as mine:
         with reach(desk, run, ended_too=True) as fleet:
             if not mine or is_active(fleet, run):
@@ -104,7 +109,8 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
         here = source.recipe.compute.backend == "local"
         mine_alone = alone(desk.store, run.id, run.name, desk.settings, local=here)
         with entering(f"the store {desk.store.address}", mine_alone):
-            left = remaining(desk.store, run.id, plan, failed=True)
+            with waiting(f"the store {desk.store.address}"):
+                left = remaining(desk.store, run.id, plan, failed=True)
             if not left:
                 return finish(desk, run, plan, as_json=as_json)
             say_slots(source, desk.settings)
@@ -115,6 +121,7 @@ def retry_run(desk: Desk, run: Run, source: RecipeFile, *, yes: bool, as_json: b
 
 def watch_run(desk: Desk, run_id: str, *, as_json: bool) -> int:
     """The verb `watch`; returns the exit code."""
+    told: list[str] = []
     try:
         _wait_until_begun(desk, run_id)
         run = load(desk.store, run_id)
@@ -124,7 +131,7 @@ def watch_run(desk: Desk, run_id: str, *, as_json: bool) -> int:
                 ended = settle(desk.store, None, run, plan, {})
             else:
                 events = watch(desk.store, fleet, run, plan, interval=_pace(run))
-                ended = follow(events, total=run.tasks)
+                ended = follow(events, total=run.tasks, told=told)
     except KeyboardInterrupt:
         say(f"\nNo longer watching; {run_id} goes on.")
         return 5
@@ -134,7 +141,7 @@ def watch_run(desk: Desk, run_id: str, *, as_json: bool) -> int:
             raise
         # its emulator ended with its client: the outputs tell the rest
         ended = settle(desk.store, None, run, load_plan(desk.store, run), {})
-    return conclude(desk, ended, publish(desk, ended), as_json=as_json)
+    return conclude(desk, ended, publish(desk, ended), as_json=as_json, told=told)
 
 
 def _wait_until_begun(desk: Desk, run_id: str) -> None:
@@ -151,18 +158,19 @@ def _wait_until_begun(desk: Desk, run_id: str) -> None:
 def finish(desk: Desk, run: Run, plan: Plan, *, as_json: bool) -> int:
     """Nothing is left to submit: settles the run by its outputs, once its job has ended."""
     say(f"{run.id}: nothing to submit")
+    told: list[str] = []
     with reach(desk, run, ended_too=run.backend == "azure") as fleet:
         if fleet is not None and is_active(fleet, run):
             if fleet.job(run.jobs[-1]) is not None:  # else another command is about to make it
                 fleet.close(run.jobs[-1])  # of a submission that was cut off before it did this
             events = watch(desk.store, fleet, run, plan, interval=_pace(run))
             try:
-                ended = follow(events, total=run.tasks)
+                ended = follow(events, total=run.tasks, told=told)
             except KeyboardInterrupt:
                 return interrupted(desk, fleet, run, plan, as_json=as_json)
         else:
             ended = settle(desk.store, None, run, plan, {})
-    return conclude(desk, ended, publish(desk, ended), as_json=as_json)
+    return conclude(desk, ended, publish(desk, ended), as_json=as_json, told=told)
 
 
 def go(
@@ -177,7 +185,9 @@ def go(
 ) -> int:
     """Submits, follows, publishes; returns the exit code."""
     name = key(desk.store, run.id)
-    with open_fleet(source, desk.settings, key=name, notice=say_held) as fleet:
+    told: list[str] = []
+    fleet_of_run = open_fleet(source, desk.settings, key=name, notice=say_held)
+    with entering("the service that runs tasks", fleet_of_run) as fleet:
         try:
             with waiting("the Batch service", "submitting", alone=False):
                 run, submitted = submit(
@@ -203,7 +213,7 @@ def go(
                 return 0
             events = watch(desk.store, fleet, run, plan, interval=_pace(run))
             events = chain([submitted], events)
-            ended = follow(events, total=run.tasks)
+            ended = follow(events, total=run.tasks, told=told)
         except CancelledError as error:
             say(str(error))
             run = load(desk.store, run.id)
@@ -211,7 +221,7 @@ def go(
         except KeyboardInterrupt:
             run = load(desk.store, run.id)
             return interrupted(desk, fleet, run, plan, as_json=as_json)
-    return conclude(desk, ended, publish(desk, ended), as_json=as_json)
+    return conclude(desk, ended, publish(desk, ended), as_json=as_json, told=told)
 
 
 def interrupted(desk: Desk, fleet: Fleet, run: Run, plan: Plan, *, as_json: bool) -> int:

@@ -113,6 +113,11 @@ def hours(value: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{value:.1f} h"
 
 
+def without_scene(message: str, item: str) -> str:
+    """Returns a task's message without the scene's own name, for a line that begins with it."""
+    return message.replace(f"item {item}, ", "")
+
+
 def count(number: int, what: str) -> str:
     """`1 scene`, `2 scenes`."""
     return f"{number:,} {what}" + ("" if number == 1 else "s")

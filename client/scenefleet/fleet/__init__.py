@@ -1,6 +1,6 @@
 """Azure Batch: pools, jobs, tasks. The only room that imports `azure.batch`."""
 
-from scenefleet.fleet.azure_checks import check_addresses, check_azure
+from scenefleet.fleet.azure_checks import check_addresses, check_azure, missing_settings
 from scenefleet.fleet.choice import PoolChoice, choose_pool
 from scenefleet.fleet.fleet import (
     CANCELLED,
@@ -32,6 +32,7 @@ __all__ = [
     "claim",
     "is_held",
     "join_fleet",
+    "missing_settings",
     "open_fleet",
     "read_pool",
     "script_notes",

@@ -21,17 +21,27 @@ def check_azure(source: RecipeFile, settings: Settings) -> None:
         NotAuthorisedError: if a setting is missing.
         FleetError: if the pool's template or image is, or nodes could not reach the store.
     """
+    settings.need(*missing_settings(settings))
     azure_connection(settings)
     choose_pool(source, settings)
-    if (settings.azure.identity_client_id is None) != (settings.azure.identity_resource_id is None):
-        # nodes sign in by the client id, and Batch gives a pool the identity by its resource id
-        settings.need("identity_client_id", "identity_resource_id")
     store = source.recipe.output.store
     if not store.startswith("az://"):
         raise FleetError(
             f"{source.label}: `output.store: {store}` is a folder of this machine, which nodes on "
             "Azure cannot write to; write az://account/container/prefix"
         )
+
+
+def missing_settings(settings: Settings) -> tuple[str, ...]:
+    """Returns the keys of `[azure]` that any run on Azure needs and that are not there."""
+    azure = settings.azure
+    wanted = ["batch_endpoint"]
+    if azure.batch_key is not None:
+        wanted.append("batch_account")
+    if (azure.identity_client_id is None) != (azure.identity_resource_id is None):
+        # nodes sign in by the client id, and Batch gives a pool the identity by its resource id
+        wanted += ["identity_client_id", "identity_resource_id"]
+    return tuple(key for key in wanted if getattr(azure, key) is None)
 
 
 def check_addresses(documents: Sequence[spec.TaskDocument], settings: Settings) -> None:

@@ -12,6 +12,7 @@ from scenefleet.run.events import (
 )
 from scenefleet.run.life import cancel, is_active, look, remaining, settle, stop
 from scenefleet.run.model import OffsetFound, PartRead, Run, RunState, TaskOutcome
+from scenefleet.run.outcomes import state_now
 from scenefleet.run.record import (
     create,
     describe_product,
@@ -66,6 +67,7 @@ __all__ = [
     "look",
     "remaining",
     "settle",
+    "state_now",
     "stop",
     "submit",
     "update",

@@ -14,6 +14,7 @@ from scenefleet.run import outcomes as folding
 from scenefleet.run.attempts import failed_last, read_attempts
 from scenefleet.run.events import Ended
 from scenefleet.run.finished import find_finished
+from scenefleet.run.lost import explain_lost
 from scenefleet.run.model import Run, RunState, TaskOutcome
 from scenefleet.run.mute import add_result, is_lost, may_be_ended
 from scenefleet.run.record import find, now, update
@@ -80,7 +81,12 @@ def settle(
         result = add_result(store, fleet, run, records[task], items.get(task, task), known)
         if result is not None:
             known.append(result)
-    found = folding.fold(plan, finished, attempts, records)
+    lost = explain_lost(store, recorded, plan, finished, attempts)
+    found = folding.fold(plan, finished, attempts, records, lost)
+    if recorded.jobs == run.jobs and not any(one.state == "running" for one in found):
+        now_it_is = folding.state_now(recorded.state, found)
+        if now_it_is is RunState.OUTDATED:  # it ended well, and its record says so
+            return Ended(recorded.model_copy(update={"state": now_it_is}), tuple(found))
     state = folding.verdict(found, cancelled=cancelled, stopped=stopped is not None)
     if state == RunState.DONE:
         stopped = None  # the last output came before the end of the job did
@@ -108,8 +114,10 @@ def look(store: Store, fleet: Fleet | None, run: Run, plan: Plan) -> tuple[TaskO
     records: dict[str, TaskRecord] = {}
     if fleet is not None and run.jobs and fleet.job(run.jobs[-1]) is not None:
         records = {record.id: record for record in fleet.changed_tasks(run.jobs[-1], None)}
+    attempts = read_attempts(store, run.id)  # before the outputs, which are there before a result
     finished = find_finished(store, plan.documents, deep=False)
-    return tuple(folding.fold(plan, finished, read_attempts(store, run.id), records))
+    lost = explain_lost(store, run, plan, finished, attempts)
+    return tuple(folding.fold(plan, finished, attempts, records, lost))
 
 
 def cancel(store: Store, fleet: Fleet | None, run: Run) -> Run:

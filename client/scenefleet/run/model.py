@@ -19,6 +19,8 @@ class RunState(StrEnum):
     """Ended with some tasks failed; the finished outputs stand, `retry` redoes the others."""
     FAILED = "failed"
     CANCELLED = "cancelled"
+    OUTDATED = "outdated"
+    """Was done; since then outputs were replaced, moved or changed. It is shown, never recorded."""
 
 
 TaskState = Literal["waiting", "running", "done", "failed"]
@@ -130,7 +132,9 @@ class TaskOutcome(BaseModel):
     exit: str | None = None
     """Name of the task's exit (`scenefleet_task.spec.Exit`, lower case), of the last attempt."""
     message: str | None = None
-    """Why it failed, for a person."""
+    """Why it failed, was cut off, or is no longer done, for a person."""
+    lost: bool = False
+    """Whether it was done, and its outputs are not there any more as it made them."""
     valid_percent: float | None = None
     reasons: dict[str, int] = {}
     """Pixels by reason."""

@@ -20,6 +20,7 @@ def fold(
     finished: Mapping[str, Finished],
     attempts: Mapping[str, Sequence[Result]],
     records: Mapping[str, TaskRecord],
+    lost: Mapping[str, str] | None = None,
 ) -> list[TaskOutcome]:
     """One outcome a task, in the plan's order.
 
@@ -28,11 +29,25 @@ def fold(
         finished: what is done, by task id: this wins over all else.
         attempts: results by task id, the latest last.
         records: the service's view by task id, where a job is known; empty where none is.
+        lost: what became of outputs that were made and are not there any more, by task id.
     """
     return [
-        _outcome(document, finished.get(document.id), attempts.get(document.id, ()), records)
+        _outcome(
+            document,
+            finished.get(document.id),
+            attempts.get(document.id, ()),
+            records.get(document.id),
+            (lost or {}).get(document.id),
+        )
         for document in plan.documents
     ]
+
+
+def state_now(recorded: RunState, outcomes: Sequence[TaskOutcome]) -> RunState:
+    """The state of a run as its outputs are now: one that was done may not be so any more."""
+    if recorded is RunState.DONE and any(outcome.lost for outcome in outcomes):
+        return RunState.OUTDATED
+    return recorded
 
 
 def verdict(outcomes: Sequence[TaskOutcome], *, cancelled: bool, stopped: bool = False) -> RunState:
@@ -70,11 +85,13 @@ def _outcome(
     document: spec.TaskDocument,
     finished: Finished | None,
     attempts: Sequence[Result],
-    records: Mapping[str, TaskRecord],
+    record: TaskRecord | None,
+    lost: str | None,
 ) -> TaskOutcome:
     last = attempts[-1] if attempts else None
-    record = records.get(document.id)
     state = _state(finished, last, record)
+    if state in ("done", "running") or (record is not None and record.stage == "active"):
+        lost = None  # it is there again, or will be
     failed = state == "failed"
     source = document.source
     cloud = source.properties.get("eo:cloud_cover")
@@ -92,7 +109,8 @@ def _outcome(
         attempts=len(attempts),
         seconds=last.seconds if last else None,
         exit=last.exit if last and state in ("done", "failed") else None,
-        message=_why(last, record) if failed else _why_lost(state, last, record),
+        message=lost or (_why(last, record) if failed else _why_lost(state, last, record)),
+        lost=lost is not None,
         valid_percent=told.get("scenefleet:valid_percent"),
         reasons=told.get("scenefleet:reasons", {}),
         outputs=dict(finished.assets) if finished else {},

@@ -14,6 +14,7 @@ __all__ = [
     "NodeAccess",
     "NodeFile",
     "Store",
+    "check_store",
     "folder_of",
     "hosts_of",
     "open_store",
@@ -38,6 +39,24 @@ def hosts_of(address: str, settings: Settings) -> tuple[str, ...]:
 def folder_of(address: str, *, base: Path) -> Path | None:
     """The folder that a store is, from an address relative to `base`; None for one of Blob."""
     return None if address.startswith("az://") else base / Path(address).expanduser()
+
+
+def check_store(address: str, *, base: Path) -> None:
+    """Checks that a folder can be a store, and makes nothing; of Blob nothing is asked.
+
+    Args:
+        address: as in `open_store`.
+        base: as in `open_store`.
+
+    Raises:
+        StoreError: if it cannot be one.
+        NotAuthorisedError: if this user may not write there.
+    """
+    folder = folder_of(address, base=base)
+    if folder is not None:
+        from scenefleet.store.folder import FolderStore
+
+        FolderStore(folder).check()
 
 
 def open_store(address: str, *, base: Path, settings: Settings) -> Store:

@@ -15,6 +15,8 @@ from pathlib import Path, PurePosixPath
 from scenefleet.errors import NotAuthorisedError, NotInStoreError, StoreError
 from scenefleet.store.base import Entry, NodeAccess, NodeFile
 
+_ANOTHER = "Name another folder as `output.store`."
+
 
 class FolderStore:
     """A folder of this machine, or one that nodes and client share."""
@@ -37,10 +39,32 @@ class FolderStore:
                 f"{self.root}: the name of this folder, or of one above it, is not UTF-8, so that "
                 "tasks cannot be told of it. Rename it, or name another folder as `output.store`"
             ) from None
+        self.check()
         with _say(self.root, "written"):
             self.root.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryFile(dir=self.root):
-                pass
+            _try_in(self.root)
+
+    def check(self) -> None:
+        """Checks that this can be a store, and makes nothing: a file without a name is tried.
+
+        Raises:
+            StoreError: if it is no folder, or none can be made there.
+            NotAuthorisedError: if this user may not.
+        """
+        nearest = next((p for p in (self.root, *self.root.parents) if os.path.lexists(p)), None)
+        if nearest is None or not nearest.is_dir():
+            whose = "it is" if nearest == self.root else f"{nearest} is"
+            what = "a link to nothing" if nearest and nearest.is_symlink() else "no folder"
+            raise StoreError(f"{self.root}: cannot be a store: {whose} {what}. {_ANOTHER}")
+        with _say(self.root, "written"):
+            try:
+                _try_in(nearest)
+            except OSError as error:
+                if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EOPNOTSUPP, errno.EROFS):
+                    raise
+                why = f"{nearest} takes no new files"
+                why += " (it is read-only)" if error.errno == errno.EROFS else ""
+                raise StoreError(f"{self.root}: cannot be a store: {why}. {_ANOTHER}") from None
 
     def read(self, path: str) -> bytes:
         """The file's bytes."""
@@ -113,6 +137,13 @@ class FolderStore:
         if parts.is_absolute() or ".." in parts.parts or "\0" in path:
             raise StoreError(f"{path!r} is no path inside the store")
         return self.root / parts
+
+
+def _try_in(folder: Path) -> None:
+    """Writes to a file that has no name, or none for long."""
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(b"x")
+        file.flush()
 
 
 @contextmanager

@@ -99,6 +99,7 @@ def test_the_table_is_tested_whole() -> None:
         "all is done, or nothing is left to do", "a question, and no terminal to ask on",
         "some scenes failed, or all, or a rule ended the run", "Ctrl-C, or a no to a question",
         "the estimate is above the budget", "a credential is missing, wrong or too weak",
+        "files of a run that was done are gone or replaced",
     }  # fmt: skip
     assert set(TABLE) == set(COMMANDS) | by_itself
 

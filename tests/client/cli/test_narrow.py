@@ -12,7 +12,7 @@ import pytest
 
 from scenefleet.cli.cells import cells, shorten
 from scenefleet.cli.main import VERBS, cli
-from scenefleet.cli.narrow import put_fitting, put_rows
+from scenefleet.cli.narrow import Growing, put_rows
 
 HEADERS = ("state", "date", "seconds", "valid %", "tries", "scene")
 SCENE = "S2B_MSIL2A_20240825T173909_R098_T13TDE_20240825T212345"
@@ -75,7 +75,8 @@ def test_what_was_found_has_lines_of_its_own(
 ) -> None:
     monkeypatch.setenv("COLUMNS", str(most))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    put_fitting(("check", "", "what was found"), [("store", "wrong", WHY)], below=True)
+    table = Growing(("check", "", "what was found"), (("store", "scenefleet"), ("ok", "wrong")))
+    table.put(("store", "wrong", WHY))
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= most
     assert " ".join(" ".join(lines).split()).endswith(WHY.strip())

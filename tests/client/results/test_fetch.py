@@ -11,7 +11,7 @@ import pytest
 
 from scenefleet.errors import StoreError
 from scenefleet.results.fetch import Copied, fetch
-from scenefleet.run import create
+from scenefleet.run import RunState, create, update
 from scenefleet.store.folder import FolderStore
 from small_run import PLAN, put_output, source
 
@@ -74,6 +74,11 @@ def test_the_command_names_what_is_missing(store: FolderStore, tmp_path: Path) -
     assert "2 files of 2 scenes copied" in done.stderr
     assert "note: 1 of 3 scenes is not done" in done.stderr
     assert f"run {run.id} is analysed" in done.stderr
+    update(store, run, state=RunState.DONE)
+    again = subprocess.run(
+        [*command, "--to", "to"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    assert f"run {run.id} was done and is so no more" in again.stderr
     done = subprocess.run(
         [*command, "--to", "to", "--json"], cwd=tmp_path, capture_output=True, text=True, check=True
     )

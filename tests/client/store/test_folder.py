@@ -98,8 +98,25 @@ def test_a_folder_without_permission_says_so(locked: Path) -> None:
 
 def test_a_store_that_is_a_file_says_so(tmp_path: Path) -> None:
     (tmp_path / "results").write_text("x")
-    with pytest.raises(StoreError, match="cannot be written"):
-        FolderStore(tmp_path / "results").prepare()
+    for check in (FolderStore.check, FolderStore.prepare):
+        with pytest.raises(StoreError, match="cannot be a store: it is no folder"):
+            check(FolderStore(tmp_path / "results"))
+        with pytest.raises(StoreError, match=f"store: {tmp_path}/results is no folder"):
+            check(FolderStore(tmp_path / "results" / "of" / "mine"))
+
+
+def test_a_store_where_nothing_can_be_made_says_so(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to(tmp_path / "nothing")
+    with pytest.raises(StoreError, match="it is a link to nothing"):
+        FolderStore(tmp_path / "link").check()
+    for path in ("/proc/x", "/proc/x/y"):
+        with pytest.raises(StoreError, match=f"{path}: cannot be a store: /proc takes no new"):
+            FolderStore(Path(path)).prepare()
+
+
+def test_a_check_makes_nothing(tmp_path: Path) -> None:
+    FolderStore(tmp_path / "a" / "b").check()
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_is_there_is_not_written_again_unless_it_is_broken(

@@ -8,6 +8,7 @@ import click
 
 from scenefleet.cli.options import Desk, json_option, run_options
 from scenefleet.cli.show import put_json, say
+from scenefleet.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from scenefleet.run import Run
@@ -24,11 +25,15 @@ def command(
 ) -> None:
     """End a run [default: the newest]; what is finished stands, and `run` can go on later."""
     from scenefleet.cli.reach import reach
-    from scenefleet.run import cancel
+    from scenefleet.run import cancel, is_active
 
-    with reach(desk, run, ended_too=True) as fleet:
+    place = "the store" if run.backend == "local" else "the Batch service"
+    with waiting(place, "ending the run", alone=False), reach(desk, run, ended_too=True) as fleet:
+        over = run.ended is not None and not is_active(fleet, run)
         run = cancel(desk.store, fleet, run)
     if as_json:
         put_json(run.model_dump(mode="json"))
+    elif over:
+        say(f"{run.id} had ended already ({run.state}, {run.ended}): there is nothing to cancel")
     else:
         say(f"{run.id}: {run.state}")

@@ -5,13 +5,17 @@ from __future__ import annotations
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from scenefleet.cli.completion import recipes
-from scenefleet.cli.narrow import put_fitting
+from scenefleet.cli.narrow import Growing
 from scenefleet.cli.options import json_option, settings_option
 from scenefleet.cli.show import put_json, say
+
+if TYPE_CHECKING:
+    from scenefleet.cli.health import Check
 
 
 @click.command(epilog="Example:  scenefleet doctor --recipe recipe.yaml")
@@ -30,14 +34,16 @@ def command(recipe: Path | None, settings_path: Path | None, *, as_json: bool) -
     With --recipe also its catalogue, store and Batch account; nothing is submitted. Exits with 4
     if a credential is refused, 1 if something else is wrong.
     """
-    from scenefleet.cli.health import examine
+    from scenefleet.cli.health import NAMES, VERDICTS, examine
 
-    checks = examine(recipe, settings_path)
+    checks: list[Check] = []
+    table = Growing(("check", "", "what was found"), (NAMES, VERDICTS))
+    for check in examine(recipe, settings_path):
+        checks.append(check)
+        if not as_json:
+            table.put((check.name, check.verdict, check.text))
     if as_json:
         put_json([asdict(check) for check in checks])
-    else:
-        rows = [(c.name, c.verdict, c.text) for c in checks]
-        put_fitting(("check", "", "what was found"), rows, below=True)
     wrong = [check for check in checks if check.verdict == "wrong"]
     if wrong and not as_json:
         say(f"\n{len(wrong)} of {len(checks)} checks failed")

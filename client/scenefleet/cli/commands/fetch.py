@@ -36,11 +36,13 @@ def command(
 
     Files that are there with the right checksum are not copied again.
     """
+    from scenefleet.cli.waiting import waiting
     from scenefleet.results.fetch import fetch
-    from scenefleet.run import describe_product, load_plan
+    from scenefleet.run import RunState, describe_product, load_plan
 
     about = describe_product(desk.store, run, desk.source)
-    copied = fetch(desk.store, load_plan(desk.store, run), folder, about)
+    with waiting(f"the store {desk.store.address}", "copying", alone=False):
+        copied = fetch(desk.store, load_plan(desk.store, run), folder, about)
     if as_json:
         put_json({"folder": str(folder), **asdict(copied)})
         return
@@ -51,8 +53,9 @@ def command(
     if copied.missing:
         of = count(copied.scenes + copied.missing, "scene")
         verb = "is" if copied.missing == 1 else "are"
+        is_now = f"is {run.state}" if run.state != RunState.DONE else "was done and is so no more"
         say(
             f"note: {copied.missing:,} of {of} {verb} not done, so the copy does not have all; run "
-            f"{run.id} is {run.state}, and `scenefleet status` lists its scenes. The same `fetch` "
-            "adds what is done later"
+            f"{run.id} {is_now}, and `scenefleet status` lists its scenes. The same `fetch` adds "
+            "what is done later"
         )

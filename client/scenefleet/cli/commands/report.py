@@ -9,6 +9,7 @@ import click
 
 from scenefleet.cli.options import Desk, json_option, run_options
 from scenefleet.cli.show import put_json, safe, say
+from scenefleet.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from scenefleet.run import Run
@@ -31,10 +32,11 @@ def command(
     from scenefleet.cli.ending import publish
     from scenefleet.cli.reach import reach
     from scenefleet.results.report_copy import copy_report
-    from scenefleet.run import Ended, load_plan, look
+    from scenefleet.run import Ended, load_plan, look, state_now
 
-    with reach(desk, run) as fleet:
+    with waiting(f"the store {desk.store.address}", alone=False), reach(desk, run) as fleet:
         outcomes = look(desk.store, fleet, run, load_plan(desk.store, run))
+    run = run.model_copy(update={"state": state_now(run.state, outcomes)})
     path = publish(desk, Ended(run, outcomes))
     if target is not None and not copy_report(desk.store, path, target):
         say("note: the copy has no links to the results: they lie in Azure; `fetch` copies them")

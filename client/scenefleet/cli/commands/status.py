@@ -9,7 +9,8 @@ import click
 
 from scenefleet.cli.narrow import put_rows, width
 from scenefleet.cli.options import Desk, json_option, run_options
-from scenefleet.cli.show import put_json, say
+from scenefleet.cli.show import put_json, say, without_scene
+from scenefleet.cli.waiting import waiting
 
 if TYPE_CHECKING:
     from scenefleet.run import Run
@@ -25,7 +26,7 @@ def command(
     as_json: bool,
 ) -> None:
     """Show how far a run [default: the newest] has come, a row a scene."""
-    from scenefleet.cli.ending import run_again, summary
+    from scenefleet.cli.ending import run_again, say_lost, summary
     from scenefleet.cli.reach import reach
     from scenefleet.results.caveats import caveat_lines, describe_empty
     from scenefleet.run import (
@@ -37,11 +38,16 @@ def command(
         load_plan,
         look,
         settle,
+        state_now,
     )
 
-    plan = load_plan(desk.store, run)
     running = run.state == RunState.RUNNING
-    with reach(desk, run) as fleet:
+    service = " and the Batch service" if running and run.backend == "azure" else ""
+    with (
+        waiting(f"the store {desk.store.address}{service}", alone=False),
+        reach(desk, run) as fleet,
+    ):
+        plan = load_plan(desk.store, run)
         health = None
         outcomes = look(desk.store, fleet, run, plan)
         lost = running and fleet is None
@@ -49,6 +55,7 @@ def command(
             run = settle(desk.store, fleet, run, plan, {}).run  # it ended while nobody watched
         elif running and fleet is not None and run.pool:
             health = fleet.pool_health(run.pool)
+        run = run.model_copy(update={"state": state_now(run.state, outcomes)})
     if as_json:
         nodes = {"nodes": None if health is None else health.document}
         put_json(summary(desk, run, Ended(run, outcomes)) | nodes)
@@ -63,7 +70,7 @@ def command(
                 o.attempts,
                 o.item,
             ),
-            describe_empty(o) if o.is_empty else o.message or "",
+            describe_empty(o) if o.is_empty else without_scene(o.message or "", o.item),
         )
         for o in outcomes
     ]
@@ -79,5 +86,6 @@ def command(
         say(line)
     for line in caveat_lines(outcomes):
         say(line)
+    say_lost(desk, outcomes)
     if lost:
         say(f"Its client was cut off; `{run_again(desk)}` goes on with what is left.")
