@@ -406,7 +406,8 @@ def test_a_file_that_shrinks_while_it_is_sent_is_cut_off_and_not_filled(emulator
         line.sendall(signed_head(batch, "GET", path))
         got = len(line.recv(1000))
         os.truncate(folder / "big", 0)
-        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)  # what is under way comes fast
+        # what is under way comes fast now
+        line.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
         with contextlib.suppress(ConnectionError):
             while part := line.recv(1 << 20):
                 got += len(part)
