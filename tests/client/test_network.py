@@ -78,6 +78,7 @@ def test_a_batch_account_that_fails(address: str, fault: str, words: str) -> Non
     check(str(caught.value), "listing pools: ")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "fault", ["refused", "unknown host", "TLS", "reset", "bad chunk", "cut off", "bad gzip"]
 )

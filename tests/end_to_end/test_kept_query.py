@@ -78,6 +78,7 @@ def scene(name: str, day: int, images: str) -> dict[str, Any]:
     }
 
 
+@pytest.mark.long
 def test_scenes_that_differ_in_their_query_only_are_two_tasks(desk: Any, images: str) -> None:
     scenes = [scene("a", 1, images), scene("b", 2, images)]
     (desk.folder / "items.json").write_text(

@@ -121,6 +121,7 @@ def process_of(folder: Path, words: str) -> int:
     return one
 
 
+@pytest.mark.long
 def test_ctrl_c_cancels_and_the_same_run_goes_on(
     archive: Path,
     serve: Callable[[Path], Any],

@@ -83,6 +83,7 @@ def test_plan_counts_and_prices_what_an_earlier_version_finished(computed: Any) 
     assert state(computed.folder / "results") == before
 
 
+@pytest.mark.long
 def test_run_asks_and_a_no_leaves_everything_as_it_is(computed: Any) -> None:
     made_by(computed, str(spec.VERSION - 1))
     before = state(computed.folder / "results")

@@ -114,6 +114,7 @@ def test_verbs_agree(cli_in: Cli, folder: Path, case: str, command: str) -> None
     assert "bug of scenefleet" not in done.stderr
 
 
+@pytest.mark.long
 def test_failed_scenes(cli_in: Cli, folder: Path) -> None:
     code = TABLE["some scenes failed, or all, or a rule ended the run"]
     for verb in ("run", "watch", "retry"):

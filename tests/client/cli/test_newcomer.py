@@ -110,6 +110,7 @@ def test_a_full_disk_is_named(words: tuple[str, ...]) -> None:
 AZURE = "compute: {backend: azure}\noutput: {store: 'az://account/container'}"
 
 
+@pytest.mark.long
 def test_doctor_names_all_that_a_run_on_azure_lacks(cli: Cli, tmp_path: Path) -> None:
     (tmp_path / "items.json").write_text(NONE)
     (tmp_path / "azure.yaml").write_text(RECIPE.format(more=AZURE))
