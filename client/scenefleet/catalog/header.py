@@ -38,9 +38,9 @@ class Header:
     tile: int
     """Columns of a tile; of the whole image where it has strips."""
     together: bool = False
-    """Whether it has several bands, which are interleaved by pixels."""
+    """Whether it has several bands that are interleaved by pixel."""
     unscaled: bool = False
-    """Whether its numbers are whole ones, and it says of no band what scale they have."""
+    """Whether its numbers are integers and the header gives no band a scale."""
 
 
 def read_header(path: str) -> Header | None:

@@ -29,7 +29,7 @@ class Strangers:
     """What is known of the items outside the collections, the area or the dates of a search."""
 
     collections: Counter[str] = field(default_factory=Counter[str])
-    """How many are of which collection, of those outside the collections."""
+    """How many items each of the collections that were not asked for has."""
     times: tuple[datetime, datetime] | None = None
     """The earliest and the latest time of those outside the dates."""
     bounds: tuple[float, float, float, float] | None = None
@@ -77,7 +77,7 @@ def why_none(selection: Selection, query: Search) -> list[str]:
 
 
 def values_of(names: Iterable[str], scene: Scene) -> str:
-    """What an item has of the properties that a filter asks, as the end of a sentence."""
+    """Returns the item's values of the filter's properties, as the end of a sentence."""
     told: list[str] = []
     for name in names:
         value = cql2.value_of(name, scene.document)

@@ -236,7 +236,7 @@ class Reader(StacApiIO):
             raise CatalogError(f"{plain(url)} is not asked: {problem}.")
         return self.session.merge_environment_settings(url, {}, True, True, None)
 
-    def _send(self, prepared: PreparedRequest, settings: Any) -> Response:  # noqa: ANN401
+    def _send(self, prepared: PreparedRequest, settings: Any) -> Response:  # noqa: ANN401 - above
         if proxy := select_proxy(str(prepared.url), settings["proxies"]):
             self._guard.met(None)
             self._guard.trip.stage = f"no answer came by way of the proxy {host_of(proxy)}"
@@ -292,7 +292,7 @@ def understood(url: str) -> Generator[None]:
 
 
 def _joined(href: str, location: str) -> str:
-    """The address that a redirect leads to."""
+    """Returns the address that a redirect leads to."""
     try:
         # what has no form of an address at all is refused as one of no known kind
         return urljoin(href, location)

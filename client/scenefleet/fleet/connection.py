@@ -91,7 +91,7 @@ def _retry_policy() -> Any:  # noqa: ANN401 - a class of the SDK, which is impor
     class Brief(RetryPolicy[Any, Any]):
         """Leaves long waits to those who can tell the user."""
 
-        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:  # noqa: ANN401
+        def is_retry(self, settings: dict[str, Any], response: Any) -> bool:  # noqa: ANN401 - SDK's
             wait = self.get_retry_after(response) or 0.0
             return wait <= _LONGEST_WAIT and super().is_retry(settings, response)
 
